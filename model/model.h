@@ -1,0 +1,102 @@
+/* The only door to libtorch: task-level functions in C. No torch type, allocator or exception crosses it; every body runs
+ * through one noexcept guard that turns an exception into a code and a message (base/error.h). None is collective.
+ * Handles are typed and opaque; a close function is NULL-safe and sets the handle to NULL. A handle is used by one
+ * thread at a time. Networks run at the number of threads given at open, whatever OMP_NUM_THREADS or mpirun's binding say. */
+#ifndef DESY_MODEL_MODEL_H
+#define DESY_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- the library and its devices ---- */
+
+/* "2.13.0", and the instruction set it dispatches to ("AVX512"). Static strings. */
+const char *desy_torch_version(void);
+const char *desy_torch_isa(void);
+/* Number of CUDA devices that can be used now (0 in a CPU build). */
+int desy_torch_cuda_devices(void);
+/* "auto" becomes "cuda:K" (K = local_rank modulo devices) where there is one, else "cpu"; "cuda" the same but an error without;
+ * "cpu" and "cuda:K" are checked. DESY_EENV says what is missing; DESY_EUSAGE for another word. */
+int desy_torch_device(char device[16], const char *wanted, int local_rank);
+
+/* ---- backbones: frames to features ---- */
+
+typedef struct desy_backbone desy_backbone;
+
+enum desy_backbone_kind {
+    DESY_BACKBONE_EFFICIENTNET_LITE0, /* Tan & Le 2019, the "lite" variant; input (x - 127) / 128; 1280 numbers */
+    DESY_BACKBONE_RESNET50,           /* He et al. 2015, torchvision's v1.5; input ImageNet mean/std; 2048 numbers */
+};
+
+struct desy_backbone_options {
+    enum desy_backbone_kind kind;
+    const char *weights; /* safetensors; for ResNet-50 torchvision or timm names, or a TorchScript module [N,3,224,224]->[N,2048] (`.pt`, needs allow_code) */
+    const char *device;  /* as desy_torch_device gives it */
+    int batch;           /* frames a call: networks always run at this one shape, fewer are padded with zeros */
+    int threads;         /* intra-op threads of each call */
+    bool allow_code;     /* TorchScript is executable code */
+};
+
+/* Missing, truncated or wrong weights: DESY_EENV with the name of the file, the first tensor that does not fit, and how to
+ * get them (`./quickstart.sh` fetches the default encoder's). Never random numbers in their place. */
+int desy_backbone_open(desy_backbone **backbone, const struct desy_backbone_options *options);
+/* rgb (n, 224, 224, 3) uint8, n <= batch; features (n, D) float32. Bits do not depend on n or on the other frames. */
+int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float *features);
+int desy_backbone_dims(const desy_backbone *backbone);
+/* SHA-256 of the weights file, hex. Borrowed. */
+const char *desy_backbone_weights_sha256(const desy_backbone *backbone);
+void desy_backbone_close(desy_backbone **backbone);
+
+/* ---- full-form heads: networks that are trained by gradient ---- */
+
+typedef struct desy_network desy_network;
+
+/* One tensor of a network, in the flat parameter buffer. */
+struct desy_network_tensor {
+    const char *name; /* "mlp.0.weight"; borrowed from the network */
+    int64_t shape[4];
+    int dimensions;
+    size_t offset, count; /* in floats */
+};
+
+/* `architecture`: a name of the table in network.cpp ("high_mlp": input (B, 2*D) = mean and deviation over time -> 512 -> ReLU
+ * -> dropout -> 256 -> ReLU -> dropout -> 1). Parameters are initialised from `seed` alone (Kaiming-uniform by Philox, base/random.h:
+ * the same on every rank and machine). DESY_EUSAGE: no such architecture. */
+int desy_network_open(desy_network **network, const char *architecture, int inputs, uint64_t seed, const char *device, int threads);
+int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n); /* borrowed */
+/* The flat buffers on the host, float32, borrowed: parameters [P], gradient [P] (the tensors' .grad alias it on a CPU). */
+int desy_network_buffers(desy_network *network, float **parameters, float **gradient, size_t *count);
+/* After the caller changed the parameters on the host (an optimiser step, a load). */
+int desy_network_parameters_changed(desy_network *network);
+
+struct desy_network_loss {
+    bool focal;          /* else BCE on logits */
+    double gamma, alpha; /* focal, per sample (Lin et al. 2017, eq. 5); alpha < 0: unweighted */
+    double dropout;      /* probability; the mask is a function of (dropout_seed, item id) alone */
+    uint64_t dropout_seed;
+};
+/* One virtual shard: forward and backward of n items. x (n, inputs) float32; labels (n) in {0, 1}; weights (n) sample weights;
+ * ids (n) item ids. The gradient buffer is OVERWRITTEN with the gradient of sum_i weights[i] * loss_i; *loss gets that sum;
+ * logits[n] (NULL allowed) the outputs of this training-mode forward. */
+int desy_network_gradient(desy_network *network, const float *x, const float *labels, const float *weights, const uint64_t *ids, int n,
+                          const struct desy_network_loss *how, double *loss, float *logits);
+/* Inference: logits (n), dropout off. Run in fixed shapes of 64 inside, so bits do not depend on n. */
+int desy_network_forward(desy_network *network, const float *x, int n, float *logits);
+void desy_network_close(desy_network **network);
+
+/* ---- linear algebra that a library does better ---- */
+
+/* Symmetric eigendecomposition, float64: matrix (n, n) row-major; values [n] descending; vectors (k, n), row i belongs to
+ * values[i], signs fixed (the component of largest magnitude, lowest index, is positive). k <= n. One thread. */
+int desy_eigh(const double *matrix, int n, int k, double *values, double *vectors);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
