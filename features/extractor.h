@@ -1,0 +1,37 @@
+/* Extractors: a clip becomes (T, D) features. To add one, write a file and add a line to the table in extractor.c. */
+#ifndef DESY_FEATURES_EXTRACTOR_H
+#define DESY_FEATURES_EXTRACTOR_H
+
+#include "features/clip.h"
+
+#include <cjson/cJSON.h>
+
+struct desy_extractor_options {
+    const char *weights;   /* file, or NULL: the extractor's default place (hybrid: $DESY_WEIGHTS_DIR, else the path fixed at configure time) */
+    const char *device;    /* as desy_torch_device gives it */
+    int frames;            /* T: the batch of every network call */
+    int threads;           /* intra-op threads of every network call */
+    bool allow_code;
+};
+
+struct desy_extractor {
+    const char *name;   /* "hybrid", "resnet50": also the name of the dataset in the store */
+    int dims;           /* D */
+    int version;        /* raised whenever the same video would give other numbers */
+    enum desy_transform transform;
+    bool forensic;      /* needs clip->forensic */
+    const char *help;
+    int (*open)(void **state, const struct desy_extractor_options *options);
+    /* features (T, D): rows 0..clip->frames - 1 filled, the rest copies of the last row. */
+    int (*extract)(void *state, const struct desy_clip *clip, float *features);
+    /* Adds what decides the numbers to `provenance`: weights_sha256, precision, isa, torch, threads. */
+    int (*describe)(void *state, cJSON *provenance);
+    void (*close)(void **state);
+};
+
+/* Ends with an entry whose name is NULL. */
+extern const struct desy_extractor desy_extractors[];
+/* DESY_EUSAGE names those there are. */
+int desy_extractor_find(const struct desy_extractor **extractor, const char *name);
+
+#endif

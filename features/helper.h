@@ -1,0 +1,27 @@
+/* Decode helpers: processes that read hostile videos, so that a crash, a hang or a bomb costs one item, never the job.
+ *
+ * The spawner is forked before MPI_Init, CUDA and any thread; it forks helpers on demand (SCM_RIGHTS passes a socket and the
+ * shared memory of one struct desy_clip). Helpers die with their parents (PR_SET_PDEATHSIG), run under rlimits, and
+ * the parent checks what they write (bounds of every count and string) before it uses it. */
+#ifndef DESY_FEATURES_HELPER_H
+#define DESY_FEATURES_HELPER_H
+
+#include "features/clip.h"
+
+/* Call once, first thing in main, single-threaded. Nothing before it may start threads. DESY_EENV. */
+int desy_spawner_start(void);
+void desy_spawner_stop(void);
+
+typedef struct desy_helper_pool desy_helper_pool;
+
+/* A pool of `helpers` processes that read ahead in order of submission. deadline: seconds a video may take.
+ * One thread at a time. Works in any process after desy_spawner_start. */
+int desy_helper_pool_open(desy_helper_pool **pool, int helpers, double deadline);
+/* Queues a request (copied). Any number may wait. */
+int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request);
+/* Waits for the oldest submitted one. *clip borrowed until the next take. A dead helper gives DESY_STATUS_CRASHED (with the
+ * signal in words), a late one is killed: DESY_STATUS_TIMEOUT; both are replaced. DESY_EENV only if no helper can be had. */
+int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip);
+void desy_helper_pool_close(desy_helper_pool **pool);
+
+#endif

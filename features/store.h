@@ -1,0 +1,90 @@
+/* The feature store: segments written by whichever rank made the block, and an index that joins them (docs/data.md).
+ * Serial HDF5 alone: every file has one writer. Nothing here is collective. */
+#ifndef DESY_FEATURES_STORE_H
+#define DESY_FEATURES_STORE_H
+
+#include "features/clip.h"
+#include "features/dataset.h"
+
+#include <cjson/cJSON.h>
+
+/* Items of a block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of features. */
+size_t desy_store_block_items(size_t items, int frames, int dims);
+
+/* ---- writing one segment: seg/KK/seg-KKKKKKK.h5 (KK: block modulo 100) ---- */
+
+typedef struct desy_segment desy_segment;
+
+struct desy_segment_options {
+    const char *directory; /* of the store */
+    uint64_t block;
+    const char *extractor;
+    int frames, dims;
+    const char *config_sha256; /* of extract.json's deciding part */
+};
+
+/* Written under a temporary name; object times off, so that equal contents are equal bytes. */
+int desy_segment_open(desy_segment **segment, const struct desy_segment_options *options);
+/* In data-set order. features (T, D), NULL unless clip->status is ok. */
+int desy_segment_append(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, const float *features);
+/* close, fsync, rename, fsync of the directory, then one line in manifest-RRRRR.jsonl:
+ * {"block","file","sha256","bytes","config_sha256","inputs_sha256","items","ok","failed"}. Frees the segment whatever happens. */
+int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256);
+void desy_segment_abort(desy_segment **segment); /* NULL-safe; removes the temporary */
+
+/* ---- resuming ---- */
+
+struct desy_block_record {
+    bool listed;             /* in some manifest, with the right config, and its file has the listed size */
+    char inputs_sha256[65];  /* path, size, mtime of each input file when it was made */
+    uint32_t items, ok, failed;
+};
+/* Reads all manifests: the last line of a block counts; a torn last line (a killed run) is skipped. records[blocks]. */
+int desy_store_scan(struct desy_block_record *records, size_t blocks, const char *directory, const char *config_sha256);
+/* path, size and mtime of a block's input files, as they are now. */
+int desy_inputs_sha256(char hex[65], const char *root, const struct desy_item *items, size_t n);
+
+/* ---- the index, by one process after all segments are there ---- */
+
+/* Writes index.h5 and quarantine.jsonl atomically from `blocks` segments. provenance becomes string attributes of the
+ * index. *ok, *failed: counts. Streams: memory of one segment. */
+int desy_store_index(const char *directory, size_t blocks, const char *extractor, int frames, int dims, const cJSON *provenance, uint64_t *ok, uint64_t *failed);
+
+/* ---- reading ---- */
+
+typedef struct desy_store desy_store;
+
+struct desy_store_row { /* of `videos` */
+    uint64_t id;
+    char *video_path, *source, *group, *text, *codec, *container, *reason; /* owned by the row */
+    int label, n_frames;
+    enum desy_split_part split;
+    enum desy_status status;
+    int64_t row; /* into features, -1: failed */
+    int window, view;
+    int width, height;
+    double fps, duration;
+    int64_t bit_rate, size, total_frames;
+};
+
+/* Every source file of the virtual dataset is checked to be there, of the right shape: a missing one would read as zeros.
+ * DESY_EDATA: not a store, an unfinished one (advice: run the extract command again), an inconsistent one. */
+int desy_store_open(desy_store **store, const char *directory);
+size_t desy_store_items(const desy_store *store);    /* M */
+size_t desy_store_rows(const desy_store *store);     /* N */
+int desy_store_frames(const desy_store *store);      /* T */
+int desy_store_dims(const desy_store *store);        /* D */
+const char *desy_store_extractor(const desy_store *store);
+const char *desy_store_attribute(const desy_store *store, const char *name); /* provenance; NULL: none. Borrowed */
+/* items first..first+count-1 of `videos`; each must be freed by desy_store_row_free. */
+int desy_store_read_rows(desy_store *store, size_t first, size_t count, struct desy_store_row *rows);
+void desy_store_row_free(struct desy_store_row *row);
+/* One hyperslab: features (count, T, D) of rows first..first+count-1. NaN or infinity: DESY_EDATA with the row. */
+int desy_store_read_features(desy_store *store, size_t first, size_t count, float *features);
+/* SHA-256 over `videos` (without mtime) and every feature array in index order: "the hash" wherever stores are compared. */
+int desy_store_content_sha256(desy_store *store, char hex[65]);
+/* Checks each segment's bytes against its manifest. DESY_EDATA names the first that differs. */
+int desy_store_verify(desy_store *store);
+void desy_store_close(desy_store **store);
+
+#endif
