@@ -1,0 +1,42 @@
+/* Stages: one file a command, and the table of commands (stages/table.c). To add one: a file, a line in the table.
+ *
+ * A stage's options are a popt table that fills static settings in its file, so that `desy run` can offer the options of
+ * all its stages by including their tables. -o, --seed, --json and the like are common to all and stand in desy_invocation. */
+#ifndef DESY_STAGES_STAGE_H
+#define DESY_STAGES_STAGE_H
+
+#include "mpi/progress.h"
+#include "mpi/world.h"
+
+#include <popt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct desy_invocation {
+    desy_world *world;
+    const char *output;          /* -o, --output; NULL if not given */
+    uint64_t seed;               /* --seed, default 1 */
+    const char *log_directory;   /* --log-dir */
+    bool quiet, json;
+    enum desy_progress_mode progress;
+    const char *const *arguments; /* positional, NULL-terminated */
+    int argument_count;
+};
+
+struct desy_stage {
+    const char *name, *arguments, *help, *example; /* "extract", "DATASET -o STORE", one line, one command */
+    const struct poptOption *options;              /* NULL: none of its own */
+    int (*run)(struct desy_invocation *invocation); /* Collective; returns a code, not yet agreed */
+    bool alone;                                    /* refuses to run as several ranks */
+};
+
+extern const struct desy_stage desy_stages[]; /* ends with a NULL name */
+
+/* What `desy run` calls, each with the options that its own table has set. Collective. */
+extern const struct poptOption desy_check_options[], desy_extract_options[], desy_train_options[], desy_eval_options[];
+int desy_check_stage(struct desy_invocation *invocation, const char *dataset, const char *output);  /* output: check.json, NULL: none */
+int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store); /* DESY_EPARTIAL: some items failed */
+int desy_train_stage(struct desy_invocation *invocation, const char *store, const char *save_dir);
+int desy_eval_stage(struct desy_invocation *invocation, const char *store, const char *model, const char *report);
+
+#endif
