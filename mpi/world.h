@@ -19,6 +19,9 @@ int desy_world_open(desy_world **world);
 /* Collective: a last barrier, MPI_Finalize. NULL-safe; sets *world to NULL. */
 void desy_world_close(desy_world **world);
 
+/* The library's own version string, its first part: "Open MPI v4.1.4". Static; needs no started MPI. */
+const char *desy_mpi_version(void);
+
 /* Not collective. The local rank is that within the node (MPI_Comm_split_type), SLURM_LOCALID being 0 under mpirun. */
 int desy_rank(const desy_world *world);
 int desy_size(const desy_world *world);

@@ -1,0 +1,142 @@
+#include "base/json.h"
+
+#include "base/error.h"
+#include "base/file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXACT_INTEGER 9007199254740992.0 /* 2^53 */
+
+static long line_of(const char *text, const char *position)
+{
+    long line = 1;
+    for (const char *c = text; c < position; c++) line += *c == '\n';
+    return line;
+}
+
+/* cJSON keeps both of two equal keys and finds the first: silently wrong either way. Sorting keeps large objects cheap. */
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int find_duplicate(const cJSON *value, const char **duplicate)
+{
+    const cJSON *child = NULL;
+    size_t n = 0;
+    int rc = DESY_OK;
+    cJSON_ArrayForEach(child, value)
+    {
+        n++;
+        if (child->child) rc = find_duplicate(child, duplicate);
+        if (rc != DESY_OK || *duplicate) return rc;
+    }
+    if (!cJSON_IsObject(value) || n < 2) return DESY_OK;
+    const char **keys = malloc(n * sizeof *keys);
+    if (!keys) return desy_error_memory("the keys of a JSON object");
+    n = 0;
+    cJSON_ArrayForEach(child, value) keys[n++] = child->string;
+    qsort(keys, n, sizeof *keys, compare_keys);
+    for (size_t i = 1; i < n; i++)
+        if (strcmp(keys[i - 1], keys[i]) == 0) *duplicate = keys[i];
+    free(keys);
+    return DESY_OK;
+}
+
+int desy_json_parse(cJSON **json, const char *text, size_t size, const char *name)
+{
+    const char *end = NULL, *duplicate = NULL;
+    cJSON *value = cJSON_ParseWithLengthOpts(text, size, &end, 0);
+    if (!value) return desy_error(DESY_EDATA, "%s: line %ld: not valid JSON", name, line_of(text, end ? end : text));
+    for (; end < text + size; end++)
+        if (!strchr(" \t\r\n", *end) || *end == '\0') {
+            cJSON_Delete(value);
+            return desy_error(DESY_EDATA, "%s: line %ld: text after the end of the JSON value", name, line_of(text, end));
+        }
+    int rc = find_duplicate(value, &duplicate);
+    if (rc == DESY_OK && duplicate) rc = desy_error(DESY_EDATA, "%s: the key \"%s\" stands twice in one object", name, duplicate);
+    if (rc != DESY_OK) cJSON_Delete(value);
+    else *json = value;
+    return rc;
+}
+
+int desy_json_read(cJSON **json, const char *path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int rc = desy_file_read(&text, &size, path);
+    if (rc != DESY_OK) return rc;
+    rc = desy_json_parse(json, text, size, path);
+    free(text);
+    return rc;
+}
+
+static bool all_finite(const cJSON *value)
+{
+    if (cJSON_IsNumber(value) && !isfinite(value->valuedouble)) return false;
+    for (const cJSON *child = value->child; child; child = child->next)
+        if (!all_finite(child)) return false;
+    return true;
+}
+
+int desy_json_write(const cJSON *json, const char *path)
+{
+    if (!all_finite(json)) return desy_error(DESY_EUSAGE, "%s: JSON has no NaN and no infinity", path);
+    char *text = cJSON_Print(json);
+    if (!text) return desy_error_memory(path);
+    struct desy_atomic_file file;
+    int rc = desy_atomic_open(&file, path);
+    if (rc == DESY_OK) {
+        fprintf(file.stream, "%s\n", text);
+        rc = desy_atomic_commit(&file);
+    }
+    cJSON_free(text);
+    return rc;
+}
+
+static int member(const cJSON **value, const cJSON *object, const char *key, const char *where)
+{
+    *value = cJSON_GetObjectItemCaseSensitive(object, key);
+    return *value ? DESY_OK : desy_error(DESY_EDATA, "%s: \"%s\" is missing", where, key);
+}
+
+int desy_json_string(const char **out, const cJSON *object, const char *key, const char *where)
+{
+    const cJSON *value;
+    int rc = member(&value, object, key, where);
+    if (rc != DESY_OK) return rc;
+    if (!cJSON_IsString(value)) return desy_error(DESY_EDATA, "%s: \"%s\" must be a string", where, key);
+    *out = value->valuestring;
+    return DESY_OK;
+}
+
+int desy_json_double(double *out, const cJSON *object, const char *key, const char *where)
+{
+    const cJSON *value;
+    int rc = member(&value, object, key, where);
+    if (rc != DESY_OK) return rc;
+    if (!cJSON_IsNumber(value)) return desy_error(DESY_EDATA, "%s: \"%s\" must be a number", where, key);
+    *out = value->valuedouble;
+    return DESY_OK;
+}
+
+int desy_json_integer(long long *out, const cJSON *object, const char *key, const char *where)
+{
+    double value;
+    int rc = desy_json_double(&value, object, key, where);
+    if (rc != DESY_OK) return rc;
+    if (value != floor(value) || fabs(value) > EXACT_INTEGER) return desy_error(DESY_EDATA, "%s: \"%s\" must be a whole number", where, key);
+    *out = (long long)value;
+    return DESY_OK;
+}
+
+const char *desy_number_text(char text[DESY_NUMBER_TEXT], double value)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, DESY_NUMBER_TEXT, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    return text;
+}

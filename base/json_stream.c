@@ -1,0 +1,153 @@
+/* A JSON array or JSON Lines, element by element: finds where an element ends, then lets cJSON parse just that. */
+#include "base/json.h"
+
+#include "base/error.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct desy_json_stream {
+    FILE *file;
+    char *path, *buffer; /* buffer: the element being collected */
+    size_t used, room;
+    long line, item, began; /* line now; number and first line of the last element */
+    bool array, ended;
+};
+
+static int next_char(desy_json_stream *stream)
+{
+    int c = getc_unlocked(stream->file);
+    if (c == '\n') stream->line++;
+    return c;
+}
+
+static int next_solid(desy_json_stream *stream)
+{
+    int c;
+    do c = next_char(stream);
+    while (c == ' ' || c == '\t' || c == '\n' || c == '\r');
+    return c;
+}
+
+static void put_back(desy_json_stream *stream, int c)
+{
+    if (c == '\n') stream->line--;
+    if (c != EOF) ungetc(c, stream->file);
+}
+
+int desy_json_stream_open(desy_json_stream **out, const char *path)
+{
+    if (desy_is_directory(path)) return desy_error(DESY_EDATA, "%s: is a directory, a JSON file is needed", path);
+    desy_json_stream *stream = calloc(1, sizeof *stream);
+    if (!stream || !(stream->path = strdup(path))) {
+        free(stream);
+        return desy_error_memory(path);
+    }
+    *out = stream;
+    stream->line = 1;
+    stream->file = fopen(path, "rbe");
+    if (!stream->file) {
+        int rc = desy_error(DESY_EDATA, "%s: %s", path, strerror(errno));
+        desy_json_stream_close(out);
+        return rc;
+    }
+    int c = next_solid(stream);
+    if (c == 0xEF && next_char(stream) == 0xBB && next_char(stream) == 0xBF) c = next_solid(stream); /* a byte order mark */
+    stream->array = c == '[';
+    if (!stream->array) put_back(stream, c);
+    return DESY_OK;
+}
+
+static int fail(const desy_json_stream *stream, const char *what)
+{
+    return desy_error(DESY_EDATA, "%s: line %ld, item %ld: %s", stream->path, stream->line, stream->item, what);
+}
+
+static int keep(desy_json_stream *stream, int c)
+{
+    if (stream->used + 1 >= stream->room) {
+        size_t room = stream->room ? 2 * stream->room : 1024;
+        char *larger = realloc(stream->buffer, room);
+        if (!larger) return desy_error_memory(stream->path);
+        stream->buffer = larger, stream->room = room;
+    }
+    stream->buffer[stream->used++] = (char)c;
+    return DESY_OK;
+}
+
+/* Collects one element that starts with `c`: to where its brackets close, or (a bare value) to the next separator. */
+static int collect(desy_json_stream *stream, int c)
+{
+    int depth = 0;
+    bool quoted = false, escaped = false;
+    stream->used = 0;
+    for (;; c = next_char(stream)) {
+        if (c == EOF) return depth || quoted ? fail(stream, "the file ends in the middle of an element") : DESY_OK;
+        if (!quoted && depth == 0 && (c == ',' || c == ']' || c == '\n')) {
+            put_back(stream, c);
+            return DESY_OK;
+        }
+        int rc = keep(stream, c);
+        if (rc != DESY_OK) return rc;
+        if (quoted) {
+            if (!escaped && c == '"') quoted = false;
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        if (c == '"') quoted = true;
+        else if (c == '{' || c == '[') depth++;
+        else if (c == '}' || c == ']') {
+            if (--depth < 0) return fail(stream, "a closing bracket without its opening one");
+            if (depth == 0) return DESY_OK;
+        }
+    }
+}
+
+int desy_json_stream_next(desy_json_stream *stream, cJSON **element)
+{
+    *element = NULL;
+    if (stream->ended) return DESY_OK;
+    int c = next_solid(stream);
+    if (stream->array && stream->item > 0 && c == ',') {
+        c = next_solid(stream);
+        if (c == ']') return fail(stream, "a comma before the end of the array");
+    } else if (stream->array && stream->item > 0 && c != ']' && c != EOF) return fail(stream, "a comma is missing between two elements");
+    if (stream->array ? c == ']' : c == EOF) {
+        stream->ended = true;
+        if (stream->array && next_solid(stream) != EOF) return fail(stream, "text after the end of the array");
+        return DESY_OK;
+    }
+    stream->item++;
+    stream->began = stream->line;
+    if (c == EOF) return fail(stream, "the file ends before the array is closed");
+    int rc = collect(stream, c);
+    if (rc != DESY_OK) return rc;
+    char *where = desy_format("%s: line %ld, item %ld", stream->path, stream->began, stream->item);
+    if (!where) return desy_error_memory(stream->path);
+    rc = desy_json_parse(element, stream->buffer, stream->used, where);
+    free(where);
+    return rc;
+}
+
+long desy_json_stream_line(const desy_json_stream *stream)
+{
+    return stream->began;
+}
+
+long desy_json_stream_item(const desy_json_stream *stream)
+{
+    return stream->item;
+}
+
+void desy_json_stream_close(desy_json_stream **stream)
+{
+    if (!*stream) return;
+    if ((*stream)->file) fclose((*stream)->file);
+    free((*stream)->path);
+    free((*stream)->buffer);
+    free(*stream);
+    *stream = NULL;
+}
