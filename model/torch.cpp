@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include <ATen/Context.h>
+#include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <cstdio>
 #include <cstdlib>
