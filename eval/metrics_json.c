@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* Each adds one member and returns whether it could. */
 static bool number(cJSON *object, const char *key, double value) { return cJSON_AddNumberToObject(object, key, value) != NULL; }

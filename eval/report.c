@@ -30,7 +30,9 @@ static void write_scores(FILE *stream, const void *context)
         desy_csv_put(stream, row->source);
         putc(',', stream);
         desy_csv_put(stream, row->group);
-        fprintf(stream, ",%s,", row->split);
+        putc(',', stream);
+        desy_csv_put(stream, row->split);
+        putc(',', stream);
         put_number(stream, row->score, ",");
         for (int l = 0; l < 3; l++) put_number(stream, row->level[l], l < 2 ? "," : "\n");
     }
