@@ -1,0 +1,85 @@
+/* A data set without labels, from what stands on a command line: files, directories, lists. */
+#include "features/dataset_table.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool ends_like_a_video(const char *path)
+{
+    static const char *const endings[] = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(dot, endings[i]) == 0) return true;
+    return false;
+}
+
+static int add_path(desy_dataset *dataset, const char *path)
+{
+    bool twice; /* the same path named again is scored once */
+    struct desy_item item = {.id = desy_hash64(path, strlen(path)), .video_path = path, .label = -1, .source = "", .group = "", .text = "",
+        .audio_path = "", .split = DESY_SPLIT_NONE};
+    return desy_dataset_add(dataset, &item, &twice);
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int add_directory(desy_dataset *dataset, const char *path)
+{
+    char *roots[] = {(char *)path, NULL};
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+    if (!walk) return desy_error(DESY_EDATA, "%s: %s", path, strerror(errno));
+    int rc = DESY_OK;
+    for (FTSENT *entry; rc == DESY_OK && (entry = fts_read(walk));)
+        if ((entry->fts_info == FTS_F || entry->fts_info == FTS_SL) && ends_like_a_video(entry->fts_path)) rc = add_path(dataset, entry->fts_path);
+    fts_close(walk);
+    return rc;
+}
+
+static int add_list(desy_dataset *dataset, const char *path)
+{
+    char *line = NULL;
+    size_t room = 0;
+    int rc = DESY_OK;
+    FILE *file = fopen(path, "re");
+    if (!file) return desy_error(DESY_EDATA, "%s: %s", path, strerror(errno));
+    while (rc == DESY_OK && getline(&line, &room, file) > 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (*line) rc = add_path(dataset, line);
+    }
+    free(line);
+    fclose(file);
+    return rc;
+}
+
+static bool is_list(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && (strcasecmp(dot, ".txt") == 0 || strcasecmp(dot, ".lst") == 0 || strcasecmp(dot, ".list") == 0);
+}
+
+int desy_dataset_from_paths(desy_dataset **dataset, const char *const *paths, size_t n)
+{
+    int rc;
+    DESY_TRY(desy_dataset_new(dataset, ""));
+    for (size_t i = 0; i < n; i++) {
+        if (!desy_file_exists(paths[i])) DESY_TRY(desy_error(DESY_EDATA, "%s: there is no such file or directory", paths[i]));
+        if (desy_is_directory(paths[i])) DESY_TRY(add_directory(*dataset, paths[i]));
+        else if (is_list(paths[i])) DESY_TRY(add_list(*dataset, paths[i]));
+        else DESY_TRY(add_path(*dataset, paths[i]));
+    }
+    if (desy_dataset_count(*dataset) == 0)
+        rc = desy_error(DESY_EDATA, "%s: no video there (.mp4 .avi .mov .mkv .webm .gif)", n ? paths[0] : "the command line");
+out:
+    if (rc != DESY_OK) desy_dataset_close(dataset);
+    return rc;
+}

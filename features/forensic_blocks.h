@@ -1,0 +1,31 @@
+/* The blocks of the 768 forensic numbers, internal to features/. Definitions: docs/features.md. */
+#ifndef DESY_FEATURES_FORENSIC_BLOCKS_H
+#define DESY_FEATURES_FORENSIC_BLOCKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DESY_SCALED_HEIGHT 256
+#define DESY_SCALED_SIDE 256 /* of the region looked at, after the rescale */
+#define DESY_NATIVE_SIDE 448 /* of the region looked at, as decoded */
+
+/* Part of a luma plane. Width and height are multiples of 16, at least 16. */
+struct desy_region {
+    const uint8_t *luma;
+    ptrdiff_t stride;
+    int width, height;
+};
+
+/* 2 rint(128 width / height), ties to even. */
+int desy_rescale_width(int width, int height);
+/* Columns first .. first + count - 1 of the rescaled plane: out (256, count). DESY_EENV: memory. */
+int desy_rescale_columns(uint8_t *out, int first, int count, const uint8_t *luma, ptrdiff_t stride, int width, int height);
+
+/* 63 numbers each; normalised and deviation may be NULL. */
+void desy_dct_energy(float *energy, float *normalised, float *deviation, const struct desy_region *region);
+/* out[390]. DESY_EENV: memory. */
+int desy_cooccurrence(float *out, const struct desy_region *region);
+/* out[126]. DESY_EENV: memory. */
+int desy_haar_statistics(float *out, const struct desy_region *region);
+
+#endif

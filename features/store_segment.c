@@ -1,0 +1,168 @@
+/* Writing one segment: the features and the rows of one block, by one process, through the serial HDF5 API. */
+#include "features/store_layout.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "features/split.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct desy_segment {
+    char *directory, *path, *temporary, *config_sha256;
+    char relative[DESY_SEGMENT_PATH];
+    uint64_t block;
+    int frames, dims;
+    hid_t file, features, videos, type;
+    hsize_t rows, items;
+};
+
+static int fail(const desy_segment *segment, const char *what)
+{
+    char text[DESY_HDF5_TEXT];
+    return desy_error(DESY_EENV, "%s: cannot write %s: %s (%s)", segment->path, what, errno ? strerror(errno) : "HDF5 failed", desy_hdf5_error(text));
+}
+
+/* An extensible dataset of `dimensions` sides whose first grows from 0. */
+static hid_t growing(hid_t file, const char *name, hid_t type, int dimensions, const hsize_t *sides, const hsize_t *chunk)
+{
+    hsize_t none[3] = {0}, most[3] = {H5S_UNLIMITED};
+    for (int i = 1; i < dimensions; i++) none[i] = most[i] = sides[i];
+    hid_t space = H5Screate_simple(dimensions, none, most), creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(creation, dimensions, chunk);
+    hid_t dataset = desy_hdf5_create_dataset(file, name, type, space, creation);
+    H5Pclose(creation);
+    H5Sclose(space);
+    return dataset;
+}
+
+int desy_segment_open(desy_segment **out, const struct desy_segment_options *options)
+{
+    int rc;
+    char *folder = NULL;
+    desy_hdf5_setup();
+    desy_segment *segment = *out = calloc(1, sizeof *segment);
+    if (!segment) return desy_error_memory("a segment");
+    segment->file = segment->features = segment->videos = segment->type = -1;
+    segment->block = options->block, segment->frames = options->frames, segment->dims = options->dims;
+    desy_segment_path(segment->relative, options->block);
+    segment->directory = strdup(options->directory);
+    segment->config_sha256 = strdup(options->config_sha256);
+    segment->path = desy_path_join(options->directory, segment->relative);
+    segment->temporary = segment->path ? desy_format("%s.tmp", segment->path) : NULL;
+    folder = segment->path ? desy_path_directory(segment->path) : NULL;
+    if (!segment->directory || !segment->config_sha256 || !segment->temporary || !folder) DESY_TRY(desy_error_memory("a segment"));
+    DESY_TRY(desy_make_directory(folder));
+    errno = 0;
+    segment->file = desy_hdf5_create_file(segment->temporary);
+    segment->type = desy_video_type(options->frames);
+    hid_t group = segment->file < 0 ? -1 : H5Gcreate2(segment->file, "features", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (group >= 0) {
+        const hsize_t sides[3] = {0, (hsize_t)options->frames, (hsize_t)options->dims}, chunk[3] = {1, sides[1], sides[2]}, rows[1] = {64};
+        segment->features = growing(group, options->extractor, H5T_IEEE_F32LE, 3, sides, chunk);
+        segment->videos = growing(segment->file, "videos", segment->type, 1, sides, rows);
+        H5Gclose(group);
+    }
+    if (segment->features < 0 || segment->videos < 0) rc = fail(segment, "a new segment");
+out:
+    free(folder);
+    if (rc != DESY_OK) desy_segment_abort(out);
+    return rc;
+}
+
+/* Appends one element to a growing dataset. */
+static int append(hid_t dataset, hid_t type, int dimensions, const hsize_t *shape, const void *data)
+{
+    hsize_t start[3] = {shape[0] - 1}, count[3] = {1, shape[1], shape[2]};
+    if (H5Dset_extent(dataset, shape) < 0) return -1;
+    hid_t space = H5Dget_space(dataset), memory = H5Screate_simple(dimensions, count, NULL);
+    herr_t bad = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
+    if (bad >= 0) bad = H5Dwrite(dataset, type, memory, space, H5P_DEFAULT, data);
+    H5Sclose(memory);
+    H5Sclose(space);
+    return bad < 0 ? -1 : 0;
+}
+
+int desy_segment_append(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, const float *features)
+{
+    bool good = clip->status == DESY_STATUS_OK;
+    struct desy_video_record record = {.id = item->id, .video_path = item->video_path, .source = item->source, .group = item->group,
+        .split = desy_split_name(item->split), .text = item->text, .status = desy_status_name(clip->status), .reason = clip->reason,
+        .codec = clip->codec, .container = clip->container, .pixel_format = clip->pixel_format, .label = item->label,
+        .n_frames = good ? clip->frames : 0, .width = clip->width, .height = clip->height, .row = good ? (int64_t)segment->rows : -1,
+        .bit_rate = clip->bit_rate, .size = clip->size, .mtime_ns = clip->mtime_ns, .total_frames = clip->total_frames, .fps = clip->fps,
+        .duration = clip->duration};
+    for (int t = 0; good && t < clip->frames; t++) record.pts[t] = clip->pts[t], record.frame_index[t] = clip->frame_index[t];
+    for (int t = good ? clip->frames : 0; t < segment->frames; t++) record.frame_index[t] = -1;
+    errno = 0;
+    const hsize_t shape[3] = {segment->rows + 1, (hsize_t)segment->frames, (hsize_t)segment->dims}, list[3] = {segment->items + 1};
+    if (good && append(segment->features, H5T_NATIVE_FLOAT, 3, shape, features) < 0) return fail(segment, "features");
+    if (append(segment->videos, segment->type, 1, list, &record) < 0) return fail(segment, "the table of videos");
+    segment->rows += good;
+    segment->items++;
+    return DESY_OK;
+}
+
+/* Closes what HDF5 holds open; a failure to flush shows here. */
+static herr_t close_file(desy_segment *segment)
+{
+    herr_t bad = 0;
+    if (segment->features >= 0) bad |= H5Dclose(segment->features);
+    if (segment->videos >= 0) bad |= H5Dclose(segment->videos);
+    if (segment->type >= 0) bad |= H5Tclose(segment->type);
+    if (segment->file >= 0) bad |= H5Fclose(segment->file);
+    segment->file = segment->features = segment->videos = segment->type = -1;
+    return bad;
+}
+
+/* One line, by one write: a killed run leaves a torn last line at worst, which readers skip. */
+static int add_to_manifest(const desy_segment *segment, int rank, const char *sha256, const char *inputs_sha256)
+{
+    int64_t size, mtime;
+    desy_file_stamp(segment->path, &size, &mtime);
+    char *path = desy_format("%s/manifest-%05d.jsonl", segment->directory, rank);
+    char *line = desy_format("{\"block\":%llu,\"file\":\"%s\",\"sha256\":\"%s\",\"bytes\":%lld,\"config_sha256\":\"%s\",\"inputs_sha256\":\"%s\","
+                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu}\n",
+                             (unsigned long long)segment->block, segment->relative, sha256, (long long)size, segment->config_sha256, inputs_sha256,
+                             (unsigned long long)segment->items, (unsigned long long)segment->rows, (unsigned long long)(segment->items - segment->rows));
+    int rc = path && line ? DESY_OK : desy_error_memory("the manifest");
+    int fd = rc == DESY_OK ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+    if (rc == DESY_OK && (fd < 0 || write(fd, line, strlen(line)) != (ssize_t)strlen(line) || fsync(fd) != 0))
+        rc = desy_error(DESY_EENV, "%s: cannot be written: %s", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    free(path);
+    free(line);
+    return rc;
+}
+
+int desy_segment_commit(desy_segment **out, int rank, const char *inputs_sha256)
+{
+    int rc = DESY_OK;
+    char sha256[DESY_SHA256_HEX];
+    desy_segment *segment = *out;
+    errno = 0;
+    if (close_file(segment) < 0) rc = fail(segment, "the last bytes");
+    if (rc == DESY_OK) rc = desy_sha256_file(sha256, segment->temporary);
+    if (rc == DESY_OK) rc = desy_rename_durable(segment->temporary, segment->path);
+    if (rc == DESY_OK) rc = add_to_manifest(segment, rank, sha256, inputs_sha256);
+    desy_segment_abort(out);
+    return rc;
+}
+
+void desy_segment_abort(desy_segment **out)
+{
+    desy_segment *segment = *out;
+    if (!segment) return;
+    close_file(segment);
+    if (segment->temporary) unlink(segment->temporary);
+    free(segment->directory);
+    free(segment->path);
+    free(segment->temporary);
+    free(segment->config_sha256);
+    free(segment);
+    *out = NULL;
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# ./quickstart.sh [--yes] [DATASET.json]: sets up what is missing, builds build/release/desy, and runs the whole pipeline with
+# two ranks on DATASET.json, or on a small data set of generated clips (a demonstration, not science). --yes: never ask.
+set -eu -o pipefail
+setup_yes=0
+if [[ ${1:-} == --yes ]]; then
+  setup_yes=1
+  shift
+fi
+if [[ ${1:-} == -* || $# -gt 1 ]]; then
+  sed -n '2,3s/^# //p' "$0"
+  exit 1
+fi
+dataset=${1:+$(realpath "$1")}
+cd "$(dirname "$0")"
+. cmake/setup.sh
+setup_log=$PWD/quickstart.log
+if [[ -n $dataset && ! -f $dataset ]]; then
+  echo "There is no data set $1 (docs/data.md says how to write one)." >&2
+  exit 2
+fi
+: >"$setup_log"
+setup_all program desy
+desy=build/release/desy
+
+if [[ -z $dataset ]]; then
+  dataset=quickstart-data/dataset.json output=quickstart-data/run
+  setup_step "24 generated clips in quickstart-data" "$desy" synth -o quickstart-data --videos 24
+else
+  output=quickstart-data/run-$(basename "${dataset%.*}")
+fi
+mpirun=(mpirun -n 2 --oversubscribe)
+((EUID)) || mpirun+=(--allow-run-as-root)
+echo "${mpirun[*]} $desy run $dataset -o $output"
+status=0
+"${mpirun[@]}" "$desy" run "$dataset" -o "$output" || status=$?
+if ((status == 4)); then
+  echo "Some videos could not be read: see $output/store/quarantine.jsonl"
+elif ((status)); then
+  exit "$status"
+fi
+
+model=$output/best_models_pth/$(cat "$output/best_models_pth/current")
+auc=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1])).get("roc_auc", "not computed: the test split lacks a class"))' "$output/report/metrics.json")
+cat <<END
+
+Report: $PWD/$output/report/report.html
+AUC:    $auc$([[ $dataset == quickstart-data/* ]] && echo " (generated clips: a demonstration, not science)")
+
+Next, with your own videos:
+  $desy detect VIDEO.mp4 --model $model
+  ${mpirun[*]} $desy batch FOLDER -o scores.jsonl --model $model
+  ./quickstart.sh DATASET.json          # train on your own: docs/data.md
+END
