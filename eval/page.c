@@ -16,12 +16,12 @@ static const char style[] =
     "@media(prefers-color-scheme:dark){:root{--ground:#14171a;--panel:#1c2125;--ink:#e8eaec;--soft:#9aa4ad;--rule:#363d44;--ai:#fb8a4a;--real:#6aaef5}}\n"
     "body{margin:0 auto;padding:24px 20px 60px;max-width:1080px;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,sans-serif}\n"
     "h1{font-size:24px;margin:0}h2{font-size:18px;margin:36px 0 10px}h3{font-size:14px;margin:0 0 4px}p{margin:6px 0}.soft,figcaption{color:var(--soft);font-size:13px}\n"
-    ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px;margin:18px 0}.cards div,figure{background:var(--panel);border:1px solid var(--rule);border-radius:6px;padding:12px 14px;margin:0}\n"
-    ".cards b{display:block;font-size:25px;font-variant-numeric:tabular-nums}.cards .first{border-color:var(--ink)}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:14px}\n"
+    ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:12px;margin:18px 0}.cards div,figure{background:var(--panel);border:1px solid var(--rule);border-radius:6px;padding:12px 14px;margin:0}\n"
+    ".cards b{display:block;font-size:25px;font-variant-numeric:tabular-nums}.cards .first{border-color:var(--ink)}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:14px}\n"
     "svg{width:100%;max-width:440px;display:block;margin:auto}svg text{fill:var(--soft);font-size:11px}.grid{stroke:var(--rule);stroke-width:.7}.line{fill:none;stroke-width:2}\n"
     ".line.ai{stroke:var(--ai)}.line.real{stroke:var(--real)}.line.guide{stroke:var(--soft);stroke-width:1;stroke-dasharray:4 4}.bar.ai,.dot.ai{fill:var(--ai)}.bar.real,.dot.real{fill:var(--real)}.bar{fill-opacity:.55}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}th,td{text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid var(--rule);vertical-align:top}th{font-weight:600;color:var(--soft)}\n"
-    ".wide{overflow-x:auto}td table td,td table th{border:0;padding:1px 10px 1px 0}td{overflow-wrap:anywhere}.ai-ink{color:var(--ai)}.real-ink{color:var(--real)}\n";
+    ".wide{overflow-x:auto}td table td,td table th{border:0;padding:1px 10px 1px 0}.ai-ink{color:var(--ai)}.real-ink{color:var(--real)}\n";
 
 static void put_card(FILE *stream, bool first, const char *name, double value, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
@@ -140,6 +140,15 @@ static void plot_reliability(FILE *stream, const struct desy_metrics *metrics)
 
 static void put_value(FILE *stream, const cJSON *value);
 
+/* Rounded, the full number on hover. */
+static void put_rounded(FILE *stream, double value)
+{
+    char text[DESY_NUMBER_TEXT];
+    desy_number_text(text, value);
+    if (strlen(text) <= 7) fputs(text, stream);
+    else fprintf(stream, "<span title=\"%s\">%.4f</span>", text, value);
+}
+
 /* Objects of one shape: a table with a column for each member of the first. */
 static void put_rows(FILE *stream, const cJSON *list, const char *corner)
 {
@@ -163,7 +172,8 @@ static void put_rows(FILE *stream, const cJSON *list, const char *corner)
         cJSON_ArrayForEach(cell, widest) {
             const cJSON *value = cJSON_GetObjectItemCaseSensitive(row, cell->string);
             fputs("<td>", stream);
-            if (value) put_value(stream, value);
+            if (cJSON_IsNumber(value)) put_rounded(stream, value->valuedouble);
+            else if (value) put_value(stream, value);
             fputs("</td>", stream);
         }
         fputs("</tr>\n", stream);
@@ -214,7 +224,7 @@ static void put_page(FILE *stream, const struct desy_page *page)
     }
     fputs("<h2>By threshold</h2>\n", stream);
     put_rows(stream, cJSON_GetObjectItemCaseSensitive(page->json, "sweep"), NULL);
-    fputs("<h2>Every figure</h2>\n<p class=\"soft\">As in metrics.json, in full precision. The curves point by point are in roc.csv and pr.csv, the scores in scores.csv.</p>\n<div class=\"wide\"><table>\n", stream);
+    fputs("<h2>Every figure</h2>\n<p class=\"soft\">As in metrics.json, in full precision (in tables: on hover). The curves point by point are in roc.csv and pr.csv, the scores in scores.csv.</p>\n<div class=\"wide\"><table>\n", stream);
     const cJSON *member;
     cJSON_ArrayForEach(member, page->json) {
         if (member == sources || strcmp(member->string, "sweep") == 0 || strcmp(member->string, "notes") == 0) continue; /* shown above */
