@@ -1,0 +1,46 @@
+/* Inside stages/: the parts of `desy extract`. */
+#ifndef DESY_STAGES_EXTRACT_H
+#define DESY_STAGES_EXTRACT_H
+
+#include "features/extractor.h"
+#include "features/helper.h"
+#include "features/store.h"
+#include "mpi/world.h"
+
+/* ---- what decides the numbers (extract_config.c) ---- */
+
+/* The configuration of this process, resolved; caller deletes. */
+int desy_extract_config(cJSON **config, const struct desy_extractor *extractor, void *state, int frames, enum desy_sampling sampling);
+/* Members that differ, in words ("isa: AVX512 there, AVX2 here"); "" if none. New string; NULL: no memory. */
+char *desy_extract_differences(const cJSON *there, const cJSON *here);
+/* Collective: this process's must be that of rank 0. DESY_EENV names the rank and what differs. */
+int desy_extract_agree_config(desy_world *world, const cJSON *config);
+/* Writes STORE/extract.json, or compares with the one that is there (DESY_EDATA: another configuration, or no JSON). */
+int desy_extract_keep_config(const char *store, const cJSON *config, const char *config_sha256);
+
+/* ---- one rank's work on tasks (extract_task.c); a task is a few blocks, decoded ahead over all of them ---- */
+
+struct desy_extract_worker {
+    const struct desy_extractor *extractor;
+    void *state; /* of the extractor */
+    desy_helper_pool *helpers;
+    int ahead; /* videos that may be submitted and not taken */
+    float *features; /* (T, D) */
+    const char *root, *store, *config_sha256;
+    int frames, rank;
+    enum desy_sampling sampling;
+    int64_t resumed, made, failed; /* items: found done; extracted now, and how many of these failed */
+};
+
+/* blocks[n] with their items as a message; expected[i]: inputs hash of a block that is done, "" for one that is not. */
+struct desy_extract_block {
+    uint64_t block;
+    size_t first, count; /* items */
+    const char *expected;
+};
+int desy_extract_pack(void **payload, size_t *bytes, const desy_dataset *dataset, const struct desy_extract_block *blocks, size_t n);
+/* Does such a message's work. Blocks that are done and whose inputs are what they were are left alone.
+ * DESY_EINTERRUPTED: stopped after a block. */
+int desy_extract_work(struct desy_extract_worker *worker, const void *payload, size_t bytes);
+
+#endif

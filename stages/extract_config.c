@@ -1,0 +1,107 @@
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "features/libraries.h"
+#include "stages/extract.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int desy_extract_config(cJSON **out, const struct desy_extractor *extractor, void *state, int frames, enum desy_sampling sampling)
+{
+    int rc = DESY_OK;
+    cJSON *config = cJSON_CreateObject();
+    if (!config || !cJSON_AddStringToObject(config, "extractor", extractor->name) ||
+        !cJSON_AddNumberToObject(config, "extractor_version", extractor->version) || !cJSON_AddNumberToObject(config, "dims", extractor->dims) ||
+        !cJSON_AddNumberToObject(config, "frames", frames) || !cJSON_AddStringToObject(config, "sampling", desy_sampling_name(sampling)) ||
+        !cJSON_AddStringToObject(config, "ffmpeg", desy_ffmpeg_version()))
+        DESY_TRY(desy_error_memory("the configuration"));
+    DESY_TRY(extractor->describe(state, config));
+    *out = config;
+    config = NULL;
+out:
+    cJSON_Delete(config);
+    return rc;
+}
+
+static char *value_text(const cJSON *value)
+{
+    if (!value) return strdup("nothing");
+    return cJSON_IsString(value) ? strdup(value->valuestring) : cJSON_PrintUnformatted(value);
+}
+
+static char *add_difference(char *text, const char *key, const cJSON *there, const cJSON *here)
+{
+    char *a = value_text(there), *b = value_text(here);
+    char *longer = text && a && b ? desy_format("%s%s%s: %s there, %s here", text, *text ? "; " : "", key, a, b) : NULL;
+    free(a);
+    free(b);
+    free(text);
+    return longer;
+}
+
+char *desy_extract_differences(const cJSON *there, const cJSON *here)
+{
+    const cJSON *member;
+    char *text = strdup("");
+    cJSON_ArrayForEach(member, here) {
+        const cJSON *other = cJSON_GetObjectItemCaseSensitive(there, member->string);
+        if (!other || !cJSON_Compare(other, member, true)) text = add_difference(text, member->string, other, member);
+    }
+    cJSON_ArrayForEach(member, there)
+        if (!cJSON_GetObjectItemCaseSensitive(here, member->string)) text = add_difference(text, member->string, member, NULL);
+    return text;
+}
+
+int desy_extract_agree_config(desy_world *world, const cJSON *config)
+{
+    char *text = desy_rank(world) == 0 ? cJSON_PrintUnformatted(config) : NULL, *differences = NULL;
+    int rc = desy_agree(world, desy_rank(world) > 0 || text ? DESY_OK : desy_error_memory("the configuration"));
+    if (rc == DESY_OK) rc = desy_broadcast_text(world, &text, 0);
+    cJSON *first = rc == DESY_OK ? cJSON_Parse(text) : NULL;
+    if (first) differences = desy_extract_differences(first, config);
+    if (rc == DESY_OK && (!first || !differences)) rc = desy_error_memory("the configuration");
+    if (rc == DESY_OK && *differences) {
+        char host[256] = "";
+        gethostname(host, sizeof host - 1);
+        rc = desy_error(DESY_EENV, "rank %d (%s) would compute other numbers than rank 0 (\"there\"): %s; run on machines of one kind, or pin them to the lowest "
+                        "instruction set (ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY)", desy_rank(world), host, differences);
+    }
+    cJSON_Delete(first);
+    free(differences);
+    free(text);
+    return desy_agree(world, rc);
+}
+
+static int write_config(const char *path, const cJSON *config, const char *config_sha256)
+{
+    cJSON *whole = cJSON_CreateObject(), *copy = cJSON_Duplicate(config, true);
+    bool ok = whole && copy && cJSON_AddStringToObject(whole, "desy", DESY_VERSION) && cJSON_AddStringToObject(whole, "hdf5", desy_hdf5_version()) &&
+              cJSON_AddStringToObject(whole, "mpi", desy_mpi_version()) && cJSON_AddStringToObject(whole, "config_sha256", config_sha256) &&
+              cJSON_AddItemToObject(whole, "config", copy);
+    int rc = ok ? desy_json_write(whole, path) : desy_error_memory("the configuration");
+    if (!ok) cJSON_Delete(copy);
+    cJSON_Delete(whole);
+    return rc;
+}
+
+int desy_extract_keep_config(const char *store, const cJSON *config, const char *config_sha256)
+{
+    int rc = DESY_OK;
+    cJSON *there = NULL;
+    char *differences = NULL, *path = desy_path_join(store, "extract.json");
+    if (!path) return desy_error_memory("a path");
+    if (!desy_file_exists(path)) DESY_TRY(write_config(path, config, config_sha256));
+    DESY_TRY(desy_json_read(&there, path));
+    differences = desy_extract_differences(cJSON_GetObjectItemCaseSensitive(there, "config"), config);
+    if (!differences) DESY_TRY(desy_error_memory("the configuration"));
+    if (*differences)
+        DESY_TRY(desy_error(DESY_EDATA, "%s: this store was made with another configuration (%s); use another directory for -o, or the options it was made with",
+                            store, differences));
+out:
+    cJSON_Delete(there);
+    free(differences);
+    free(path);
+    return rc;
+}

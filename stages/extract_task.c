@@ -1,0 +1,185 @@
+/* One rank's work: the blocks of a task, decoded ahead by the helpers, extracted and written in order. */
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "mpi/signals.h"
+#include "stages/extract.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct head { /* before each block's items in the message */
+    uint64_t block, bytes;
+    char expected[DESY_SHA256_HEX];
+};
+
+struct block {
+    uint64_t block;
+    struct desy_item *items;
+    size_t count;
+    char inputs[DESY_SHA256_HEX];
+};
+
+int desy_extract_pack(void **payload, size_t *bytes, const desy_dataset *dataset, const struct desy_extract_block *blocks, size_t n)
+{
+    int rc = DESY_OK;
+    char *message = NULL;
+    size_t used = 0;
+    void *items = NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t size;
+        struct head head = {.block = blocks[i].block};
+        DESY_TRY(desy_items_pack(&items, &size, dataset, blocks[i].first, blocks[i].count));
+        head.bytes = size;
+        snprintf(head.expected, sizeof head.expected, "%s", blocks[i].expected);
+        char *larger = realloc(message, used + sizeof head + size);
+        if (!larger) DESY_TRY(desy_error_memory("a task"));
+        message = larger;
+        memcpy(message + used, &head, sizeof head);
+        memcpy(message + used + sizeof head, items, size);
+        used += sizeof head + size;
+        free(items);
+        items = NULL;
+    }
+    *payload = message, *bytes = used;
+    message = NULL;
+out:
+    free(items);
+    free(message);
+    return rc;
+}
+
+/* The blocks of a message that are to be made; those that are done are only counted. */
+static int unpack(struct block **out, size_t *n, struct desy_extract_worker *worker, const char *payload, size_t bytes)
+{
+    size_t made = 0;
+    struct block *blocks = *out = calloc(bytes / sizeof(struct head) + 1, sizeof *blocks);
+    *n = 0;
+    if (!blocks) return desy_error_memory("a task");
+    for (size_t at = 0; at < bytes;) {
+        struct head head;
+        struct block *block = &blocks[made];
+        memcpy(&head, payload + at, sizeof head);
+        block->block = head.block;
+        int rc = desy_items_unpack(&block->items, &block->count, payload + at + sizeof head, head.bytes);
+        *n = made + 1;
+        if (rc == DESY_OK) rc = desy_inputs_sha256(block->inputs, worker->root, block->items, block->count);
+        if (rc != DESY_OK) return rc;
+        at += sizeof head + head.bytes;
+        if (strcmp(head.expected, block->inputs) != 0) {
+            made++;
+            continue;
+        }
+        worker->resumed += (int64_t)block->count;
+        free(block->items);
+        *block = (struct block){0};
+    }
+    *n = made;
+    return DESY_OK;
+}
+
+/* The next item of all blocks, in order. */
+struct cursor {
+    size_t block, item;
+};
+
+static void advance(struct cursor *cursor, const struct block *blocks)
+{
+    if (++cursor->item < blocks[cursor->block].count) return;
+    cursor->block++;
+    cursor->item = 0;
+}
+
+static int submit(struct desy_extract_worker *worker, const struct desy_item *item)
+{
+    struct desy_clip_request request = {.sampling = worker->sampling, .frames = worker->frames, .transform = worker->extractor->transform,
+                                        .forensic = worker->extractor->forensic};
+    char *path = desy_path_join(worker->root, item->video_path);
+    if (!path) return desy_error_memory("a path");
+    snprintf(request.path, sizeof request.path, "%s", path); /* a longer one could not be opened either */
+    free(path);
+    return desy_helper_submit(worker->helpers, &request);
+}
+
+/* A video whose features are not numbers is a failed item, not a store that nobody can read. */
+static int append_not_finite(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip)
+{
+    struct desy_clip *failed = malloc(sizeof *failed);
+    if (!failed) return desy_error_memory("a clip");
+    memcpy(failed, clip, offsetof(struct desy_clip, forensic));
+    failed->status = DESY_STATUS_UNREADABLE;
+    snprintf(failed->reason, sizeof failed->reason, "the extractor gave a value that is not finite");
+    int rc = desy_segment_append(segment, item, failed, NULL);
+    free(failed);
+    return rc;
+}
+
+static int take(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item)
+{
+    const struct desy_clip *clip;
+    const size_t n = (size_t)worker->frames * (size_t)worker->extractor->dims;
+    bool finite = true;
+    int rc = desy_helper_take(worker->helpers, &clip);
+    if (rc != DESY_OK) return rc;
+    worker->made++;
+    if (clip->status != DESY_STATUS_OK) {
+        worker->failed++;
+        return desy_segment_append(segment, item, clip, NULL);
+    }
+    rc = worker->extractor->extract(worker->state, clip, worker->features);
+    if (rc != DESY_OK) return rc;
+    for (size_t i = 0; i < n; i++) finite = finite && isfinite(worker->features[i]);
+    if (finite) return desy_segment_append(segment, item, clip, worker->features);
+    worker->failed++;
+    return append_not_finite(segment, item, clip);
+}
+
+static int commit(struct desy_extract_worker *worker, desy_segment **segment, const char *inputs)
+{
+    int rc = desy_store_index_remove(worker->store);
+    if (rc == DESY_OK) return desy_segment_commit(segment, worker->rank, inputs);
+    desy_segment_abort(segment);
+    return rc;
+}
+
+static int make_blocks(struct desy_extract_worker *worker, const struct block *blocks, size_t n)
+{
+    int rc = DESY_OK, waiting = 0;
+    desy_segment *segment = NULL;
+    struct cursor ahead = {0}, next = {0};
+    while (next.block < n) {
+        const struct block *block = &blocks[next.block];
+        for (; ahead.block < n && waiting < worker->ahead; waiting++) {
+            DESY_TRY(submit(worker, &blocks[ahead.block].items[ahead.item]));
+            advance(&ahead, blocks);
+        }
+        if (!segment) {
+            const struct desy_segment_options options = {worker->store, block->block, worker->extractor->name, worker->frames, worker->extractor->dims,
+                                                         worker->config_sha256};
+            DESY_TRY(desy_segment_open(&segment, &options));
+        }
+        DESY_TRY(take(worker, segment, &block->items[next.item]));
+        waiting--;
+        advance(&next, blocks);
+        if (next.item > 0) continue;
+        DESY_TRY(commit(worker, &segment, block->inputs));
+        if (next.block < n && desy_interrupted())
+            DESY_TRY(desy_error(DESY_EINTERRUPTED, "interrupted: what is done is kept, and the same command continues"));
+    }
+out:
+    desy_segment_abort(&segment);
+    return rc;
+}
+
+int desy_extract_work(struct desy_extract_worker *worker, const void *payload, size_t bytes)
+{
+    struct block *blocks = NULL;
+    size_t n = 0;
+    int rc = unpack(&blocks, &n, worker, payload, bytes);
+    if (rc == DESY_OK) rc = make_blocks(worker, blocks, n);
+    for (size_t i = 0; i < n; i++) free(blocks[i].items);
+    free(blocks);
+    return rc;
+}
