@@ -129,8 +129,9 @@ static bool copy_checked(struct desy_clip *clip, const struct desy_clip *shared,
     memcpy(clip->rgb, shared->rgb, n * sizeof *clip->rgb);
     if (!request->forensic) return true;
     memcpy(clip->forensic, shared->forensic, n * sizeof *clip->forensic);
-    for (size_t i = 0; i < n * DESY_FORENSIC_DIMS; i++)
-        if (!isfinite(clip->forensic[0][i])) return false;
+    for (size_t t = 0; t < n; t++)
+        for (size_t i = 0; i < DESY_FORENSIC_DIMS; i++)
+            if (!isfinite(clip->forensic[t][i])) return false;
     return true;
 }
 
