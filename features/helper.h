@@ -2,7 +2,10 @@
  *
  * The spawner is forked before MPI_Init, CUDA and any thread; it forks helpers on demand (SCM_RIGHTS passes a socket and the
  * shared memory of one struct desy_clip). Helpers die with their parents (PR_SET_PDEATHSIG), run under rlimits, and
- * the parent checks what they write (bounds of every count and string) before it uses it. */
+ * the parent checks what they write (bounds of every count and string) before it uses it.
+ *
+ * For tests of what must survive: DESY_TEST_HELPER in the environment of desy_spawner_start, "crash:TEXT" or "hang:TEXT",
+ * makes helpers do that on a video whose path contains TEXT. */
 #ifndef DESY_FEATURES_HELPER_H
 #define DESY_FEATURES_HELPER_H
 

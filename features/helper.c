@@ -1,0 +1,254 @@
+/* The pool: which helper works on which request. Each keeps its clip in its own shared memory until it is taken, so at most
+ * `helpers` clips wait; what is taken is copied first, and only the copy is checked and given away. */
+#include "features/helper.h"
+
+#include "base/error.h"
+#include "features/clip_check.h"
+#include "features/spawner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct helper {
+    pid_t process;                 /* 0: none */
+    int socket, memory;
+    const struct desy_clip *clip;  /* the shared memory */
+    bool busy;                     /* has a request, or a clip that was not taken */
+    double until;                  /* its deadline, by the monotonic clock */
+};
+
+struct waiting {
+    struct desy_clip_request request;
+    struct helper *helper; /* NULL: not begun */
+    struct waiting *next;
+};
+
+struct desy_helper_pool {
+    struct helper *helpers;
+    int count;
+    double deadline;
+    struct waiting *oldest, **end;
+    struct desy_clip taken;
+};
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Sealed: a helper can't make it shorter under our feet. */
+static int share_memory(struct helper *helper)
+{
+    helper->memory = memfd_create("desy-clip", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (helper->memory < 0 || ftruncate(helper->memory, sizeof(struct desy_clip)) != 0 ||
+        fcntl(helper->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        return desy_error(DESY_EENV, "no shared memory for a decode helper: %s", strerror(errno));
+    void *clip = mmap(NULL, sizeof(struct desy_clip), PROT_READ, MAP_SHARED, helper->memory, 0);
+    if (clip == MAP_FAILED) return desy_error(DESY_EENV, "no shared memory for a decode helper: %s", strerror(errno));
+    helper->clip = clip;
+    return DESY_OK;
+}
+
+/* Ends the process, if there is one, and frees all that belongs to it. *status of waitpid, -1 if not known. */
+static int end_helper(struct helper *helper, int *status)
+{
+    int rc = DESY_OK;
+    *status = -1;
+    if (helper->socket >= 0) close(helper->socket);
+    if (helper->process) rc = desy_spawner_end(status, helper->process);
+    if (helper->clip) munmap((void *)helper->clip, sizeof(struct desy_clip));
+    if (helper->memory >= 0) close(helper->memory);
+    *helper = (struct helper){.socket = -1, .memory = -1};
+    return rc;
+}
+
+static int start_helper(struct helper *helper)
+{
+    int sockets[2] = {-1, -1}, status, rc;
+    DESY_TRY(share_memory(helper));
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
+        rc = desy_error(DESY_EENV, "no socket for a decode helper: %s", strerror(errno));
+        goto out;
+    }
+    helper->socket = sockets[0];
+    DESY_TRY(desy_spawner_helper(&helper->process, sockets[1], helper->memory));
+out:
+    if (sockets[1] >= 0) close(sockets[1]);
+    if (rc != DESY_OK) (void)end_helper(helper, &status);
+    return rc;
+}
+
+static bool send_request(struct helper *helper, const struct desy_clip_request *request)
+{
+    ssize_t sent;
+    if (!helper->process) return false;
+    do sent = send(helper->socket, request, sizeof *request, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == sizeof *request;
+}
+
+/* A helper that died while it had nothing to do costs no video. */
+static int begin(desy_helper_pool *pool, struct helper *helper, struct waiting *waiting)
+{
+    int status, rc = DESY_OK;
+    if (!send_request(helper, &waiting->request)) {
+        DESY_TRY(end_helper(helper, &status));
+        DESY_TRY(start_helper(helper));
+        if (!send_request(helper, &waiting->request))
+            return desy_error(DESY_EENV, "decode helpers die as soon as they start: %s", strerror(errno));
+    }
+    helper->busy = true;
+    helper->until = now() + pool->deadline;
+    waiting->helper = helper;
+out:
+    return rc;
+}
+
+/* Gives the idle helpers work, oldest first. */
+static int begin_all(desy_helper_pool *pool)
+{
+    struct waiting *waiting = pool->oldest;
+    int rc = DESY_OK;
+    for (int i = 0; i < pool->count; i++) {
+        if (pool->helpers[i].busy) continue;
+        while (waiting && waiting->helper) waiting = waiting->next;
+        if (!waiting) break;
+        DESY_TRY(begin(pool, &pool->helpers[i], waiting));
+    }
+out:
+    return rc;
+}
+
+int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
+{
+    *out = NULL;
+    if (helpers < 1 || !(deadline > 0)) return desy_error(DESY_EUSAGE, "a pool of %d helpers with a deadline of %g s", helpers, deadline);
+    desy_helper_pool *pool = calloc(1, sizeof *pool);
+    int rc = DESY_OK;
+    if (!pool) return desy_error_memory("decode helpers");
+    pool->end = &pool->oldest;
+    pool->deadline = deadline;
+    pool->helpers = calloc((size_t)helpers, sizeof *pool->helpers);
+    if (!pool->helpers) {
+        rc = desy_error_memory("decode helpers");
+        goto out;
+    }
+    for (; pool->count < helpers; pool->count++) {
+        pool->helpers[pool->count] = (struct helper){.socket = -1, .memory = -1};
+        DESY_TRY(start_helper(&pool->helpers[pool->count]));
+    }
+out:
+    if (rc != DESY_OK)
+        desy_helper_pool_close(&pool);
+    *out = pool;
+    return rc;
+}
+
+int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request)
+{
+    struct waiting *waiting = malloc(sizeof *waiting);
+    if (!waiting) return desy_error_memory("a request to decode");
+    waiting->request = *request;
+    waiting->helper = NULL;
+    waiting->next = NULL;
+    *pool->end = waiting;
+    pool->end = &waiting->next;
+    return begin_all(pool);
+}
+
+/* Waits for the byte that says the clip is filled. false: the helper died, or (*late) it is past its deadline. */
+static bool wait_for(struct helper *helper, bool *late)
+{
+    struct pollfd poll_socket = {.fd = helper->socket, .events = POLLIN};
+    char byte;
+    *late = false;
+    for (;;) {
+        double left = helper->until - now();
+        int ready = poll(&poll_socket, 1, left <= 0 ? 0 : left > 1000 ? 1000000 : (int)ceil(left * 1000));
+        if (ready > 0) return recv(helper->socket, &byte, 1, 0) == 1;
+        if (ready < 0 && errno != EINTR) return false;
+        if (ready == 0 && left <= 0) {
+            *late = true;
+            return false;
+        }
+    }
+}
+
+/* Ends a helper that failed, and says so in the clip. */
+static int report_failure(desy_helper_pool *pool, struct helper *helper, bool late)
+{
+    struct desy_clip *clip = &pool->taken;
+    int status, rc;
+    memset(clip, 0, offsetof(struct desy_clip, forensic));
+    clip->status = late ? DESY_STATUS_TIMEOUT : DESY_STATUS_CRASHED;
+    DESY_TRY(end_helper(helper, &status));
+    if (late)
+        snprintf(clip->reason, sizeof clip->reason, "decoding took longer than %g s", pool->deadline);
+    else if (status != -1 && WIFSIGNALED(status))
+        snprintf(clip->reason, sizeof clip->reason, "the decoder died: %s (signal %d)", strsignal(WTERMSIG(status)), WTERMSIG(status));
+    else
+        snprintf(clip->reason, sizeof clip->reason, "the decoder ended early");
+out:
+    return rc;
+}
+
+static int take_clip(desy_helper_pool *pool, const struct waiting *waiting)
+{
+    struct helper *helper = waiting->helper;
+    bool late;
+    int status, rc = DESY_OK;
+    if (!wait_for(helper, &late)) return report_failure(pool, helper, late);
+    if (desy_clip_copy(&pool->taken, helper->clip, &waiting->request)) {
+        helper->busy = false;
+        return DESY_OK;
+    }
+    memset(&pool->taken, 0, offsetof(struct desy_clip, forensic));
+    pool->taken.status = DESY_STATUS_CRASHED;
+    snprintf(pool->taken.reason, sizeof pool->taken.reason, "the decoder answered nonsense");
+    DESY_TRY(end_helper(helper, &status));
+out:
+    return rc;
+}
+
+int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
+{
+    struct waiting *waiting = pool->oldest;
+    int rc;
+    if (!waiting) return desy_error(DESY_EUSAGE, "a clip was taken from decode helpers, and none was asked for");
+    DESY_TRY(begin_all(pool)); /* where a helper could not be had before */
+    DESY_TRY(take_clip(pool, waiting));
+    pool->oldest = waiting->next;
+    if (!pool->oldest) pool->end = &pool->oldest;
+    free(waiting);
+    *clip = &pool->taken;
+    DESY_TRY(begin_all(pool));
+out:
+    return rc;
+}
+
+void desy_helper_pool_close(desy_helper_pool **pool)
+{
+    int status;
+    if (!*pool) return;
+    for (int i = 0; i < (*pool)->count; i++) (void)end_helper(&(*pool)->helpers[i], &status);
+    for (struct waiting *waiting = (*pool)->oldest, *next; waiting; waiting = next) {
+        next = waiting->next;
+        free(waiting);
+    }
+    free((*pool)->helpers);
+    free(*pool);
+    *pool = NULL;
+}
