@@ -80,7 +80,7 @@ setup_confirm_torch() { # asks when the index would bring more than a gigabyte, 
     setup_die "pip finds no torch==$setup_torch_version for this Python; its words are in $setup_log." \
       "Give Torch_DIR=/path/to/libtorch, or a pip configuration that has it."
   [[ $size == small ]] && return
-  echo "libtorch from your package index is a CUDA build: $size to download."
+  echo "libtorch from your package index is a CUDA build: $size."
   echo "(A CPU build of a few hundred MB: an index that has one, in PIP_EXTRA_INDEX_URL; or give Torch_DIR=/path/to/libtorch.)"
   ((setup_yes)) && return
   [[ -t 0 ]] || setup_die "Type the command again with --yes to download it."

@@ -18,7 +18,7 @@ static bool good_numbers(const struct desy_clip *clip, const struct desy_clip_re
     if (clip->frames < 4 || clip->frames > request->frames || clip->frames > DESY_MAX_FRAMES) return false;
     if (clip->width < 1 || clip->width > LONGEST_SIDE || clip->height < 1 || clip->height > LONGEST_SIDE) return false;
     if (!isfinite(clip->fps) || clip->fps < 0 || !isfinite(clip->duration) || clip->duration < 0) return false;
-    if (clip->size < 0 || clip->bit_rate < 0 || clip->frame_index[0] < 0) return false;
+    if (clip->bit_rate < 0 || clip->frame_index[0] < 0) return false;
     if (clip->frame_index[clip->frames - 1] >= clip->total_frames) return false;
     for (int k = 0; k < clip->frames; k++) {
         if (!isfinite(clip->pts[k])) return false;

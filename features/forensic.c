@@ -5,13 +5,17 @@
 
 #include <stdlib.h>
 
+#define DCT_SOURCE "after Frank et al., Leveraging frequency analysis for deep fake image recognition, ICML 2020"
+#define SRM_SOURCE "Fridrich and Kodovsky, Rich models for steganalysis of digital images, IEEE TIFS 7(3), 2012"
+#define HAAR_SOURCE "after Lyu and Farid, Steganalysis using higher-order image statistics, IEEE TIFS 1(1), 2006"
+
 const struct desy_feature_block desy_forensic_blocks[] = {
-    {"e", 0, 63, "256", "ln(mean over 8x8 blocks of abs(C) + .05), C: the 63 AC coefficients of the DCT, row-major", "JPEG-grid DCT statistics"},
-    {"e_bn", 63, 63, "256", "ln(mean over blocks of abs(C) / (8 + sum of the 63 abs(C)) + 1e-4)", "JPEG-grid DCT statistics"},
-    {"e_sd", 126, 63, "256", "standard deviation over blocks of ln(abs(C) + .5)", "JPEG-grid DCT statistics"},
-    {"srm_co", 189, 390, "256", "sqrt of the share of each class of residual triples: h2, v2, h3, v3 along x and y, kb, kv their mean", "Fridrich and Kodovsky, Rich models for steganalysis, IEEE TIFS 2012"},
-    {"e_native", 579, 63, "native", "as e", "JPEG-grid DCT statistics"},
-    {"haar_native", 642, 126, "native", "4 Haar levels: moments, neighbour, band and parent correlations", "Lyu and Farid, Steganalysis using higher-order image statistics, IEEE TIFS 2006"},
+    {"e", 0, 63, "256", "ln(mean over blocks of abs(C) + .05)", DCT_SOURCE},
+    {"e_bn", 63, 63, "256", "ln(mean over blocks of abs(C) / (8 + sum of the 63 abs(C)) + 1e-4)", DCT_SOURCE},
+    {"e_sd", 126, 63, "256", "standard deviation over blocks of ln(abs(C) + .5)", DCT_SOURCE},
+    {"srm_co", 189, 390, "256", "sqrt of the share of each class of triples of quantised residuals", SRM_SOURCE},
+    {"e_native", 579, 63, "native", "as e", DCT_SOURCE},
+    {"haar_native", 642, 126, "native", "moments and correlations of the bands of 4 Haar levels", HAAR_SOURCE},
     {0},
 };
 

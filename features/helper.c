@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,24 +136,17 @@ int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
     *out = NULL;
     if (helpers < 1 || !(deadline > 0)) return desy_error(DESY_EUSAGE, "a pool of %d helpers with a deadline of %g s", helpers, deadline);
     desy_helper_pool *pool = calloc(1, sizeof *pool);
-    int rc = DESY_OK;
     if (!pool) return desy_error_memory("decode helpers");
     pool->end = &pool->oldest;
     pool->deadline = deadline;
     pool->helpers = calloc((size_t)helpers, sizeof *pool->helpers);
     if (!pool->helpers) {
-        rc = desy_error_memory("decode helpers");
-        goto out;
+        free(pool);
+        return desy_error_memory("decode helpers");
     }
-    for (; pool->count < helpers; pool->count++) {
-        pool->helpers[pool->count] = (struct helper){.socket = -1, .memory = -1};
-        DESY_TRY(start_helper(&pool->helpers[pool->count]));
-    }
-out:
-    if (rc != DESY_OK)
-        desy_helper_pool_close(&pool);
+    for (; pool->count < helpers; pool->count++) pool->helpers[pool->count] = (struct helper){.socket = -1, .memory = -1};
     *out = pool;
-    return rc;
+    return DESY_OK;
 }
 
 int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request)
@@ -187,12 +179,18 @@ static bool wait_for(struct helper *helper, bool *late)
     }
 }
 
+static void clear_clip(struct desy_clip *clip)
+{
+    memset(clip, 0, offsetof(struct desy_clip, forensic));
+    clip->size = clip->mtime_ns = -1;
+}
+
 /* Ends a helper that failed, and says so in the clip. */
 static int report_failure(desy_helper_pool *pool, struct helper *helper, bool late)
 {
     struct desy_clip *clip = &pool->taken;
     int status, rc;
-    memset(clip, 0, offsetof(struct desy_clip, forensic));
+    clear_clip(clip);
     clip->status = late ? DESY_STATUS_TIMEOUT : DESY_STATUS_CRASHED;
     DESY_TRY(end_helper(helper, &status));
     if (late)
@@ -215,7 +213,7 @@ static int take_clip(desy_helper_pool *pool, const struct waiting *waiting)
         helper->busy = false;
         return DESY_OK;
     }
-    memset(&pool->taken, 0, offsetof(struct desy_clip, forensic));
+    clear_clip(&pool->taken);
     pool->taken.status = DESY_STATUS_CRASHED;
     snprintf(pool->taken.reason, sizeof pool->taken.reason, "the decoder answered nonsense");
     DESY_TRY(end_helper(helper, &status));

@@ -4,8 +4,7 @@
  * shared memory of one struct desy_clip). Helpers die with their parents (PR_SET_PDEATHSIG), run under rlimits, and
  * the parent checks what they write (bounds of every count and string) before it uses it.
  *
- * For tests of what must survive: DESY_TEST_HELPER in the environment of desy_spawner_start, "crash:TEXT" or "hang:TEXT",
- * makes helpers do that on a video whose path contains TEXT. */
+ * For tests: with DESY_TEST_HELPER=crash:TEXT or hang:TEXT in the environment a helper does so on paths that contain TEXT. */
 #ifndef DESY_FEATURES_HELPER_H
 #define DESY_FEATURES_HELPER_H
 
@@ -22,8 +21,8 @@ typedef struct desy_helper_pool desy_helper_pool;
 int desy_helper_pool_open(desy_helper_pool **pool, int helpers, double deadline);
 /* Queues a request (copied). Any number may wait. */
 int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request);
-/* Waits for the oldest submitted one. *clip borrowed until the next take. A dead helper gives DESY_STATUS_CRASHED (with the
- * signal in words), a late one is killed: DESY_STATUS_TIMEOUT; both are replaced. DESY_EENV only if no helper can be had. */
+/* Waits for the oldest submitted one. *clip: a checked copy, borrowed until the next take. A dead helper gives
+ * DESY_STATUS_CRASHED (with the signal in words), a late one is killed: DESY_STATUS_TIMEOUT; both are replaced. DESY_EENV only if no helper can be had. */
 int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip);
 void desy_helper_pool_close(desy_helper_pool **pool);
 

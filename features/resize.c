@@ -65,7 +65,7 @@ static void fill(struct desy_axis *axis, int row, const struct footprint *f) {
     axis->first[row] = first;
     for (int k = 0; k < f->taps; k++) {
         sum += numerator(f, k);
-        wide rounded = floor_divide((sum << (DESY_WEIGHT_BITS + 1)) + total, 2 * total);
+        wide rounded = floor_divide(sum * (2 << DESY_WEIGHT_BITS) + total, 2 * total);
         int slot = clamp(f->first + k, 0, (int)f->from - 1) - first;
         axis->weights[(size_t)row * axis->taps + slot] += (int16_t)(rounded - before);
         before = rounded;

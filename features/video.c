@@ -87,7 +87,7 @@ static int read_by_index(struct reading *reading, bool *exact)
     const struct desy_video_packet *key = desy_video_timeline_key(timeline, timeline->stamps[clip->frame_index[0]]);
     int64_t before = -1;
     int rc = DESY_OK;
-    *exact = key && desy_video_source_seek(&reading->source, key->pts, key->dts);
+    *exact = key && desy_video_source_seek(&reading->source, key->pts);
     for (int k = 0; *exact && k < clip->frames;) {
         *exact = desy_video_source_frame(&reading->source);
         int64_t index = *exact ? desy_video_timeline_find(timeline, reading->source.frame->best_effort_timestamp) : -1;
@@ -195,6 +195,7 @@ int desy_video_read(struct desy_clip *clip, const struct desy_clip_request *requ
 {
     struct reading reading = {.clip = clip, .request = request};
     memset(clip, 0, sizeof *clip);
+    clip->size = clip->mtime_ns = -1;
     if (request->frames < FEWEST_FRAMES || request->frames > DESY_MAX_FRAMES)
         return desy_error(DESY_EUSAGE, "%d frames asked for; from %d to %d can be had", request->frames, FEWEST_FRAMES, DESY_MAX_FRAMES);
     int rc = read_video(&reading);

@@ -63,17 +63,16 @@ static bool full_range(const AVFrame *frame)
     }
 }
 
-static int convert(uint8_t *const planes[4], const int strides[4], enum AVPixelFormat to, int flags, const AVFrame *frame)
+static int convert(struct SwsContext **context, uint8_t *const planes[4], const int strides[4], enum AVPixelFormat to, int flags, const AVFrame *frame)
 {
     int width = frame->width & ~1, height = frame->height & ~1, from_full = full_range(frame);
     int to_full = to == AV_PIX_FMT_RGB24 || (from_full && !is_rgb(frame->format));
-    struct SwsContext *context = sws_getContext(width, height, frame->format, width, height, to, flags, NULL, NULL, NULL);
-    if (!context) return desy_error(DESY_EDATA, "frames of %s can't be converted", av_get_pix_fmt_name(frame->format));
+    *context = sws_getCachedContext(*context, width, height, frame->format, width, height, to, flags, NULL, NULL, NULL);
+    if (!*context) return desy_error(DESY_EDATA, "frames of %s can't be converted", av_get_pix_fmt_name(frame->format));
     const int *matrix = sws_getCoefficients(matrix_of(frame));
     /* Says -1 between formats that have neither matrix nor range; then there is nothing to set. */
-    (void)sws_setColorspaceDetails(context, matrix, from_full, matrix, to_full, 0, 1 << 16, 1 << 16);
-    int rows = sws_scale(context, (const uint8_t *const *)frame->data, frame->linesize, 0, height, planes, strides);
-    sws_freeContext(context);
+    (void)sws_setColorspaceDetails(*context, matrix, from_full, matrix, to_full, 0, 1 << 16, 1 << 16);
+    int rows = sws_scale(*context, (const uint8_t *const *)frame->data, frame->linesize, 0, height, planes, strides);
     return rows == height ? DESY_OK : desy_error(DESY_EDATA, "a frame of %s can't be converted", av_get_pix_fmt_name(frame->format));
 }
 
@@ -88,7 +87,7 @@ static int make_luma(struct desy_video_picture *picture, const AVFrame *frame)
     DESY_TRY(reserve(&picture->luma, &picture->luma_size, luma + 2 * chroma + PADDING));
     uint8_t *const planes[4] = {picture->luma, picture->luma + luma, picture->luma + luma + chroma};
     const int strides[4] = {stride, half, half};
-    DESY_TRY(convert(planes, strides, AV_PIX_FMT_YUV420P, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT, frame));
+    DESY_TRY(convert(&picture->to_luma, planes, strides, AV_PIX_FMT_YUV420P, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT, frame));
     out->luma = picture->luma;
     out->luma_stride = stride;
 out:
@@ -107,7 +106,7 @@ int desy_video_picture_make(struct desy_video_picture *picture, const AVFrame *f
     DESY_TRY(reserve(&picture->rgb, &picture->rgb_size, (size_t)out->rgb_stride * (size_t)out->height + PADDING));
     uint8_t *const planes[4] = {picture->rgb};
     const int strides[4] = {out->rgb_stride};
-    DESY_TRY(convert(planes, strides, AV_PIX_FMT_RGB24, SWS_BILINEAR, frame));
+    DESY_TRY(convert(&picture->to_rgb, planes, strides, AV_PIX_FMT_RGB24, SWS_BILINEAR, frame));
     out->rgb = picture->rgb;
 out:
     return rc;
@@ -115,6 +114,8 @@ out:
 
 void desy_video_picture_close(struct desy_video_picture *picture)
 {
+    sws_freeContext(picture->to_rgb);
+    sws_freeContext(picture->to_luma);
     av_freep(&picture->rgb);
     av_freep(&picture->luma);
     *picture = (struct desy_video_picture){0};

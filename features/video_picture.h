@@ -10,6 +10,7 @@ struct desy_video_picture {
     struct desy_frame frame; /* luma may point into the AVFrame that it was made of */
     uint8_t *rgb, *luma;
     size_t rgb_size, luma_size;
+    struct SwsContext *to_rgb, *to_luma;
 };
 
 /* An odd last row or column is left out. Matrix and range are those the video is tagged with; untagged, BT.709 from 720 rows

@@ -2,9 +2,7 @@
 
 #include "base/error.h"
 
-#include <libavutil/opt.h>
 #include <stdio.h>
-#include <string.h>
 
 #define MOST_PIXELS (8192 * 8192)
 #define MOST_RETRIES 1000 /* of a demuxer that has nothing yet */
@@ -157,11 +155,9 @@ bool desy_video_source_frame(struct desy_video_source *source)
     }
 }
 
-bool desy_video_source_seek(struct desy_video_source *source, int64_t pts, int64_t dts)
+bool desy_video_source_seek(struct desy_video_source *source, int64_t pts)
 {
-    /* mov's index is of decoding times, matroska's of presentation times. */
-    bool by_dts = strncmp(source->format->iformat->name, "mov", 3) == 0 && dts != AV_NOPTS_VALUE;
-    if (av_seek_frame(source->format, source->stream->index, by_dts ? dts : pts, AVSEEK_FLAG_BACKWARD) < 0) return false;
+    if (av_seek_frame(source->format, source->stream->index, pts, AVSEEK_FLAG_BACKWARD) < 0) return false;
     if (!desy_video_source_packet(source)) return false;
     if (!(source->packet->flags & AV_PKT_FLAG_KEY) || source->packet->pts == AV_NOPTS_VALUE || source->packet->pts > pts) return false;
     return avcodec_send_packet(source->decoder, source->packet) == 0;

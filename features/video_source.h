@@ -31,7 +31,7 @@ bool desy_video_source_packet(struct desy_video_source *source);
 /* The next frame, in source->frame until the next call; false at the end. source->damaged says whether it is. */
 bool desy_video_source_frame(struct desy_video_source *source);
 
-/* Goes to the key frame of these times; the next packet must be it, or one before it. False: it is not (reopen). */
-bool desy_video_source_seek(struct desy_video_source *source, int64_t pts, int64_t dts);
+/* Goes to the key frame shown at `pts`; the next packet must be it, or one before it. False: it is not (reopen). */
+bool desy_video_source_seek(struct desy_video_source *source, int64_t pts);
 
 #endif

@@ -71,7 +71,7 @@ int desy_video_timeline_scan(struct desy_video_timeline *timeline, struct desy_v
         const AVPacket *packet = source->packet;
         DESY_TRY(grow((void **)&timeline->packets, timeline->packet_count, sizeof *timeline->packets));
         timeline->packets[timeline->packet_count++] = (struct desy_video_packet){
-            packet->pts, packet->dts, packet->size, packet->flags & AV_PKT_FLAG_KEY, packet->flags & AV_PKT_FLAG_DISCARD};
+            packet->pts, packet->size, packet->flags & AV_PKT_FLAG_KEY, packet->flags & AV_PKT_FLAG_DISCARD};
         timeline->bytes += packet->size;
         timeline->corrupt = timeline->corrupt || packet->flags & AV_PKT_FLAG_CORRUPT;
     }

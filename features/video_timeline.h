@@ -5,8 +5,7 @@
 #include "features/video_source.h"
 
 struct desy_video_packet {
-    int64_t pts, dts;
-    int64_t bytes;
+    int64_t pts, bytes;
     bool key, discard; /* discard: decoded, never shown (edit lists) */
 };
 

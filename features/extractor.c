@@ -1,0 +1,31 @@
+#include "features/extractor.h"
+
+#include "base/error.h"
+#include "features/hybrid.h"
+#include "features/resnet50.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct desy_extractor desy_extractors[] = {
+    {"hybrid", DESY_HYBRID_DIMS, 1, DESY_TRANSFORM_EFFICIENTNET, true, "EfficientNet-Lite0 (1280) and forensic statistics (768)",
+     desy_hybrid_open, desy_hybrid_extract, desy_hybrid_describe, desy_hybrid_close},
+    {"resnet50", DESY_RESNET50_DIMS, 1, DESY_TRANSFORM_RESNET, false, "ResNet-50 (2048); needs --weights",
+     desy_resnet50_open, desy_resnet50_extract, desy_resnet50_describe, desy_resnet50_close},
+    {NULL, 0, 0, DESY_TRANSFORM_EFFICIENTNET, false, NULL, NULL, NULL, NULL, NULL},
+};
+
+int desy_extractor_find(const struct desy_extractor **extractor, const char *name)
+{
+    char names[256] = "";
+    *extractor = NULL;
+    for (const struct desy_extractor *e = desy_extractors; e->name; e++) {
+        if (strcmp(e->name, name) == 0) {
+            *extractor = e;
+            return DESY_OK;
+        }
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", e->name);
+    }
+    return desy_error(DESY_EUSAGE, "no extractor '%s'; there are %s", name, names);
+}

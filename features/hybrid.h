@@ -1,0 +1,15 @@
+/* The default extractor: 1280 numbers of EfficientNet-Lite0, then the 768 forensic ones (features/forensic.h). */
+#ifndef DESY_FEATURES_HYBRID_H
+#define DESY_FEATURES_HYBRID_H
+
+#include "features/extractor.h"
+
+#define DESY_HYBRID_ENCODER_DIMS 1280
+#define DESY_HYBRID_DIMS (DESY_HYBRID_ENCODER_DIMS + DESY_FORENSIC_DIMS)
+
+int desy_hybrid_open(void **state, const struct desy_extractor_options *options);
+int desy_hybrid_extract(void *state, const struct desy_clip *clip, float *features);
+int desy_hybrid_describe(void *state, cJSON *provenance);
+void desy_hybrid_close(void **state);
+
+#endif

@@ -1,0 +1,14 @@
+/* The extractor of the guide: 2048 numbers of ResNet-50, or of a TorchScript module of the same shape. */
+#ifndef DESY_FEATURES_RESNET50_H
+#define DESY_FEATURES_RESNET50_H
+
+#include "features/extractor.h"
+
+#define DESY_RESNET50_DIMS 2048
+
+int desy_resnet50_open(void **state, const struct desy_extractor_options *options);
+int desy_resnet50_extract(void *state, const struct desy_clip *clip, float *features);
+int desy_resnet50_describe(void *state, cJSON *provenance);
+void desy_resnet50_close(void **state);
+
+#endif

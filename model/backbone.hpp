@@ -1,0 +1,22 @@
+/* The networks behind desy_backbone: float32 images (N, 3, 224, 224), already normalised, to features (N, D). */
+#ifndef DESY_MODEL_BACKBONE_HPP
+#define DESY_MODEL_BACKBONE_HPP
+
+#include <ATen/core/Tensor.h>
+#include <memory>
+
+namespace desy {
+
+struct encoder {
+    virtual ~encoder() = default;
+    virtual at::Tensor features(const at::Tensor &images) = 0;
+};
+
+/* Each throws weights_error for a file that does not fit. */
+std::unique_ptr<encoder> efficientnet_lite0(const char *path, const at::Device &device);
+std::unique_ptr<encoder> resnet50(const char *path, const at::Device &device);
+std::unique_ptr<encoder> torchscript(const char *path, const at::Device &device);
+
+} // namespace desy
+
+#endif

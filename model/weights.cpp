@@ -1,0 +1,71 @@
+#include "model/weights.hpp"
+
+#include "base/error.h"
+
+#include <ATen/ATen.h>
+#include <cstring>
+
+namespace desy {
+
+weights_file::weights_file(const char *path) : path(path)
+{
+    if (desy_safetensors_open(&file, path) != DESY_OK) throw weights_error(desy_error_message());
+}
+
+weights_file::~weights_file()
+{
+    desy_safetensors_close(&file);
+}
+
+static std::string text(at::IntArrayRef shape)
+{
+    std::string out = "[";
+    for (size_t i = 0; i < shape.size(); i++) out += (i ? ", " : "") + std::to_string(shape[i]);
+    return out + "]";
+}
+
+at::Tensor weights_file::tensor(const std::string &name, at::IntArrayRef shape) const
+{
+    static const struct {
+        const char *name;
+        at::ScalarType type;
+    } types[] = {{"F32", at::kFloat}, {"F64", at::kDouble}, {"F16", at::kHalf}, {"BF16", at::kBFloat16}};
+
+    const desy_tensor *found = desy_safetensors_find(file, name.c_str());
+    if (!found) throw weights_error(path + ": tensor '" + name + "' is missing");
+    at::IntArrayRef has(found->shape, (size_t)found->dimensions);
+    if (!has.equals(shape)) throw weights_error(path + ": tensor '" + name + "' has shape " + text(has) + ", not " + text(shape));
+    for (const auto &type : types) {
+        if (strcmp(type.name, found->dtype) != 0) continue;
+        /* Copied, not aliased: the file promises no alignment, and is closed soon. */
+        at::Tensor raw = at::empty(shape, type.type);
+        memcpy(raw.data_ptr(), found->data, found->bytes);
+        at::Tensor values = raw.to(at::kDouble);
+        if (!values.isfinite().all().item<bool>()) throw weights_error(path + ": tensor '" + name + "' holds NaN or infinity");
+        return values;
+    }
+    throw weights_error(path + ": tensor '" + name + "' is of type " + found->dtype + ", not a floating-point one");
+}
+
+at::Tensor convolution::operator()(const at::Tensor &x) const
+{
+    bool symmetric = before == after;
+    at::Tensor padded = symmetric ? x : at::constant_pad_nd(x, {before, after, before, after}, 0);
+    const int64_t strides[] = {stride, stride}, padding[] = {symmetric ? before : 0, symmetric ? before : 0};
+    return at::conv2d(padded, weight, bias, strides, padding, 1, groups);
+}
+
+convolution folded_convolution(const weights_file &weights, const std::string &convolution_name, const std::string &norm_name,
+                               const convolution_shape &shape, double epsilon, const at::Device &device)
+{
+    at::Tensor weight = weights.tensor(convolution_name + ".weight", {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
+    at::Tensor gamma = weights.tensor(norm_name + ".weight", {shape.out}), beta = weights.tensor(norm_name + ".bias", {shape.out});
+    at::Tensor mean = weights.tensor(norm_name + ".running_mean", {shape.out});
+    at::Tensor variance = weights.tensor(norm_name + ".running_var", {shape.out});
+    at::Tensor scale = gamma / (variance + epsilon).sqrt();
+    weight = (weight * scale.view({shape.out, 1, 1, 1})).to(device, at::kFloat);
+    return {weight.contiguous(at::MemoryFormat::ChannelsLast), (beta - mean * scale).to(device, at::kFloat),
+            shape.stride, shape.before, shape.after, shape.groups};
+}
+
+} // namespace desy

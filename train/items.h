@@ -1,0 +1,25 @@
+/* What training and evaluation both need to know of a store's items: ids, labels, sources, and the part each belongs to. */
+#ifndef DESY_TRAIN_ITEMS_H
+#define DESY_TRAIN_ITEMS_H
+
+#include "features/split.h"
+#include "features/store.h"
+#include "mpi/world.h"
+
+struct desy_items {
+    size_t count;                  /* M: every item of the store, in data-set order, failed ones too */
+    struct desy_split_item *split; /* with parts as given or drawn by desy_split_draw */
+    int64_t *row;                  /* into the features, -1: failed */
+    int32_t *n_frames;
+};
+
+/* Collective. Each rank reads its share of `videos`, all get all of it (48 bytes an item). Parts are drawn over all items, failed
+ * ones too, so that a failure moves nobody else. require: as desy_split_draw. Every rank returns the same code. */
+int desy_items_read(desy_world *world, desy_store *store, uint64_t seed, bool require, struct desy_items *items);
+void desy_items_close(struct desy_items *items);
+
+/* SHA-256 over the ids of the items that are in the training part and have features, ascending, 8 little-endian bytes each:
+ * which items a model has seen. */
+int desy_training_sha256(const struct desy_items *items, char hex[65]);
+
+#endif

@@ -1,0 +1,35 @@
+/* Training: a store becomes a model directory. Small forms are convex and solved; full forms are trained by epochs.
+ * Everything fitted is the same to the bit at any number of ranks (unless options->fast). */
+#ifndef DESY_TRAIN_TRAIN_H
+#define DESY_TRAIN_TRAIN_H
+
+#include "features/store.h"
+#include "mpi/world.h"
+
+enum desy_size { DESY_SIZE_AUTO, DESY_SIZE_SMALL, DESY_SIZE_FULL };
+
+struct desy_train_options {
+    const char *save_dir;
+    uint64_t seed;
+    enum desy_size size;          /* of the high level; auto: both are trained, the lower out-of-fold log loss is kept */
+    int epochs, batch_size, patience; /* full forms */
+    double learning_rate, weight_decay;
+    bool focal;
+    double focal_gamma, focal_alpha; /* alpha < 0: unweighted */
+    bool fast;                    /* float sums of gradients: not reproducible across rank counts */
+    const char *device;           /* as desy_torch_device gives it */
+};
+
+struct desy_train_result {
+    char *directory;         /* the model's; caller frees */
+    bool skipped;            /* the current model has the same data, options and seed: nothing was done */
+    bool by_source;          /* unit of the folds: sources, else groups */
+    double out_of_fold_auc, validation_auc, threshold;
+};
+
+/* Collective. Writes SAVE_DIR/vNNNN/ (model.json, weights.safetensors) under a temporary name, renames it, then has
+ * SAVE_DIR/current (a text file) name it. DESY_EDATA on every rank: too few items, one class alone, features that are not
+ * finite, an extractor of unknown layout; DESY_EENV: it can't be written. */
+int desy_train(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_train_result *result);
+
+#endif
