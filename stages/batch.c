@@ -148,13 +148,14 @@ static int write_results(struct batch *batch, const char *output, size_t *failed
     for (size_t i = 0; i < desy_dataset_count(batch->dataset); i++) {
         cJSON *result = NULL;
         DESY_TRY(desy_journal_result(batch->index, i, &result));
-        char *text = cJSON_PrintUnformatted(result);
+        char *text = NULL;
+        rc = desy_json_text(&text, result, false, output);
         if (text) fprintf(lines.stream, "%s\n", text);
         if (csv_path) print_csv_row(csv.stream, result);
         *failed += strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(result, "status")), "ok") != 0;
         cJSON_Delete(result);
-        cJSON_free(text);
-        if (!text) DESY_TRY(desy_error_memory("a result"));
+        free(text);
+        DESY_TRY(rc);
     }
     DESY_TRY(desy_atomic_commit(&lines));
     if (csv_path) DESY_TRY(desy_atomic_commit(&csv));

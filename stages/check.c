@@ -212,7 +212,8 @@ static int finish(const struct check *check, struct finding *all, size_t n, cons
     cJSON *report = make_report(check, all, n, sha256, &problems);
     if (output) rc = desy_json_write(report, output);
     if (speak && invocation->json) {
-        char *text = cJSON_Print(report);
+        char *text = NULL;
+        rc = desy_json_text(&text, report, true, "the findings");
         if (text) puts(text);
         free(text);
     } else if (speak) print_report(report);

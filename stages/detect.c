@@ -1,6 +1,6 @@
 /* desy detect VIDEO...: is it AI-generated? In words, or as JSON Lines. */
 #include "base/error.h"
-#include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "features/dataset.h"
 #include "stages/commands.h"
@@ -44,7 +44,7 @@ static int score_share(desy_scoring *scoring, const desy_dataset *dataset, int r
             rc = desy_scoring_submit(scoring, item.video_path, item.video_path);
         }
         if (rc == DESY_OK) rc = desy_scoring_next(scoring, &result);
-        if (rc == DESY_OK && !(line = cJSON_PrintUnformatted(result))) rc = desy_error_memory("a result");
+        if (rc == DESY_OK) rc = desy_json_text(&line, result, false, item.video_path);
         if (rc == DESY_OK) fprintf(stream, "%s\n", line);
         free(line);
         cJSON_Delete(result);

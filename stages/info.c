@@ -70,23 +70,24 @@ int desy_info_command(struct desy_invocation *invocation)
     int rc;
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "name one store or one model: desy info STORE|MODEL");
     const char *path = invocation->arguments[0];
-    char *index = desy_path_join(path, "extract.json");
+    char *text = NULL, *index = desy_path_join(path, "extract.json");
     cJSON *report = cJSON_CreateObject(), *member = NULL;
     if (!index || !report) DESY_TRY(desy_error_memory("the report"));
     DESY_TRY(desy_file_exists(index) ? describe_store(report, path) : describe_model(report, path));
     if (invocation->json) {
-        char *text = cJSON_Print(report);
-        if (text) puts(text);
-        free(text);
+        DESY_TRY(desy_json_text(&text, report, true, path));
+        puts(text);
     } else
         cJSON_ArrayForEach(member, report)
         {
-            char *text = cJSON_PrintUnformatted(member);
-            printf("%-16s %s\n", member->string, text ? text : "");
+            DESY_TRY(desy_json_text(&text, member, false, path));
+            printf("%-16s %s\n", member->string, text);
             free(text);
+            text = NULL;
         }
 out:
     cJSON_Delete(report);
+    free(text);
     free(index);
     return rc;
 }

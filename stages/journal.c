@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -48,12 +49,13 @@ int desy_journal_add(desy_journal *journal, const struct desy_item *item, const 
 {
     int64_t size, mtime;
     desy_file_stamp(path, &size, &mtime);
-    char *text = cJSON_PrintUnformatted(result);
-    if (!text) return desy_error_memory("a result");
+    char *text = NULL;
+    int rc = desy_json_text(&text, result, false, journal->path);
+    if (rc != DESY_OK) return rc;
     errno = 0;
     fprintf(journal->file, "{\"id\":\"%016" PRIx64 "\",\"config\":\"%s\",\"size\":%" PRId64 ",\"mtime\":\"%" PRId64 "\",\"result\":%s}\n", item->id,
             config_sha256, size, mtime, text);
-    cJSON_free(text);
+    free(text);
     if (fflush(journal->file) != 0) return desy_error(DESY_EENV, "%s: cannot be written: %s", journal->path, strerror(errno));
     return DESY_OK;
 }

@@ -70,6 +70,23 @@ static int parse_settings(struct desy_scoring *scoring)
     return DESY_OK;
 }
 
+/* Features of other weights than the model was trained on give scores that mean nothing. */
+static int check_weights(const struct desy_scoring *scoring)
+{
+    const char *trained = desy_detector_weights_sha256(scoring->detector);
+    cJSON *provenance = cJSON_CreateObject();
+    int rc = provenance ? scoring->extractor->describe(scoring->state, provenance) : desy_error_memory("provenance");
+    const char *here = cJSON_GetStringValue(cJSON_GetObjectItem(provenance, "weights_sha256"));
+    if (rc == DESY_OK && scoring->extractor->version != desy_detector_extractor_version(scoring->detector))
+        rc = desy_error(DESY_EDATA, "model %s was trained on version %d of the extractor %s, this program has version %d: train again", desy_detector_name(scoring->detector),
+                        desy_detector_extractor_version(scoring->detector), scoring->extractor->name, scoring->extractor->version);
+    if (rc == DESY_OK && *trained && here && strcmp(trained, here) != 0)
+        rc = desy_error(DESY_EDATA, "model %s was trained on other weights of the extractor %s than those here: name them by --weights",
+                        desy_detector_name(scoring->detector), scoring->extractor->name);
+    cJSON_Delete(provenance);
+    return rc;
+}
+
 int desy_scoring_open(desy_scoring **out, const desy_world *world)
 {
     int rc;
@@ -86,6 +103,7 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     const struct desy_extractor_options options = {.weights = settings.weights, .device = device,
         .frames = desy_detector_frames(scoring->detector), .threads = settings.threads};
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
+    DESY_TRY(check_weights(scoring));
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));
     int cores = desy_cpu_available() / desy_local_size(world);

@@ -1,0 +1,32 @@
+/* The table of channels: each turns some of the pooled numbers into a logit and belongs to one level. */
+#ifndef DESY_TRAIN_CHANNEL_H
+#define DESY_TRAIN_CHANNEL_H
+
+#include "train/pool.h"
+
+#include <stdbool.h>
+
+enum desy_level { DESY_LOW, DESY_MID, DESY_HIGH, DESY_LEVELS };
+enum desy_form { DESY_FORM_SMALL, DESY_FORM_FULL };
+
+struct desy_channel {
+    const char *name;
+    enum desy_level level;
+    enum desy_form form;
+    int part, parts;          /* pooled parts from `part` on */
+    const char *block;        /* of desy_forensic_blocks, for DESY_POOL_FORENSIC */
+    const char *architecture; /* full forms: a name of model/network.cpp */
+    const char *help;
+};
+
+/* Ends with a NULL name. To add a head: a line here (and, for a full form, an architecture in model/). */
+extern const struct desy_channel desy_channels[];
+const struct desy_channel *desy_channel_find(const char *name); /* NULL: none */
+
+/* "low", "mid", "high". */
+const char *desy_level_name(enum desy_level level);
+
+/* Where its inputs lie in the pooled vector. False: this extractor has no such numbers. */
+bool desy_channel_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs);
+
+#endif
