@@ -4,7 +4,14 @@
 
 #include <string.h>
 
-static const char *const names[] = {"ok", "unreadable", "no_video", "too_short", "timeout", "crashed"};
+static const char *const names[] = {
+    [DESY_STATUS_OK] = "ok",
+    [DESY_STATUS_UNREADABLE] = "unreadable",
+    [DESY_STATUS_NO_VIDEO] = "no_video",
+    [DESY_STATUS_TOO_SHORT] = "too_short",
+    [DESY_STATUS_TIMEOUT] = "timeout",
+    [DESY_STATUS_CRASHED] = "crashed",
+};
 
 const char *desy_status_name(enum desy_status status)
 {
@@ -13,10 +20,11 @@ const char *desy_status_name(enum desy_status status)
 
 int desy_status_parse(enum desy_status *status, const char *name)
 {
-    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
-        if (strcmp(names[i], name) == 0) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0) {
             *status = (enum desy_status)i;
             return DESY_OK;
         }
-    return desy_error(DESY_EDATA, "'%s' is no status of a video", name);
+    }
+    return desy_error(DESY_EDATA, "%s: no such status", name);
 }

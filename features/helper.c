@@ -1,212 +1,252 @@
+/* The pool: which helper works on which request. Each keeps its clip in its own shared memory until it is taken, so at most
+ * `helpers` clips wait; what is taken is copied first, and only the copy is checked and given away. */
 #include "features/helper.h"
 
 #include "base/error.h"
+#include "features/clip_check.h"
 #include "features/spawner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
-#define IDLE UINT64_MAX
+struct helper {
+    pid_t process;                 /* 0: none */
+    int socket, memory;
+    const struct desy_clip *clip;  /* the shared memory */
+    bool busy;                     /* has a request, or a clip that was not taken */
+    double until;                  /* its deadline, by the monotonic clock */
+};
 
-struct worker {
-    struct desy_helper helper; /* pid 0: none yet */
-    uint64_t serves;           /* number of the request, IDLE: none */
-    double until;              /* deadline, monotonic seconds */
+struct waiting {
+    struct desy_clip_request request;
+    struct helper *helper; /* NULL: not begun */
+    struct waiting *next;
 };
 
 struct desy_helper_pool {
-    struct worker *workers;
+    struct helper *helpers;
     int count;
     double deadline;
-    struct desy_clip_request *requests; /* a ring of those not taken yet */
-    size_t room;
-    uint64_t submitted, assigned, taken; /* numbers of requests */
-    struct desy_clip *clip; /* the checked copy */
+    struct waiting *oldest, **end;
+    struct desy_clip taken;
 };
 
-static double now_seconds(void)
+static double now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Sealed: a helper can't make it shorter under our feet. */
+static int share_memory(struct helper *helper)
+{
+    helper->memory = memfd_create("desy-clip", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (helper->memory < 0 || ftruncate(helper->memory, sizeof(struct desy_clip)) != 0 ||
+        fcntl(helper->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        return desy_error(DESY_EENV, "no shared memory for a decode helper: %s", strerror(errno));
+    void *clip = mmap(NULL, sizeof(struct desy_clip), PROT_READ, MAP_SHARED, helper->memory, 0);
+    if (clip == MAP_FAILED) return desy_error(DESY_EENV, "no shared memory for a decode helper: %s", strerror(errno));
+    helper->clip = clip;
+    return DESY_OK;
+}
+
+/* Ends the process, if there is one, and frees all that belongs to it. *status of waitpid, -1 if not known. */
+static int end_helper(struct helper *helper, int *status)
+{
+    int rc = DESY_OK;
+    *status = -1;
+    if (helper->socket >= 0) close(helper->socket);
+    if (helper->process) rc = desy_spawner_end(status, helper->process);
+    if (helper->clip) munmap((void *)helper->clip, sizeof(struct desy_clip));
+    if (helper->memory >= 0) close(helper->memory);
+    *helper = (struct helper){.socket = -1, .memory = -1};
+    return rc;
+}
+
+static int start_helper(struct helper *helper)
+{
+    int sockets[2] = {-1, -1}, status, rc;
+    DESY_TRY(share_memory(helper));
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
+        rc = desy_error(DESY_EENV, "no socket for a decode helper: %s", strerror(errno));
+        goto out;
+    }
+    helper->socket = sockets[0];
+    DESY_TRY(desy_spawner_helper(&helper->process, sockets[1], helper->memory));
+out:
+    if (sockets[1] >= 0) close(sockets[1]);
+    if (rc != DESY_OK) (void)end_helper(helper, &status);
+    return rc;
+}
+
+static bool send_request(struct helper *helper, const struct desy_clip_request *request)
+{
+    ssize_t sent;
+    if (!helper->process) return false;
+    do sent = send(helper->socket, request, sizeof *request, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == sizeof *request;
+}
+
+/* A helper that died while it had nothing to do costs no video. */
+static int begin(desy_helper_pool *pool, struct helper *helper, struct waiting *waiting)
+{
+    int status, rc = DESY_OK;
+    if (!send_request(helper, &waiting->request)) {
+        DESY_TRY(end_helper(helper, &status));
+        DESY_TRY(start_helper(helper));
+        if (!send_request(helper, &waiting->request))
+            return desy_error(DESY_EENV, "decode helpers die as soon as they start: %s", strerror(errno));
+    }
+    helper->busy = true;
+    helper->until = now() + pool->deadline;
+    waiting->helper = helper;
+out:
+    return rc;
+}
+
+/* Gives the idle helpers work, oldest first. */
+static int begin_all(desy_helper_pool *pool)
+{
+    struct waiting *waiting = pool->oldest;
+    int rc = DESY_OK;
+    for (int i = 0; i < pool->count; i++) {
+        if (pool->helpers[i].busy) continue;
+        while (waiting && waiting->helper) waiting = waiting->next;
+        if (!waiting) break;
+        DESY_TRY(begin(pool, &pool->helpers[i], waiting));
+    }
+out:
+    return rc;
 }
 
 int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
 {
-    desy_helper_pool *pool = *out = calloc(1, sizeof *pool);
-    if (pool) {
-        pool->count = helpers, pool->deadline = deadline;
-        pool->workers = calloc((size_t)helpers, sizeof *pool->workers);
-        pool->clip = malloc(sizeof *pool->clip);
-    }
-    if (!pool || !pool->workers || !pool->clip) {
-        if (pool) pool->count = 0;
-        desy_helper_pool_close(out);
+    *out = NULL;
+    if (helpers < 1 || !(deadline > 0)) return desy_error(DESY_EUSAGE, "a pool of %d helpers with a deadline of %g s", helpers, deadline);
+    desy_helper_pool *pool = calloc(1, sizeof *pool);
+    if (!pool) return desy_error_memory("decode helpers");
+    pool->end = &pool->oldest;
+    pool->deadline = deadline;
+    pool->helpers = calloc((size_t)helpers, sizeof *pool->helpers);
+    if (!pool->helpers) {
+        free(pool);
         return desy_error_memory("decode helpers");
     }
-    for (int i = 0; i < helpers; i++) pool->workers[i] = (struct worker){.helper.socket = -1, .serves = IDLE};
-    return DESY_OK;
-}
-
-static int grow_ring(desy_helper_pool *pool)
-{
-    size_t room = pool->room ? 2 * pool->room : 8;
-    struct desy_clip_request *ring = malloc(room * sizeof *ring);
-    if (!ring) return desy_error_memory("requests to decode helpers");
-    for (uint64_t i = pool->taken; i < pool->submitted; i++) ring[i % room] = pool->requests[i % pool->room];
-    free(pool->requests);
-    pool->requests = ring, pool->room = room;
-    return DESY_OK;
-}
-
-/* A request to a helper. A helper that died idle is replaced, once. */
-static int send_request(desy_helper_pool *pool, struct worker *worker, uint64_t number)
-{
-    for (int attempt = 0; attempt < 2; attempt++) {
-        int status;
-        if (worker->helper.pid == 0) {
-            int rc = desy_spawner_spawn(&worker->helper);
-            if (rc != DESY_OK) return rc;
-        }
-        const struct desy_clip_request *request = &pool->requests[number % pool->room];
-        if (send(worker->helper.socket, request, sizeof *request, MSG_NOSIGNAL) == (ssize_t)sizeof *request) {
-            worker->serves = number;
-            worker->until = now_seconds() + pool->deadline;
-            return DESY_OK;
-        }
-        desy_spawner_reap(&worker->helper, &status);
-    }
-    return desy_error(DESY_EENV, "decode helpers die before they can work");
-}
-
-static int assign(desy_helper_pool *pool)
-{
-    for (int i = 0; i < pool->count && pool->assigned < pool->submitted; i++) {
-        if (pool->workers[i].serves != IDLE) continue;
-        int rc = send_request(pool, &pool->workers[i], pool->assigned);
-        if (rc != DESY_OK) return rc;
-        pool->assigned++;
-    }
+    for (; pool->count < helpers; pool->count++) pool->helpers[pool->count] = (struct helper){.socket = -1, .memory = -1};
+    *out = pool;
     return DESY_OK;
 }
 
 int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request)
 {
-    if (pool->submitted - pool->taken == pool->room) {
-        int rc = grow_ring(pool);
-        if (rc != DESY_OK) return rc;
+    struct waiting *waiting = malloc(sizeof *waiting);
+    if (!waiting) return desy_error_memory("a request to decode");
+    waiting->request = *request;
+    waiting->helper = NULL;
+    waiting->next = NULL;
+    *pool->end = waiting;
+    pool->end = &waiting->next;
+    return begin_all(pool);
+}
+
+/* Waits for the byte that says the clip is filled. false: the helper died, or (*late) it is past its deadline. */
+static bool wait_for(struct helper *helper, bool *late)
+{
+    struct pollfd poll_socket = {.fd = helper->socket, .events = POLLIN};
+    char byte;
+    *late = false;
+    for (;;) {
+        double left = helper->until - now();
+        int ready = poll(&poll_socket, 1, left <= 0 ? 0 : left > 1000 ? 1000000 : (int)ceil(left * 1000));
+        if (ready > 0) return recv(helper->socket, &byte, 1, 0) == 1;
+        if (ready < 0 && errno != EINTR) return false;
+        if (ready == 0 && left <= 0) {
+            *late = true;
+            return false;
+        }
     }
-    pool->requests[pool->submitted++ % pool->room] = *request;
-    return assign(pool);
 }
 
-static bool is_text(const char *text, size_t room)
-{
-    return memchr(text, '\0', room) != NULL;
-}
-
-/* Copies what the helper wrote and believes none of it. */
-static bool copy_checked(struct desy_clip *clip, const struct desy_clip *shared, const struct desy_clip_request *request)
-{
-    memcpy(clip, shared, offsetof(struct desy_clip, forensic));
-    if ((unsigned)clip->status > DESY_STATUS_CRASHED || !is_text(clip->reason, sizeof clip->reason) || !is_text(clip->codec, sizeof clip->codec) ||
-        !is_text(clip->container, sizeof clip->container) || !is_text(clip->pixel_format, sizeof clip->pixel_format) ||
-        !isfinite(clip->fps) || !isfinite(clip->duration))
-        return false;
-    if (clip->status != DESY_STATUS_OK) return true;
-    if (clip->frames < 4 || clip->frames > request->frames || clip->frames > DESY_MAX_FRAMES) return false;
-    for (int t = 0; t < clip->frames; t++)
-        if (!isfinite(clip->pts[t]) || clip->frame_index[t] < 0 || (t > 0 && clip->frame_index[t] <= clip->frame_index[t - 1])) return false;
-    size_t n = (size_t)clip->frames;
-    memcpy(clip->rgb, shared->rgb, n * sizeof *clip->rgb);
-    if (!request->forensic) return true;
-    memcpy(clip->forensic, shared->forensic, n * sizeof *clip->forensic);
-    for (size_t t = 0; t < n; t++)
-        for (size_t i = 0; i < DESY_FORENSIC_DIMS; i++)
-            if (!isfinite(clip->forensic[t][i])) return false;
-    return true;
-}
-
-/* What stands in for a clip that a helper could not deliver; size and time are the file's own. */
-static void fill_failed(struct desy_clip *clip, enum desy_status status)
+static void clear_clip(struct desy_clip *clip)
 {
     memset(clip, 0, offsetof(struct desy_clip, forensic));
-    clip->status = status;
     clip->size = clip->mtime_ns = -1;
 }
 
-static void describe_death(struct desy_clip *clip, int status)
+/* Ends a helper that failed, and says so in the clip. */
+static int report_failure(desy_helper_pool *pool, struct helper *helper, bool late)
 {
-    fill_failed(clip, DESY_STATUS_CRASHED);
-    if (WIFSIGNALED(status)) snprintf(clip->reason, sizeof clip->reason, "the decode helper died: %s", strsignal(WTERMSIG(status)));
-    else snprintf(clip->reason, sizeof clip->reason, "the decode helper ended with code %d", WEXITSTATUS(status));
-}
-
-/* Waits for the helper's byte: 1 it came, 0 the deadline passed, -1 the helper is gone. */
-static int wait_for(const struct worker *worker)
-{
-    for (;;) {
-        char done;
-        double left = worker->until - now_seconds();
-        struct pollfd poller = {.fd = worker->helper.socket, .events = POLLIN};
-        int ready = poll(&poller, 1, left > 0 ? (int)(left * 1000) + 1 : 0);
-        if (ready < 0 && errno == EINTR) continue;
-        if (ready == 0) return 0;
-        ssize_t got = ready > 0 ? recv(worker->helper.socket, &done, 1, 0) : -1;
-        if (got < 0 && errno == EINTR) continue;
-        return got == 1 ? 1 : -1;
-    }
-}
-
-int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
-{
-    int status, rc = assign(pool);
-    struct worker *worker = NULL;
-    if (rc != DESY_OK) return rc;
-    for (int i = 0; i < pool->count; i++)
-        if (pool->workers[i].serves == pool->taken) worker = &pool->workers[i];
-    if (!worker) return desy_error(DESY_EUSAGE, "a clip was taken that nobody submitted");
-    const struct desy_clip_request *request = &pool->requests[pool->taken % pool->room];
-    int outcome = wait_for(worker);
-    if (outcome == 1 && !copy_checked(pool->clip, worker->helper.shared, request)) {
-        fill_failed(pool->clip, DESY_STATUS_CRASHED);
-        snprintf(pool->clip->reason, sizeof pool->clip->reason, "the decode helper wrote nonsense");
-        desy_spawner_reap(&worker->helper, &status);
-    }
-    if (outcome != 1) {
-        DESY_TRY(desy_spawner_reap(&worker->helper, &status));
-        describe_death(pool->clip, status);
-        if (outcome == 0) {
-            pool->clip->status = DESY_STATUS_TIMEOUT;
-            snprintf(pool->clip->reason, sizeof pool->clip->reason, "not decoded within %g s", pool->deadline);
-        }
-    }
-    worker->serves = IDLE;
-    pool->taken++;
-    *clip = pool->clip;
-    rc = assign(pool);
+    struct desy_clip *clip = &pool->taken;
+    int status, rc;
+    clear_clip(clip);
+    clip->status = late ? DESY_STATUS_TIMEOUT : DESY_STATUS_CRASHED;
+    DESY_TRY(end_helper(helper, &status));
+    if (late)
+        snprintf(clip->reason, sizeof clip->reason, "decoding took longer than %g s", pool->deadline);
+    else if (status != -1 && WIFSIGNALED(status))
+        snprintf(clip->reason, sizeof clip->reason, "the decoder died: %s (signal %d)", strsignal(WTERMSIG(status)), WTERMSIG(status));
+    else
+        snprintf(clip->reason, sizeof clip->reason, "the decoder ended early");
 out:
     return rc;
 }
 
-void desy_helper_pool_close(desy_helper_pool **out)
+static int take_clip(desy_helper_pool *pool, const struct waiting *waiting)
+{
+    struct helper *helper = waiting->helper;
+    bool late;
+    int status, rc = DESY_OK;
+    if (!wait_for(helper, &late)) return report_failure(pool, helper, late);
+    if (desy_clip_copy(&pool->taken, helper->clip, &waiting->request)) {
+        helper->busy = false;
+        return DESY_OK;
+    }
+    clear_clip(&pool->taken);
+    pool->taken.status = DESY_STATUS_CRASHED;
+    snprintf(pool->taken.reason, sizeof pool->taken.reason, "the decoder answered nonsense");
+    DESY_TRY(end_helper(helper, &status));
+out:
+    return rc;
+}
+
+int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
+{
+    struct waiting *waiting = pool->oldest;
+    int rc;
+    if (!waiting) return desy_error(DESY_EUSAGE, "a clip was taken from decode helpers, and none was asked for");
+    DESY_TRY(begin_all(pool)); /* where a helper could not be had before */
+    DESY_TRY(take_clip(pool, waiting));
+    pool->oldest = waiting->next;
+    if (!pool->oldest) pool->end = &pool->oldest;
+    free(waiting);
+    *clip = &pool->taken;
+    DESY_TRY(begin_all(pool));
+out:
+    return rc;
+}
+
+void desy_helper_pool_close(desy_helper_pool **pool)
 {
     int status;
-    desy_helper_pool *pool = *out;
-    if (!pool) return;
-    for (int i = 0; i < pool->count; i++)
-        if (pool->workers[i].helper.pid) desy_spawner_reap(&pool->workers[i].helper, &status);
-    free(pool->workers);
-    free(pool->requests);
-    free(pool->clip);
-    free(pool);
-    *out = NULL;
+    if (!*pool) return;
+    for (int i = 0; i < (*pool)->count; i++) (void)end_helper(&(*pool)->helpers[i], &status);
+    for (struct waiting *waiting = (*pool)->oldest, *next; waiting; waiting = next) {
+        next = waiting->next;
+        free(waiting);
+    }
+    free((*pool)->helpers);
+    free(*pool);
+    *pool = NULL;
 }

@@ -1,3 +1,4 @@
+/* The spawner and what its children do: the two processes that are not the program. */
 #include "features/spawner.h"
 
 #include "base/error.h"
@@ -5,6 +6,8 @@
 #include "features/video.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libavutil/log.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,195 +17,214 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-struct order {
-    pid_t reap; /* 0: spawn */
-};
+#define MEMORY_LIMIT (4ULL << 30) /* bytes beyond what the process has when it starts */
+#define PATIENCE 200              /* times 10 ms, for a killed process to go */
 
+struct command {
+    pid_t end; /* this helper; 0: start one, with the two descriptors that come along */
+};
 struct answer {
-    pid_t pid;
-    int error, wait_status;
+    pid_t helper;
+    int status; /* of wait, or errno */
+};
+union descriptors { /* aligned as sendmsg wants it */
+    char bytes[CMSG_SPACE(2 * sizeof(int))];
+    struct cmsghdr header;
 };
 
 static int spawner_socket = -1;
-static pid_t spawner_pid;
+static pid_t spawner = -1;
 
-/* ---- the helper ---- */
-
-static void set_limits(void)
+static void limit(int resource, rlim_t value)
 {
-    unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file) {
-        if (fscanf(file, "%lu", &pages) != 1) pages = 0;
-        fclose(file);
+    struct rlimit limits = {value, value}, now;
+    if (getrlimit(resource, &now) == 0 && now.rlim_max < value) limits.rlim_cur = limits.rlim_max = now.rlim_max;
+    if (setrlimit(resource, &limits) != 0) _exit(DESY_EENV);
+}
+
+static void limit_resources(void)
+{
+    unsigned long long pages = 0;
+    FILE *statistics = fopen("/proc/self/statm", "re");
+    if (!statistics || fscanf(statistics, "%llu", &pages) != 1) _exit(DESY_EENV);
+    fclose(statistics);
+    limit(RLIMIT_AS, pages * (unsigned long long)sysconf(_SC_PAGESIZE) + MEMORY_LIMIT);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_FSIZE, 0);
+}
+
+/* Signals to the whole terminal or job are the program's affair; and a write over RLIMIT_FSIZE shall fail, not kill. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ, SIGTSTP};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) signal(ignored[i], SIG_IGN);
+}
+
+/* DESY_TEST_HELPER, documented in helper.h. */
+static void misbehave(const char *path)
+{
+    const char *how = getenv("DESY_TEST_HELPER"), *what = how ? strchr(how, ':') : NULL;
+    if (!what || !strstr(path, what + 1)) return;
+    if (strncmp(how, "crash:", 6) == 0) {
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
     }
-    const rlim_t memory = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + ((rlim_t)4 << 30);
-    if (pages) setrlimit(RLIMIT_AS, &(struct rlimit){memory, memory});
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0});
+    while (strncmp(how, "hang:", 5) == 0) pause();
 }
 
-static void obey_test_hook(const char *path)
+static _Noreturn void serve(int socket, int memory)
 {
-    const char *hook = getenv("DESY_TEST_HELPER");
-    if (!hook) return;
-    if (strncmp(hook, "crash:", 6) == 0 && strstr(path, hook + 6)) raise(SIGSEGV);
-    if (strncmp(hook, "hang:", 5) == 0 && strstr(path, hook + 5))
-        for (;;) pause();
-}
-
-static _Noreturn void be_helper(int socket, struct desy_clip *clip)
-{
-    static struct desy_clip_request request;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NAME, "desy-decode");
-    signal(SIGINT, SIG_IGN); /* the parent decides when work ends */
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGUSR2, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-    set_limits();
-    while (recv(socket, &request, sizeof request, MSG_WAITALL) == sizeof request) {
-        request.path[sizeof request.path - 1] = '\0';
-        obey_test_hook(request.path);
-        char done = 1;
-        if (desy_video_read(clip, &request) != DESY_OK) break;
-        if (send(socket, &done, 1, MSG_NOSIGNAL) != 1) break;
+    struct desy_clip_request request;
+    struct desy_clip *clip = mmap(NULL, sizeof *clip, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    if (clip == MAP_FAILED) _exit(DESY_EENV);
+    limit_resources();
+    av_log_set_level(AV_LOG_QUIET);
+    for (;;) {
+        ssize_t got = recv(socket, &request, sizeof request, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got != sizeof request) _exit(DESY_OK);
+        misbehave(request.path);
+        if (desy_video_read(clip, &request) != DESY_OK) { /* out of memory: this video's fault, under these limits */
+            clip->status = DESY_STATUS_UNREADABLE;
+            clip->frames = 0;
+            snprintf(clip->reason, sizeof clip->reason, "%s", desy_error_message());
+        }
+        if (send(socket, "", 1, MSG_NOSIGNAL) != 1) _exit(DESY_OK);
     }
-    _exit(0);
 }
 
-/* ---- the spawner ---- */
-
-static int send_answer(int socket, const struct answer *answer, const int *fds, int n)
+static struct answer start_helper(int control, int socket, int memory)
 {
-    char control[CMSG_SPACE(2 * sizeof(int))] = {0};
-    struct iovec data = {(void *)answer, sizeof *answer};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
-    if (n) {
-        message.msg_control = control, message.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
-        memcpy(CMSG_DATA(header), fds, (size_t)n * sizeof(int));
-    }
-    return sendmsg(socket, &message, MSG_NOSIGNAL) == sizeof *answer ? 0 : -1;
-}
-
-static void spawn_one(int control)
-{
-    int pair[2] = {-1, -1}, memory = memfd_create("desy-clip", MFD_CLOEXEC);
-    struct answer answer = {.pid = -1};
-    void *clip = MAP_FAILED;
-    if (memory >= 0 && ftruncate(memory, sizeof(struct desy_clip)) == 0)
-        clip = mmap(NULL, sizeof(struct desy_clip), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-    if (clip != MAP_FAILED && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) answer.pid = fork();
-    if (answer.pid == 0) {
+    pid_t parent = getpid(), helper = fork();
+    if (helper == 0) {
         close(control);
-        close(pair[0]);
-        close(memory);
-        be_helper(pair[1], clip);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(DESY_EENV);
+        serve(socket, memory);
     }
-    answer.error = answer.pid < 0 ? errno : 0;
-    send_answer(control, &answer, (int[]){pair[0], memory}, answer.pid > 0 ? 2 : 0);
-    if (clip != MAP_FAILED) munmap(clip, sizeof(struct desy_clip));
-    for (int i = 0; i < 2; i++)
-        if (pair[i] >= 0) close(pair[i]);
-    if (memory >= 0) close(memory);
+    return (struct answer){helper, helper < 0 ? errno : 0};
 }
 
-static void reap_one(int control, pid_t pid)
+static struct answer end_helper(pid_t helper)
 {
-    struct answer answer = {.pid = pid};
-    kill(pid, SIGKILL); /* without effect on what is dead: its own status stays */
-    if (waitpid(pid, &answer.wait_status, 0) != pid) answer.error = errno;
-    send_answer(control, &answer, NULL, 0);
-}
-
-static _Noreturn void be_spawner(int control)
-{
-    struct order order;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NAME, "desy-spawner");
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGUSR2, SIG_IGN);
-    while (recv(control, &order, sizeof order, MSG_WAITALL) == sizeof order) {
-        if (order.reap) reap_one(control, order.reap);
-        else spawn_one(control);
+    struct answer answer = {helper, -1};
+    kill(helper, SIGKILL);
+    for (int i = 0; i < PATIENCE; i++) { /* one that the kernel can't kill yet must not stop the program */
+        pid_t ended = waitpid(helper, &answer.status, WNOHANG);
+        if (ended == helper) return answer;
+        if (ended < 0 && errno != EINTR) break;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
-    _exit(0);
+    answer.status = -1;
+    return answer;
 }
 
-/* ---- the parent ---- */
+/* Receives a command and up to two descriptors; false when the program is gone. */
+static bool receive_command(int control, struct command *command, int descriptors[2])
+{
+    union descriptors buffer;
+    struct iovec data = {command, sizeof *command};
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = buffer.bytes, .msg_controllen = sizeof buffer.bytes};
+    ssize_t got;
+    do got = recvmsg(control, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    descriptors[0] = descriptors[1] = -1;
+    if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(2 * sizeof(int)))
+        memcpy(descriptors, CMSG_DATA(header), 2 * sizeof(int));
+    return got == sizeof *command;
+}
+
+static _Noreturn void run_spawner(int control)
+{
+    struct command command;
+    int descriptors[2];
+    while (receive_command(control, &command, descriptors)) {
+        struct answer answer = command.end ? end_helper(command.end) : start_helper(control, descriptors[0], descriptors[1]);
+        if (!command.end) {
+            close(descriptors[0]);
+            close(descriptors[1]);
+        }
+        if (send(control, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) break;
+    }
+    _exit(DESY_OK); /* and the helpers with it */
+}
 
 int desy_spawner_start(void)
 {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return desy_error(DESY_EENV, "no socket for the spawner of decode helpers: %s", strerror(errno));
+    int sockets[2];
+    pid_t parent = getpid();
+    if (spawner_socket >= 0) return desy_error(DESY_EUSAGE, "the spawner of decode helpers is running already");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
+        return desy_error(DESY_EENV, "no socket for decode helpers: %s", strerror(errno));
     fflush(NULL);
-    spawner_pid = fork();
-    if (spawner_pid == 0) {
-        close(pair[0]);
-        be_spawner(pair[1]);
+    spawner = fork();
+    if (spawner == 0) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        close(sockets[0]);
+        ignore_signals();
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(DESY_EENV);
+        if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0) _exit(DESY_EENV);
+        run_spawner(sockets[1]);
     }
-    close(pair[1]);
-    spawner_socket = pair[0];
-    if (spawner_pid > 0) return DESY_OK;
-    close(pair[0]);
-    spawner_socket = -1;
-    return desy_error(DESY_EENV, "the spawner of decode helpers cannot be started: %s", strerror(errno));
+    int error = errno;
+    close(sockets[1]);
+    spawner_socket = sockets[0];
+    if (spawner > 0) return DESY_OK;
+    desy_spawner_stop();
+    return desy_error(DESY_EENV, "the spawner of decode helpers can't be started: %s", strerror(error));
 }
 
 void desy_spawner_stop(void)
 {
-    if (spawner_socket < 0) return;
-    close(spawner_socket);
+    if (spawner_socket >= 0) close(spawner_socket);
+    while (spawner > 0 && waitpid(spawner, NULL, 0) < 0 && errno == EINTR) {}
     spawner_socket = -1;
-    waitpid(spawner_pid, NULL, 0);
+    spawner = -1;
 }
 
-static int ask(pid_t reap, struct answer *answer, int fds[2])
+static int ask(struct answer *answer, const struct command *command, struct msghdr *message)
 {
-    const struct order order = {reap};
-    char control[CMSG_SPACE(2 * sizeof(int))] = {0};
-    struct iovec data = {answer, sizeof *answer};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    fds[0] = fds[1] = -1;
-    if (spawner_socket < 0 || send(spawner_socket, &order, sizeof order, MSG_NOSIGNAL) != sizeof order ||
-        recvmsg(spawner_socket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL) != sizeof *answer)
-        return desy_error(DESY_EENV, "the spawner of decode helpers is gone");
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS) memcpy(fds, CMSG_DATA(header), 2 * sizeof(int));
+    struct iovec data = {(void *)command, sizeof *command};
+    ssize_t moved = -1;
+    message->msg_iov = &data;
+    message->msg_iovlen = 1;
+    if (spawner_socket >= 0) {
+        do moved = sendmsg(spawner_socket, message, MSG_NOSIGNAL);
+        while (moved < 0 && errno == EINTR);
+        if (moved == sizeof *command) {
+            do moved = recv(spawner_socket, answer, sizeof *answer, 0);
+            while (moved < 0 && errno == EINTR);
+        }
+    }
+    if (moved != sizeof *answer) return desy_error(DESY_EENV, "the spawner of decode helpers is gone; start the command again");
     return DESY_OK;
 }
 
-int desy_spawner_spawn(struct desy_helper *helper)
+int desy_spawner_helper(pid_t *helper, int socket, int memory)
 {
-    int fds[2];
+    union descriptors buffer = {0};
+    struct msghdr message = {.msg_control = buffer.bytes, .msg_controllen = sizeof buffer.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     struct answer answer;
-    *helper = (struct desy_helper){.socket = -1};
-    int rc = ask(0, &answer, fds);
-    if (rc != DESY_OK) return rc;
-    if (answer.pid <= 0) return desy_error(DESY_EENV, "no decode helper can be started: %s", strerror(answer.error));
-    void *shared = mmap(NULL, sizeof(struct desy_clip), PROT_READ, MAP_SHARED, fds[1], 0);
-    close(fds[1]);
-    *helper = (struct desy_helper){answer.pid, fds[0], shared};
-    if (shared != MAP_FAILED) return DESY_OK;
-    int status;
-    helper->shared = NULL;
-    desy_spawner_reap(helper, &status);
-    return desy_error(DESY_EENV, "the memory of a decode helper cannot be mapped");
+    *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(2 * sizeof(int))};
+    memcpy(CMSG_DATA(header), (int[2]){socket, memory}, 2 * sizeof(int));
+    int rc;
+    DESY_TRY(ask(&answer, &(struct command){0}, &message));
+    if (answer.helper <= 0) return desy_error(DESY_EENV, "no process for a decode helper: %s", strerror(answer.status));
+    *helper = answer.helper;
+out:
+    return rc;
 }
 
-int desy_spawner_reap(struct desy_helper *helper, int *wait_status)
+int desy_spawner_end(int *status, pid_t helper)
 {
-    int fds[2];
-    struct answer answer = {0};
-    int rc = ask(helper->pid, &answer, fds);
-    *wait_status = answer.wait_status;
-    if (helper->shared) munmap((void *)helper->shared, sizeof(struct desy_clip));
-    if (helper->socket >= 0) close(helper->socket);
-    *helper = (struct desy_helper){.socket = -1};
+    struct answer answer;
+    int rc;
+    DESY_TRY(ask(&answer, &(struct command){helper}, &(struct msghdr){0}));
+    *status = answer.status;
+out:
     return rc;
 }

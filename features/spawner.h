@@ -1,4 +1,4 @@
-/* Inside features/: what the pool asks of the spawner. */
+/* What the spawner offers the pool: processes to have and to end. Inside of helper.c; others: helper.h. */
 #ifndef DESY_FEATURES_SPAWNER_H
 #define DESY_FEATURES_SPAWNER_H
 
@@ -6,15 +6,10 @@
 
 #include <sys/types.h>
 
-struct desy_helper {
-    pid_t pid;
-    int socket; /* requests go down, one byte comes up when the clip is there */
-    const struct desy_clip *shared; /* written by the helper */
-};
-
-/* A new helper; DESY_EENV. */
-int desy_spawner_spawn(struct desy_helper *helper);
-/* Ends a helper (it may be dead already) and releases everything; *wait_status as waitpid gives it. */
-int desy_spawner_reap(struct desy_helper *helper, int *wait_status);
+/* A new helper, which serves `socket` (SOCK_SEQPACKET: a request, then one byte when the clip in `memory` is filled) and
+ * dies when its other end is closed. The descriptors stay the caller's. DESY_EENV. */
+int desy_spawner_helper(pid_t *helper, int socket, int memory);
+/* Kills it if it lives. *status as waitpid gives it; -1: not known. DESY_EENV: the spawner is gone. */
+int desy_spawner_end(int *status, pid_t helper);
 
 #endif

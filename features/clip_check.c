@@ -1,0 +1,53 @@
+#include "features/clip_check.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LONGEST_SIDE 65536
+
+/* Ends it, and makes it ASCII: it goes into JSON and onto terminals. */
+static void clean_text(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~') *text = '?';
+}
+
+static bool good_numbers(const struct desy_clip *clip, const struct desy_clip_request *request)
+{
+    if (clip->frames < 4 || clip->frames > request->frames || clip->frames > DESY_MAX_FRAMES) return false;
+    if (clip->width < 1 || clip->width > LONGEST_SIDE || clip->height < 1 || clip->height > LONGEST_SIDE) return false;
+    if (!isfinite(clip->fps) || clip->fps < 0 || !isfinite(clip->duration) || clip->duration < 0) return false;
+    if (clip->bit_rate < 0 || clip->frame_index[0] < 0) return false;
+    if (clip->frame_index[clip->frames - 1] >= clip->total_frames) return false;
+    for (int k = 0; k < clip->frames; k++) {
+        if (!isfinite(clip->pts[k])) return false;
+        if (k > 0 && (clip->frame_index[k] <= clip->frame_index[k - 1] || clip->pts[k] < clip->pts[k - 1])) return false;
+    }
+    return true;
+}
+
+static bool good_forensic(const struct desy_clip *clip)
+{
+    for (int k = 0; k < clip->frames; k++)
+        for (int i = 0; i < DESY_FORENSIC_DIMS; i++)
+            if (!isfinite(clip->forensic[k][i])) return false;
+    return true;
+}
+
+bool desy_clip_copy(struct desy_clip *copy, const struct desy_clip *shared, const struct desy_clip_request *request)
+{
+    memcpy(copy, shared, offsetof(struct desy_clip, forensic));
+    clean_text(copy->reason, sizeof copy->reason);
+    clean_text(copy->codec, sizeof copy->codec);
+    clean_text(copy->container, sizeof copy->container);
+    clean_text(copy->pixel_format, sizeof copy->pixel_format);
+    if (copy->status != DESY_STATUS_OK) {
+        copy->frames = 0;
+        return copy->status == DESY_STATUS_UNREADABLE || copy->status == DESY_STATUS_NO_VIDEO || copy->status == DESY_STATUS_TOO_SHORT;
+    }
+    if (!good_numbers(copy, request)) return false;
+    memcpy(copy->rgb, shared->rgb, (size_t)copy->frames * sizeof *copy->rgb);
+    memcpy(copy->forensic, shared->forensic, (size_t)copy->frames * sizeof *copy->forensic);
+    return !request->forensic || good_forensic(copy);
+}

@@ -1,0 +1,122 @@
+#include "features/video_picture.h"
+
+#include "base/error.h"
+
+#include <libavutil/mem.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+
+#define PADDING 64 /* swscale writes whole vectors */
+
+static int reserve(uint8_t **buffer, size_t *size, size_t wanted)
+{
+    if (wanted <= *size) return DESY_OK;
+    av_freep(buffer);
+    *size = 0;
+    *buffer = av_malloc(wanted);
+    if (!*buffer) return desy_error_memory("a converted frame");
+    *size = wanted;
+    return DESY_OK;
+}
+
+static bool is_rgb(enum AVPixelFormat format)
+{
+    const AVPixFmtDescriptor *description = av_pix_fmt_desc_get(format);
+    return description->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL);
+}
+
+/* The first plane is luma, one byte a pixel. */
+static bool has_luma(const AVFrame *frame)
+{
+    const AVPixFmtDescriptor *description = av_pix_fmt_desc_get(frame->format);
+    const AVComponentDescriptor *y = &description->comp[0];
+    bool other = description->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL);
+    return !other && y->plane == 0 && y->step == 1 && y->offset == 0 && y->shift == 0 && y->depth == 8 && frame->linesize[0] > 0;
+}
+
+/* swscale's number for the matrix. RGB that becomes luma: BT.601, as the ffmpeg command line does. */
+static int matrix_of(const AVFrame *frame)
+{
+    if (is_rgb(frame->format)) return SWS_CS_ITU601;
+    switch (frame->colorspace) {
+    case AVCOL_SPC_BT709: return SWS_CS_ITU709;
+    case AVCOL_SPC_FCC: return SWS_CS_FCC;
+    case AVCOL_SPC_BT470BG:
+    case AVCOL_SPC_SMPTE170M: return SWS_CS_ITU601;
+    case AVCOL_SPC_SMPTE240M: return SWS_CS_SMPTE240M;
+    case AVCOL_SPC_BT2020_NCL:
+    case AVCOL_SPC_BT2020_CL: return SWS_CS_BT2020;
+    default: return frame->height >= 720 ? SWS_CS_ITU709 : SWS_CS_ITU601;
+    }
+}
+
+/* yuvj420p and its like are full range by their name. */
+static bool full_range(const AVFrame *frame)
+{
+    switch (frame->format) {
+    case AV_PIX_FMT_YUVJ420P:
+    case AV_PIX_FMT_YUVJ411P:
+    case AV_PIX_FMT_YUVJ422P:
+    case AV_PIX_FMT_YUVJ440P:
+    case AV_PIX_FMT_YUVJ444P: return true;
+    default: return frame->color_range == AVCOL_RANGE_JPEG || is_rgb(frame->format);
+    }
+}
+
+static int convert(struct SwsContext **context, uint8_t *const planes[4], const int strides[4], enum AVPixelFormat to, int flags, const AVFrame *frame)
+{
+    int width = frame->width & ~1, height = frame->height & ~1, from_full = full_range(frame);
+    int to_full = to == AV_PIX_FMT_RGB24 || (from_full && !is_rgb(frame->format));
+    *context = sws_getCachedContext(*context, width, height, frame->format, width, height, to, flags, NULL, NULL, NULL);
+    if (!*context) return desy_error(DESY_EDATA, "frames of %s can't be converted", av_get_pix_fmt_name(frame->format));
+    const int *matrix = sws_getCoefficients(matrix_of(frame));
+    /* Says -1 between formats that have neither matrix nor range; then there is nothing to set. */
+    (void)sws_setColorspaceDetails(*context, matrix, from_full, matrix, to_full, 0, 1 << 16, 1 << 16);
+    int rows = sws_scale(*context, (const uint8_t *const *)frame->data, frame->linesize, 0, height, planes, strides);
+    return rows == height ? DESY_OK : desy_error(DESY_EDATA, "a frame of %s can't be converted", av_get_pix_fmt_name(frame->format));
+}
+
+static int make_luma(struct desy_video_picture *picture, const AVFrame *frame)
+{
+    struct desy_frame *out = &picture->frame;
+    out->luma = frame->data[0];
+    out->luma_stride = frame->linesize[0];
+    if (has_luma(frame)) return DESY_OK;
+    int rc, stride = FFALIGN(out->width, PADDING), half = FFALIGN(out->width / 2, PADDING);
+    size_t luma = (size_t)stride * (size_t)out->height, chroma = (size_t)half * (size_t)(out->height / 2);
+    DESY_TRY(reserve(&picture->luma, &picture->luma_size, luma + 2 * chroma + PADDING));
+    uint8_t *const planes[4] = {picture->luma, picture->luma + luma, picture->luma + luma + chroma};
+    const int strides[4] = {stride, half, half};
+    DESY_TRY(convert(&picture->to_luma, planes, strides, AV_PIX_FMT_YUV420P, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT, frame));
+    out->luma = picture->luma;
+    out->luma_stride = stride;
+out:
+    return rc;
+}
+
+int desy_video_picture_make(struct desy_video_picture *picture, const AVFrame *frame)
+{
+    struct desy_frame *out = &picture->frame;
+    *out = (struct desy_frame){.width = frame->width & ~1, .height = frame->height & ~1};
+    if (!out->width || !out->height) return desy_error(DESY_EDATA, "a frame of %d x %d pixels", frame->width, frame->height);
+    if (!av_pix_fmt_desc_get(frame->format)) return desy_error(DESY_EDATA, "a frame of no known pixel format");
+    int rc;
+    DESY_TRY(make_luma(picture, frame));
+    out->rgb_stride = FFALIGN(out->width * 3, PADDING);
+    DESY_TRY(reserve(&picture->rgb, &picture->rgb_size, (size_t)out->rgb_stride * (size_t)out->height + PADDING));
+    uint8_t *const planes[4] = {picture->rgb};
+    const int strides[4] = {out->rgb_stride};
+    DESY_TRY(convert(&picture->to_rgb, planes, strides, AV_PIX_FMT_RGB24, SWS_BILINEAR, frame));
+    out->rgb = picture->rgb;
+out:
+    return rc;
+}
+
+void desy_video_picture_close(struct desy_video_picture *picture)
+{
+    sws_freeContext(picture->to_rgb);
+    sws_freeContext(picture->to_luma);
+    av_freep(&picture->rgb);
+    av_freep(&picture->luma);
+    *picture = (struct desy_video_picture){0};
+}

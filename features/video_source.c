@@ -1,0 +1,164 @@
+#include "features/video_source.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+
+#define MOST_PIXELS (8192 * 8192)
+#define MOST_RETRIES 1000 /* of a demuxer that has nothing yet */
+
+/* Usual containers, and those of sound alone, so that a sound file is called one. None opens another file. */
+static const char containers[] = "mov,matroska,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mjpeg,ivf,h264,hevc,obu,"
+                                 "yuv4mpegpipe,mxf,nut,dv,wav,mp3,flac,aac";
+
+static int refuse(const char *what, int error)
+{
+    char text[AV_ERROR_MAX_STRING_SIZE] = "";
+    av_strerror(error, text, sizeof text);
+    return desy_error(DESY_EDATA, "%s: %s", what, text);
+}
+
+static int open_container(struct desy_video_source *source, const char *path)
+{
+    char url[4096 + sizeof "file:"]; /* without it, a colon in a name reads as a protocol */
+    AVDictionary *options = NULL;
+    snprintf(url, sizeof url, "file:%s", path);
+    if (av_dict_set(&options, "protocol_whitelist", "file", 0) < 0 || av_dict_set(&options, "format_whitelist", containers, 0) < 0) {
+        av_dict_free(&options);
+        return desy_error_memory("the options of a container");
+    }
+    int error = avformat_open_input(&source->format, url, NULL, &options);
+    av_dict_free(&options);
+    if (error == AVERROR(EINVAL) || error == AVERROR_INVALIDDATA) return desy_error(DESY_EDATA, "not a video, or damaged from its start");
+    if (error < 0) return refuse("can't be opened", error);
+    error = avformat_find_stream_info(source->format, NULL);
+    return error < 0 ? refuse("its streams can't be read", error) : DESY_OK;
+}
+
+/* As the ffmpeg command line: the largest picture; a stream with frames and the default one first; no cover art. */
+static AVStream *choose_stream(const AVFormatContext *format)
+{
+    AVStream *best = NULL;
+    int64_t best_score = -1;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *stream = format->streams[i];
+        const AVCodecParameters *parameters = stream->codecpar;
+        int64_t score = (int64_t)parameters->width * parameters->height + (stream->disposition & AV_DISPOSITION_DEFAULT ? 5000000 : 0);
+        if (parameters->codec_type != AVMEDIA_TYPE_VIDEO || stream->disposition & AV_DISPOSITION_ATTACHED_PIC) continue;
+        if (score <= best_score) continue;
+        best = stream;
+        best_score = score;
+    }
+    return best;
+}
+
+static int open_decoder(struct desy_video_source *source)
+{
+    const AVCodecParameters *parameters = source->stream->codecpar;
+    const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
+    if (!codec) return desy_error(DESY_EDATA, "there is no decoder for %s", avcodec_get_name(parameters->codec_id));
+    source->decoder = avcodec_alloc_context3(codec);
+    source->packet = av_packet_alloc();
+    source->frame = av_frame_alloc();
+    if (!source->decoder || !source->packet || !source->frame) return desy_error_memory("a decoder");
+    int error = avcodec_parameters_to_context(source->decoder, parameters);
+    if (error < 0) return refuse("the parameters of its stream", error);
+    source->decoder->pkt_timebase = source->stream->time_base;
+    source->decoder->thread_count = 1;
+    source->decoder->max_pixels = MOST_PIXELS;
+    error = avcodec_open2(source->decoder, codec, NULL);
+    return error < 0 ? refuse("the decoder can't be opened", error) : DESY_OK;
+}
+
+int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path)
+{
+    int rc;
+    *has_video = true;
+    DESY_TRY(open_container(source, path));
+    source->stream = choose_stream(source->format);
+    if (!source->stream) {
+        *has_video = false;
+        return desy_error(DESY_EDATA, "it has no video stream");
+    }
+    for (unsigned i = 0; i < source->format->nb_streams; i++)
+        source->format->streams[i]->discard = source->format->streams[i] == source->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    DESY_TRY(open_decoder(source));
+out:
+    return rc;
+}
+
+void desy_video_source_close(struct desy_video_source *source)
+{
+    av_frame_free(&source->frame);
+    av_packet_free(&source->packet);
+    avcodec_free_context(&source->decoder);
+    avformat_close_input(&source->format);
+    *source = (struct desy_video_source){0};
+}
+
+bool desy_video_source_packet(struct desy_video_source *source)
+{
+    int error, retries = 0;
+    do {
+        av_packet_unref(source->packet);
+        error = av_read_frame(source->format, source->packet);
+    } while ((error == AVERROR(EAGAIN) && retries++ < MOST_RETRIES) || (!error && source->packet->stream_index != source->stream->index));
+    if (error < 0 && error != AVERROR_EOF) source->cut = true;
+    return error >= 0;
+}
+
+static void note_damage(struct desy_video_source *source, int64_t stamp)
+{
+    source->errors++;
+    source->damaged_at = source->damaged && source->damaged_at > stamp ? source->damaged_at : stamp;
+    source->damaged = true;
+}
+
+/* Damage lasts until a sound key frame that is shown after it. */
+static void judge_frame(struct desy_video_source *source)
+{
+    const AVFrame *frame = source->frame;
+    int64_t stamp = frame->best_effort_timestamp;
+    if (frame->flags & AV_FRAME_FLAG_CORRUPT || frame->decode_error_flags)
+        note_damage(source, stamp == AV_NOPTS_VALUE ? INT64_MAX : stamp);
+    else if (source->damaged && frame->key_frame && stamp != AV_NOPTS_VALUE && stamp > source->damaged_at)
+        source->damaged = false;
+}
+
+/* An empty packet stands for a frame that was dropped when the file was made. */
+static void send_packet(struct desy_video_source *source)
+{
+    const AVPacket *packet = source->packet;
+    int64_t stamp = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts != AV_NOPTS_VALUE ? packet->dts : INT64_MAX;
+    if (packet->size == 0) return;
+    if (avcodec_send_packet(source->decoder, packet) < 0 || packet->flags & AV_PKT_FLAG_CORRUPT) note_damage(source, stamp);
+}
+
+bool desy_video_source_frame(struct desy_video_source *source)
+{
+    for (;;) {
+        int error = avcodec_receive_frame(source->decoder, source->frame);
+        if (!error) {
+            judge_frame(source);
+            return true;
+        }
+        if (error == AVERROR_EOF) return false;
+        if (error != AVERROR(EAGAIN)) {
+            note_damage(source, source->packet->pts == AV_NOPTS_VALUE ? INT64_MAX : source->packet->pts);
+            if (source->draining) return false;
+        } else if (desy_video_source_packet(source)) {
+            send_packet(source);
+        } else {
+            source->draining = true;
+            if (avcodec_send_packet(source->decoder, NULL) < 0) return false;
+        }
+    }
+}
+
+bool desy_video_source_seek(struct desy_video_source *source, int64_t pts)
+{
+    if (av_seek_frame(source->format, source->stream->index, pts, AVSEEK_FLAG_BACKWARD) < 0) return false;
+    if (!desy_video_source_packet(source)) return false;
+    if (!(source->packet->flags & AV_PKT_FLAG_KEY) || source->packet->pts == AV_NOPTS_VALUE || source->packet->pts > pts) return false;
+    return avcodec_send_packet(source->decoder, source->packet) == 0;
+}

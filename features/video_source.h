@@ -1,0 +1,37 @@
+/* One video stream of one file: its packets, and its frames in presentation order. Inside of video.c; nobody else's. */
+#ifndef DESY_FEATURES_VIDEO_SOURCE_H
+#define DESY_FEATURES_VIDEO_SOURCE_H
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct desy_video_source {
+    AVFormatContext *format;
+    AVStream *stream;
+    AVCodecContext *decoder;
+    AVPacket *packet;
+    AVFrame *frame;
+    bool cut;      /* the container ended in an error */
+    bool draining; /* no packet is left */
+    bool damaged;  /* a frame since the last good key frame was damaged: what follows it refers to it */
+    int64_t damaged_at; /* presentation time of that packet */
+    int64_t errors;
+};
+
+/* Opens a zeroed source, with the video stream that the ffmpeg command line would choose. Errors are the video's: DESY_EDATA
+ * and a message without the path; *has_video is false when the file is sound but has no video stream. */
+int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path);
+void desy_video_source_close(struct desy_video_source *source); /* safe on a zeroed one */
+
+/* The next packet of the stream, in source->packet until the next call; false at the end. */
+bool desy_video_source_packet(struct desy_video_source *source);
+
+/* The next frame, in source->frame until the next call; false at the end. source->damaged says whether it is. */
+bool desy_video_source_frame(struct desy_video_source *source);
+
+/* Goes to the key frame shown at `pts`; the next packet must be it, or one before it. False: it is not (reopen). */
+bool desy_video_source_seek(struct desy_video_source *source, int64_t pts);
+
+#endif
