@@ -47,16 +47,23 @@ static int find_duplicate(const cJSON *value, const char **duplicate)
 
 int desy_json_parse(cJSON **json, const char *text, size_t size, const char *name)
 {
+    return desy_json_parse_element(json, text, size, name, 1, 0);
+}
+
+int desy_json_parse_element(cJSON **json, const char *text, size_t size, const char *name, long line, long item)
+{
     const char *end = NULL, *duplicate = NULL;
+    char where[48] = "";
+    if (item > 0) snprintf(where, sizeof where, ", item %ld", item);
     cJSON *value = cJSON_ParseWithLengthOpts(text, size, &end, 0);
-    if (!value) return desy_error(DESY_EDATA, "%s: line %ld: not valid JSON", name, line_of(text, end ? end : text));
+    if (!value) return desy_error(DESY_EDATA, "%s: line %ld%s: not valid JSON", name, line + line_of(text, end ? end : text) - 1, where);
     for (; end < text + size; end++)
         if (!strchr(" \t\r\n", *end) || *end == '\0') {
             cJSON_Delete(value);
-            return desy_error(DESY_EDATA, "%s: line %ld: text after the end of the JSON value", name, line_of(text, end));
+            return desy_error(DESY_EDATA, "%s: line %ld%s: text after the end of the JSON value", name, line + line_of(text, end) - 1, where);
         }
     int rc = find_duplicate(value, &duplicate);
-    if (rc == DESY_OK && duplicate) rc = desy_error(DESY_EDATA, "%s: the key \"%s\" stands twice in one object", name, duplicate);
+    if (rc == DESY_OK && duplicate) rc = desy_error(DESY_EDATA, "%s: line %ld%s: the key \"%s\" stands twice in one object", name, line, where, duplicate);
     if (rc != DESY_OK) cJSON_Delete(value);
     else *json = value;
     return rc;
@@ -81,18 +88,41 @@ static bool all_finite(const cJSON *value)
     return true;
 }
 
+/* cJSON is content with 15 digits where the value read back is off by no more than 2^-52 of it: put our own text there. */
+static bool spell_numbers(cJSON *value)
+{
+    char text[DESY_NUMBER_TEXT];
+    if (cJSON_IsNumber(value)) {
+        value->valuestring = strdup(desy_number_text(text, value->valuedouble));
+        value->type = cJSON_Raw;
+        return value->valuestring != NULL;
+    }
+    for (cJSON *child = value->child; child; child = child->next)
+        if (!spell_numbers(child)) return false;
+    return true;
+}
+
+int desy_json_text(char **text, const cJSON *json, bool indented, const char *name)
+{
+    if (!all_finite(json)) return desy_error(DESY_EUSAGE, "%s: JSON has no NaN and no infinity", name);
+    cJSON *copy = cJSON_Duplicate(json, true);
+    *text = copy && spell_numbers(copy) ? cJSON_PrintBuffered(copy, 4096, indented) : NULL;
+    cJSON_Delete(copy);
+    return *text ? DESY_OK : desy_error_memory(name);
+}
+
 int desy_json_write(const cJSON *json, const char *path)
 {
-    if (!all_finite(json)) return desy_error(DESY_EUSAGE, "%s: JSON has no NaN and no infinity", path);
-    char *text = cJSON_Print(json);
-    if (!text) return desy_error_memory(path);
+    char *text = NULL;
+    int rc = desy_json_text(&text, json, true, path);
+    if (rc != DESY_OK) return rc;
     struct desy_atomic_file file;
-    int rc = desy_atomic_open(&file, path);
+    rc = desy_atomic_open(&file, path);
     if (rc == DESY_OK) {
         fprintf(file.stream, "%s\n", text);
         rc = desy_atomic_commit(&file);
     }
-    cJSON_free(text);
+    free(text);
     return rc;
 }
 

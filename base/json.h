@@ -6,10 +6,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Parses one whole document; trailing bytes and duplicate keys are errors (DESY_EDATA, with `name` and line).
- * Caller deletes *json. */
+/* Parses one whole document; trailing bytes and duplicate keys are errors (DESY_EDATA, with `name` and line;
+ * for a duplicate key the line where the value begins). Caller deletes *json. */
 int desy_json_parse(cJSON **json, const char *text, size_t size, const char *name);
+/* The same for an element of a longer text: it began at `line`, as its 1-based `item`. */
+int desy_json_parse_element(cJSON **json, const char *text, size_t size, const char *name, long line, long item);
 int desy_json_read(cJSON **json, const char *path);
+
+/* As text, without a newline at its end; new string, caller frees. Numbers read back as the same double (cJSON_Print's do not).
+ * NaN or infinity: DESY_EUSAGE, with `name`. */
+int desy_json_text(char **text, const cJSON *json, bool indented, const char *name);
 
 /* Written atomically, indented; doubles read back as the same double; NaN or infinity: DESY_EUSAGE (JSON has none). */
 int desy_json_write(const cJSON *json, const char *path);

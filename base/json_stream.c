@@ -66,6 +66,12 @@ static int fail(const desy_json_stream *stream, const char *what)
     return desy_error(DESY_EDATA, "%s: line %ld, item %ld: %s", stream->path, stream->line, stream->item, what);
 }
 
+/* The end of the file, unless reading it failed: a bad disk must not look like a short list. */
+static int check_end(const desy_json_stream *stream)
+{
+    return ferror(stream->file) ? fail(stream, strerror(errno)) : DESY_OK;
+}
+
 static int keep(desy_json_stream *stream, int c)
 {
     if (stream->used + 1 >= stream->room) {
@@ -85,6 +91,7 @@ static int collect(desy_json_stream *stream, int c)
     bool quoted = false, escaped = false;
     stream->used = 0;
     for (;; c = next_char(stream)) {
+        if (c == EOF && check_end(stream) != DESY_OK) return DESY_EDATA;
         if (c == EOF) return depth || quoted ? fail(stream, "the file ends in the middle of an element") : DESY_OK;
         if (!quoted && depth == 0 && (c == ',' || c == ']' || c == '\n')) {
             put_back(stream, c);
@@ -115,6 +122,8 @@ int desy_json_stream_next(desy_json_stream *stream, cJSON **element)
         c = next_solid(stream);
         if (c == ']') return fail(stream, "a comma before the end of the array");
     } else if (stream->array && stream->item > 0 && c != ']' && c != EOF) return fail(stream, "a comma is missing between two elements");
+    int rc = c == EOF ? check_end(stream) : DESY_OK;
+    if (rc != DESY_OK) return rc;
     if (stream->array ? c == ']' : c == EOF) {
         stream->ended = true;
         if (stream->array && next_solid(stream) != EOF) return fail(stream, "text after the end of the array");
@@ -123,13 +132,8 @@ int desy_json_stream_next(desy_json_stream *stream, cJSON **element)
     stream->item++;
     stream->began = stream->line;
     if (c == EOF) return fail(stream, "the file ends before the array is closed");
-    int rc = collect(stream, c);
-    if (rc != DESY_OK) return rc;
-    char *where = desy_format("%s: line %ld, item %ld", stream->path, stream->began, stream->item);
-    if (!where) return desy_error_memory(stream->path);
-    rc = desy_json_parse(element, stream->buffer, stream->used, where);
-    free(where);
-    return rc;
+    rc = collect(stream, c);
+    return rc != DESY_OK ? rc : desy_json_parse_element(element, stream->buffer, stream->used, stream->path, stream->began, stream->item);
 }
 
 long desy_json_stream_line(const desy_json_stream *stream)

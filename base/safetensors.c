@@ -75,6 +75,15 @@ static int by_data(const void *a, const void *b)
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
+static int check_metadata(const cJSON *metadata, const char *path)
+{
+    const cJSON *value = NULL;
+    if (!cJSON_IsObject(metadata)) return bad(path, "__metadata__ is no object");
+    cJSON_ArrayForEach(value, metadata)
+        if (!cJSON_IsString(value)) return bad(path, "__metadata__ holds something other than strings");
+    return DESY_OK;
+}
+
 static int read_header(desy_safetensors *file, const char *path)
 {
     int rc;
@@ -84,17 +93,20 @@ static int read_header(desy_safetensors *file, const char *path)
     if (file->size < 8) return bad(path, "shorter than its length field");
     memcpy(&length, file->map, 8);
     const char *text = (const char *)file->map + 8;
-    if (length > MAX_HEADER || length > file->size - 8) return bad(path, "the header is longer than the file");
+    if (length > MAX_HEADER) return bad(path, "the header is above 100,000,000 bytes");
+    if (length > file->size - 8) return bad(path, "the header is longer than the file");
     if (length < 2 || *text != '{') return bad(path, "the header is no JSON object");
-    if (desy_json_parse(&header, text, length, path) != DESY_OK || !cJSON_IsObject(header)) {
-        cJSON_Delete(header);
-        return bad(path, "the header is no valid JSON");
-    }
+    rc = desy_json_parse(&header, text, length, "header");
+    if (rc == DESY_EDATA) return bad(path, desy_error_message());
+    if (rc != DESY_OK) return rc;
     size_t room = file->size - 8 - length;
     file->tensors = calloc((size_t)cJSON_GetArraySize(header) + 1, sizeof *file->tensors);
     if (!file->tensors) DESY_TRY(desy_error_memory(path));
     cJSON_ArrayForEach(entry, header)
-        if (strcmp(entry->string, "__metadata__") != 0) DESY_TRY(read_entry(&file->tensors[file->count++], entry, text + length, room, path));
+    {
+        if (strcmp(entry->string, "__metadata__") == 0) DESY_TRY(check_metadata(entry, path));
+        else DESY_TRY(read_entry(&file->tensors[file->count++], entry, text + length, room, path));
+    }
     qsort(file->tensors, file->count, sizeof *file->tensors, by_data);
     const char *position = text + length;
     for (size_t i = 0; i < file->count; position = (const char *)file->tensors[i].data + file->tensors[i].bytes, i++)
@@ -159,16 +171,18 @@ static char *make_header(const struct desy_tensor *tensors, size_t n)
 {
     cJSON *header = cJSON_CreateObject();
     double offset = 0;
+    bool good = header != NULL;
     for (size_t i = 0; i < n; i++) {
         cJSON *entry = cJSON_AddObjectToObject(header, tensors[i].name), *shape, *offsets;
-        cJSON_AddStringToObject(entry, "dtype", tensors[i].dtype);
+        good = good && cJSON_AddStringToObject(entry, "dtype", tensors[i].dtype);
         shape = cJSON_AddArrayToObject(entry, "shape");
-        for (int k = 0; k < tensors[i].dimensions; k++) cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)tensors[i].shape[k]));
+        for (int k = 0; k < tensors[i].dimensions; k++) good = good && cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)tensors[i].shape[k]));
         offsets = cJSON_AddArrayToObject(entry, "data_offsets");
-        cJSON_AddItemToArray(offsets, cJSON_CreateNumber(offset));
-        cJSON_AddItemToArray(offsets, cJSON_CreateNumber(offset += (double)tensors[i].bytes));
+        good = good && cJSON_AddItemToArray(offsets, cJSON_CreateNumber(offset));
+        offset += (double)tensors[i].bytes;
+        good = good && cJSON_AddItemToArray(offsets, cJSON_CreateNumber(offset));
     }
-    char *text = cJSON_PrintUnformatted(header);
+    char *text = good ? cJSON_PrintUnformatted(header) : NULL;
     cJSON_Delete(header);
     return text;
 }

@@ -28,7 +28,7 @@ int desy_segment_open(desy_segment **segment, const struct desy_segment_options 
 /* In data-set order. features (T, D), NULL unless clip->status is ok. */
 int desy_segment_append(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, const float *features);
 /* close, fsync, rename, fsync of the directory, then one line in manifest-RRRRR.jsonl:
- * {"block","file","sha256","bytes","config_sha256","inputs_sha256","items","ok","failed"}. Frees the segment whatever happens. */
+ * {"block","file","sha256","bytes","config_sha256","inputs_sha256","items","ok","failed","made_us"}. Frees the segment whatever happens. */
 int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256);
 void desy_segment_abort(desy_segment **segment); /* NULL-safe; removes the temporary */
 
@@ -37,18 +37,27 @@ void desy_segment_abort(desy_segment **segment); /* NULL-safe; removes the tempo
 struct desy_block_record {
     bool listed;             /* in some manifest, with the right config, and its file has the listed size */
     char inputs_sha256[65];  /* path, size, mtime of each input file when it was made */
+    char sha256[65];         /* of the segment */
+    int64_t bytes;           /* its size */
+    uint64_t made_us;        /* when: microseconds since the epoch */
     uint32_t items, ok, failed;
 };
-/* Reads all manifests: the last line of a block counts; a torn last line (a killed run) is skipped. records[blocks]. */
+/* Reads all manifests: the newest line of a block counts; a torn last line (a killed run) is skipped. records[blocks]. */
 int desy_store_scan(struct desy_block_record *records, size_t blocks, const char *directory, const char *config_sha256);
-/* path, size and mtime of a block's input files, as they are now. */
+/* path, size and mtime of a block's input files as they are now, and what the data set says of them (label, source, group,
+ * split, text), since the segment holds that too. */
 int desy_inputs_sha256(char hex[65], const char *root, const struct desy_item *items, size_t n);
 
 /* ---- the index, by one process after all segments are there ---- */
 
-/* Writes index.h5 and quarantine.jsonl atomically from `blocks` segments. provenance becomes string attributes of the
- * index. *ok, *failed: counts. Streams: memory of one segment. */
-int desy_store_index(const char *directory, size_t blocks, const char *extractor, int frames, int dims, const cJSON *provenance, uint64_t *ok, uint64_t *failed);
+/* Writes index.h5 and quarantine.jsonl atomically from `blocks` segments, all of them listed in records[blocks]. provenance's
+ * members become string attributes of the index. *ok, *failed: counts. Streams: memory of a few hundred rows. */
+int desy_store_index(const char *directory, const struct desy_block_record *records, size_t blocks, const char *extractor, int frames, int dims,
+                     const cJSON *provenance, uint64_t *ok, uint64_t *failed);
+/* Is index.h5 there, and made of exactly these segments? Then there is nothing to write. An unreadable one is not. */
+bool desy_store_index_current(const char *directory, const struct desy_block_record *records, size_t blocks);
+/* Before a segment is replaced or added: an index of others must not seem whole. */
+int desy_store_index_remove(const char *directory);
 
 /* ---- reading ---- */
 

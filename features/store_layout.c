@@ -88,6 +88,24 @@ hid_t desy_video_type(int frames)
     return type;
 }
 
+hid_t desy_segment_type(void)
+{
+    hid_t type = H5Tcreate(H5T_COMPOUND, sizeof(struct desy_segment_record)), text = H5Tcopy(H5T_C_S1);
+    herr_t bad = H5Tset_size(text, sizeof ((struct desy_segment_record *)NULL)->sha256);
+#define FIELD(name, kind) bad |= H5Tinsert(type, #name, offsetof(struct desy_segment_record, name), kind)
+    FIELD(block, H5T_NATIVE_UINT64);
+    FIELD(first_row, H5T_NATIVE_UINT64);
+    FIELD(rows, H5T_NATIVE_UINT64);
+    FIELD(items, H5T_NATIVE_UINT64);
+    FIELD(bytes, H5T_NATIVE_INT64);
+    FIELD(sha256, text);
+#undef FIELD
+    H5Tclose(text);
+    if (bad >= 0) return type;
+    H5Tclose(type);
+    return -1;
+}
+
 hid_t desy_hdf5_create_file(const char *path)
 {
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);

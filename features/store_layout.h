@@ -24,6 +24,15 @@ hid_t desy_video_type(int frames);
 #define DESY_SEGMENT_PATH 64
 void desy_segment_path(char path[DESY_SEGMENT_PATH], uint64_t block);
 
+/* One row of `segments` in index.h5: what the index was made of. */
+struct desy_segment_record {
+    uint64_t block, first_row, rows, items; /* rows: of features */
+    int64_t bytes;
+    char sha256[65];
+};
+/* Its compound type; negative on failure; caller closes. */
+hid_t desy_segment_type(void);
+
 /* The innermost message of HDF5's error stack, in *text. */
 #define DESY_HDF5_TEXT 256
 const char *desy_hdf5_error(char text[DESY_HDF5_TEXT]);

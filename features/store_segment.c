@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct desy_segment {
@@ -119,20 +120,33 @@ static herr_t close_file(desy_segment *segment)
     return bad;
 }
 
+/* True if the file ends in the middle of a line, which a killed run leaves. */
+static bool torn(int fd)
+{
+    char last = '\n';
+    off_t end = lseek(fd, 0, SEEK_END);
+    return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n';
+}
+
 /* One line, by one write: a killed run leaves a torn last line at worst, which readers skip. */
 static int add_to_manifest(const desy_segment *segment, int rank, const char *sha256, const char *inputs_sha256)
 {
     int64_t size, mtime;
     desy_file_stamp(segment->path, &size, &mtime);
     char *path = desy_format("%s/manifest-%05d.jsonl", segment->directory, rank);
-    char *line = desy_format("{\"block\":%llu,\"file\":\"%s\",\"sha256\":\"%s\",\"bytes\":%lld,\"config_sha256\":\"%s\",\"inputs_sha256\":\"%s\","
-                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu}\n",
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    char *line = desy_format("\n{\"block\":%llu,\"file\":\"%s\",\"sha256\":\"%s\",\"bytes\":%lld,\"config_sha256\":\"%s\",\"inputs_sha256\":\"%s\","
+                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu,\"made_us\":%lld}\n",
                              (unsigned long long)segment->block, segment->relative, sha256, (long long)size, segment->config_sha256, inputs_sha256,
-                             (unsigned long long)segment->items, (unsigned long long)segment->rows, (unsigned long long)(segment->items - segment->rows));
+                             (unsigned long long)segment->items, (unsigned long long)segment->rows, (unsigned long long)(segment->items - segment->rows),
+                             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     int rc = path && line ? DESY_OK : desy_error_memory("the manifest");
-    int fd = rc == DESY_OK ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
-    if (rc == DESY_OK && (fd < 0 || write(fd, line, strlen(line)) != (ssize_t)strlen(line) || fsync(fd) != 0))
-        rc = desy_error(DESY_EENV, "%s: cannot be written: %s", path, strerror(errno));
+    errno = 0;
+    int fd = rc == DESY_OK ? open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+    const char *from = fd >= 0 && torn(fd) ? line : line ? line + 1 : NULL;
+    if (rc == DESY_OK && (fd < 0 || write(fd, from, strlen(from)) != (ssize_t)strlen(from) || fsync(fd) != 0))
+        rc = desy_error(DESY_EENV, "%s: cannot be written: %s", path, strerror(errno ? errno : ENOSPC));
     if (fd >= 0) close(fd);
     free(path);
     free(line);

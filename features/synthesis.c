@@ -14,7 +14,7 @@
 static const struct {
     const char *suffix, *muxer, *encoder, *options, *sound;
 } formats[] = {
-    /* mbtree off: with it, libx264 164 gives other bytes on other processors, and with AVX-512 from call to call */
+    /* mbtree off: libx264 164's, with AVX-512, gives other bytes from call to call. */
     {"mp4", "mp4", "libx264", "preset=fast:crf=20:bf=3:mbtree=0", "aac"},
     {"avi", "avi", "mpeg4", "qmin=3:qmax=3", "mp2"},
     {"webm", "webm", "libvpx-vp9", "deadline=realtime:cpu-used=8:crf=28:b=0", "libopus"},

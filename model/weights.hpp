@@ -22,7 +22,7 @@ public:
     weights_file(const weights_file &) = delete;
     weights_file &operator=(const weights_file &) = delete;
 
-    /* A copy in float64, (F16, BF16, F32 and F64 are read); weights_error if missing, of another shape or not finite. */
+    /* A copy in float64 (F16, BF16, F32 and F64 are read); weights_error if missing, of another shape or not finite. */
     at::Tensor tensor(const std::string &name, at::IntArrayRef shape) const;
 
 private:

@@ -21,25 +21,24 @@ static int out_of_range(size_t index, double value)
     return desy_error(DESY_EDATA, "a sum met the value %g at index %zu: not finite, or beyond what was announced", value, index);
 }
 
+static bool add(int64_t *accumulator, double scaled)
+{
+    return fabs(scaled) < 0x1p62 && !__builtin_add_overflow(*accumulator, llrint(scaled), accumulator);
+}
+
 int desy_fixed_add(int64_t *accumulator, const double *values, size_t n, int exponent)
 {
     const double scale = ldexp(1, exponent);
-    for (size_t i = 0; i < n; i++) {
-        double scaled = values[i] * scale;
-        if (!(fabs(scaled) < 0x1p62)) return out_of_range(i, values[i]);
-        accumulator[i] += llrint(scaled);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!add(&accumulator[i], values[i] * scale)) return out_of_range(i, values[i]);
     return DESY_OK;
 }
 
 int desy_fixed_add_f32(int64_t *accumulator, const float *values, size_t n, int exponent)
 {
     const double scale = ldexp(1, exponent);
-    for (size_t i = 0; i < n; i++) {
-        double scaled = (double)values[i] * scale;
-        if (!(fabs(scaled) < 0x1p62)) return out_of_range(i, values[i]);
-        accumulator[i] += llrint(scaled);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!add(&accumulator[i], (double)values[i] * scale)) return out_of_range(i, values[i]);
     return DESY_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "mpi/world.h"
 
 /* The exponent k for sums of `addends` values of magnitude <= `bound`. Not collective; a pure function.
- * bound 0 gives 0. bound must be finite. */
+ * bound 0 gives 0. bound must be finite. k stays within +-1000, so that addends below 2^-1001 count as 0. */
 int desy_fixed_exponent(double bound, uint64_t addends);
 
 /* accumulator[i] += llrint(values[i] * 2^k). Not collective. DESY_EDATA at NaN, infinity or a value that would leave

@@ -18,6 +18,13 @@ struct message {
     int64_t code_or_bytes;
 };
 
+/* An answer on its way. A blocking send would hold up the manager until that rank is done with the task before. */
+struct outgoing {
+    struct message answer;
+    void *payload;
+    MPI_Request requests[2];
+};
+
 /* Rank 0's own worker is a thread, fed through this one-place mailbox: no MPI in it. */
 struct mailbox {
     pthread_mutex_t lock;
@@ -40,6 +47,9 @@ struct manager {
     int code;          /* first failure */
     char error[2048];
     bool stopped;
+    bool skipped;              /* a rank was told to stop and left a task undone */
+    struct outgoing *outgoing; /* AHEAD a rank, used in turn */
+    int *turn;
 };
 
 static void *own_worker(void *argument)
@@ -97,28 +107,39 @@ static uint64_t next_task(struct manager *manager, void **payload, size_t *bytes
     return task;
 }
 
+/* Frees a slot. When its turn comes again the receiver has long had it: it asked for more after that. */
+static void finish_sending(struct outgoing *slot)
+{
+    desy_mpi_wait(&slot->requests[0]);
+    desy_mpi_wait(&slot->requests[1]);
+    free(slot->payload);
+    slot->payload = NULL;
+}
+
 /* Answers one READY, if one has come. */
 static bool serve_rank(struct manager *manager)
 {
     int there = 0;
     MPI_Status status;
     MPI_Comm comm = desy_world_comm(manager->world);
-    struct message ready, answer;
+    struct message ready;
     if (manager->open_requests == 0) return false;
     MPI_Iprobe(MPI_ANY_SOURCE, DESY_TAG_READY, comm, &there, &status);
     if (!there) return false;
     MPI_Recv(&ready, sizeof ready, MPI_BYTE, status.MPI_SOURCE, DESY_TAG_READY, comm, MPI_STATUS_IGNORE);
     if (ready.code_or_bytes == DESY_OK) note_done(manager, ready.task, status.MPI_SOURCE);
+    else if (ready.code_or_bytes == DESY_EINTERRUPTED) manager->stopped = manager->skipped = true;
     /* The text of the failure stays on its rank: the agreement at the end brings it. */
     else note_failure(manager, (int)ready.code_or_bytes, "");
-    void *payload;
+    int rank = status.MPI_SOURCE, turn = manager->turn[rank]++ % AHEAD;
+    struct outgoing *slot = &manager->outgoing[rank * AHEAD + turn];
     size_t bytes;
-    answer.task = next_task(manager, &payload, &bytes);
-    answer.code_or_bytes = (int64_t)bytes;
-    MPI_Send(&answer, sizeof answer, MPI_BYTE, status.MPI_SOURCE, DESY_TAG_TASK, comm);
-    if (bytes) MPI_Send(payload, (int)bytes, MPI_BYTE, status.MPI_SOURCE, DESY_TAG_PAYLOAD, comm);
-    free(payload);
-    if (answer.task == NONE) manager->open_requests--;
+    finish_sending(slot);
+    slot->answer.task = next_task(manager, &slot->payload, &bytes);
+    slot->answer.code_or_bytes = (int64_t)bytes;
+    MPI_Isend(&slot->answer, sizeof slot->answer, MPI_BYTE, rank, DESY_TAG_TASK, comm, &slot->requests[0]);
+    if (bytes) MPI_Isend(slot->payload, (int)bytes, MPI_BYTE, rank, DESY_TAG_PAYLOAD, comm, &slot->requests[1]);
+    if (slot->answer.task == NONE) manager->open_requests--;
     return true;
 }
 
@@ -166,8 +187,9 @@ static int manage(struct manager *manager)
         pthread_join(worker, NULL);
     }
     if (manager->code != DESY_OK) return desy_error(manager->code, "%s", manager->error);
-    if (manager->next < manager->n) return desy_error(DESY_EINTERRUPTED, "interrupted: %llu of %llu pieces of work were handed out; the same command continues",
-                                                      (unsigned long long)manager->next, (unsigned long long)manager->n);
+    if (manager->next < manager->n || manager->skipped)
+        return desy_error(DESY_EINTERRUPTED, "interrupted: %llu of %llu pieces of work were handed out; the same command continues",
+                          (unsigned long long)manager->next, (unsigned long long)manager->n);
     return DESY_OK;
 }
 
@@ -201,6 +223,10 @@ static int work(desy_world *world, const struct desy_queue *queue)
         void *payload = bytes ? malloc(bytes) : NULL;
         if (bytes && !payload) return desy_error_memory("a task"), MPI_Abort(comm, DESY_EENV); /* the message cannot be taken off the wire */
         if (bytes) receive(comm, payload, bytes, DESY_TAG_PAYLOAD);
+        if (code == DESY_OK && queue->stop && queue->stop(queue->context)) {
+            code = DESY_EINTERRUPTED;
+            snprintf(error, sizeof error, "interrupted before all pieces of work were done; the same command continues");
+        }
         if (code == DESY_OK && (code = queue->run(queue->context, answer.task, payload, bytes)) != DESY_OK)
             snprintf(error, sizeof error, "%s", desy_error_message());
         free(payload);
@@ -209,11 +235,28 @@ static int work(desy_world *world, const struct desy_queue *queue)
     return code == DESY_OK ? DESY_OK : desy_error(code, "%s", error);
 }
 
+static int allocate(struct manager *manager, int ranks)
+{
+    manager->outgoing = calloc((size_t)ranks * AHEAD, sizeof *manager->outgoing);
+    manager->turn = calloc((size_t)ranks, sizeof *manager->turn);
+    if (!manager->outgoing || !manager->turn) return desy_error_memory("the task queue");
+    for (int i = 0; i < ranks * AHEAD; i++) manager->outgoing[i].requests[0] = manager->outgoing[i].requests[1] = MPI_REQUEST_NULL;
+    return DESY_OK;
+}
+
 int desy_queue_run(desy_world *world, const struct desy_queue *queue, const uint64_t *order, uint64_t n)
 {
-    struct manager manager = {.world = world, .queue = queue, .order = order, .n = n, .open_requests = AHEAD * (desy_size(world) - 1)};
-    int rc = desy_rank(world) == 0 ? manage(&manager) : work(world, queue);
+    const int ranks = desy_size(world);
+    struct manager manager = {.world = world, .queue = queue, .order = order, .n = n, .open_requests = AHEAD * (ranks - 1)};
+    int rc = desy_agree(world, desy_rank(world) == 0 ? allocate(&manager, ranks) : DESY_OK);
+    if (rc != DESY_OK) goto out;
+    rc = desy_rank(world) == 0 ? manage(&manager) : work(world, queue);
+    for (int i = 0; manager.outgoing && i < (ranks > 1 ? ranks * AHEAD : 0); i++) finish_sending(&manager.outgoing[i]);
     /* A failure of another rank is known here only by its code: its own message must win. */
     bool told = desy_rank(world) == 0 && manager.code != DESY_OK && manager.error[0] == '\0';
-    return desy_agree(world, told ? DESY_OK : rc);
+    rc = desy_agree(world, told ? DESY_OK : rc);
+out:
+    free(manager.outgoing);
+    free(manager.turn);
+    return rc;
 }

@@ -1,5 +1,5 @@
 /* desy synth: a small labelled data set of generated clips, for the quickstart and the tests. */
-#include "stages/stage.h"
+#include "stages/commands.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -35,7 +35,7 @@ static int write_share(const struct desy_invocation *invocation, const char *dir
     const int rank = desy_rank(invocation->world), size = desy_size(invocation->world);
     const int share = rank < videos ? (videos - rank + size - 1) / size : 0;
 
-    desy_progress_start(&progress, "synth", share, (uint64_t)share, invocation->progress, rank != 0 || invocation->quiet);
+    desy_progress_start(&progress, size > 1 ? "synth, share of rank 0" : "synth", share, (uint64_t)share, invocation->progress, rank != 0 || invocation->quiet);
     for (int i = rank; i < videos && rc == DESY_OK; i += size) {
         struct desy_synthesis clip;
         desy_synthesis_plan(&clip, invocation->seed, i);

@@ -44,6 +44,39 @@ static void missing_weights_say_how_to_get_them(void **state)
     assert_non_null(strstr(desy_error_message(), "--weights"));
 }
 
+/* Encoder first, forensic numbers after it, and copies of the last row where a clip is short. Needs the weights, where the
+ * program itself looks for them. */
+static void rows_of_the_hybrid(void **state)
+{
+    (void)state;
+    static struct desy_clip clip;
+    static float features[16][2048];
+    void *opened;
+    cJSON *provenance = cJSON_CreateObject();
+    const struct desy_extractor *hybrid;
+    assert_non_null(provenance);
+    clip.frames = 5;
+    for (int t = 0; t < clip.frames; t++) {
+        memset(clip.rgb[t], 50 * t, sizeof clip.rgb[t]);
+        for (int i = 0; i < DESY_FORENSIC_DIMS; i++) clip.forensic[t][i] = (float)(1000 * t + i);
+    }
+    assert_int_equal(desy_extractor_find(&hybrid, "hybrid"), DESY_OK);
+    if (hybrid->open(&opened, &options) != DESY_OK) fail_msg("%s", desy_error_message());
+    assert_int_equal(hybrid->extract(opened, &clip, &features[0][0]), DESY_OK);
+    for (int t = 0; t < 5; t++) assert_memory_equal(&features[t][1280], clip.forensic[t], sizeof clip.forensic[t]);
+    for (int t = 1; t < 5; t++) assert_memory_not_equal(features[t], features[t - 1], 1280 * sizeof(float));
+    for (int t = 5; t < 16; t++) assert_memory_equal(features[t], features[4], sizeof features[t]);
+    assert_int_equal(hybrid->describe(opened, provenance), DESY_OK);
+    assert_int_equal(strlen(cJSON_GetStringValue(cJSON_GetObjectItem(provenance, "weights_sha256"))), 64);
+    clip.frames = 17; /* a helper's word is not trusted */
+    assert_int_equal(hybrid->extract(opened, &clip, &features[0][0]), DESY_EDATA);
+    clip.frames = 0;
+    assert_int_equal(hybrid->extract(opened, &clip, &features[0][0]), DESY_EDATA);
+    hybrid->close(&opened);
+    assert_null(opened);
+    cJSON_Delete(provenance);
+}
+
 static void torchscript_needs_a_word(void **state)
 {
     (void)state;
@@ -79,7 +112,7 @@ static void devices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(found_by_name), cmocka_unit_test(missing_weights_say_how_to_get_them),
+        cmocka_unit_test(found_by_name), cmocka_unit_test(rows_of_the_hybrid), cmocka_unit_test(missing_weights_say_how_to_get_them),
         cmocka_unit_test(torchscript_needs_a_word), cmocka_unit_test(devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

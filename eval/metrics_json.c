@@ -1,0 +1,125 @@
+#include "eval/metrics_json.h"
+
+#include "base/error.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Each adds one member and returns whether it could. */
+static bool number(cJSON *object, const char *key, double value) { return cJSON_AddNumberToObject(object, key, value) != NULL; }
+static bool integer(cJSON *object, const char *key, int64_t value) { return number(object, key, (double)value); }
+static bool string(cJSON *object, const char *key, const char *value) { return cJSON_AddStringToObject(object, key, value) != NULL; }
+
+static bool note(cJSON *notes, const char *text) { return cJSON_AddItemToArray(notes, cJSON_CreateString(text)); }
+
+static bool add_ranking(cJSON *json, const struct desy_metrics *metrics)
+{
+    if (!metrics->both) return true;
+    if (!number(json, "roc_auc", metrics->roc_auc)) return false;
+    cJSON *interval = cJSON_AddArrayToObject(json, "roc_auc_ci");
+    char unit[64];
+    snprintf(unit, sizeof unit, "clip (%s, 95 %%)", metrics->ci_method);
+    return interval && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[0]))
+           && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[1])) && string(json, "roc_auc_ci_unit", unit)
+           && number(json, "average_precision", metrics->average_precision) && number(json, "average_precision_real", metrics->average_precision_real)
+           && number(json, "eer", metrics->equal_error_rate);
+}
+
+/* Precision, recall and F1 need a positive clip, FPR a negative one. */
+static bool add_point(cJSON *json, const struct desy_operating_point *point)
+{
+    const bool positives = point->tp + point->fn > 0, negatives = point->fp + point->tn > 0;
+    return number(json, "accuracy", desy_accuracy(point))
+           && (!positives || (number(json, "precision", desy_precision(point)) && number(json, "recall", desy_recall(point)) && number(json, "f1", desy_f1(point))
+                              && number(json, "tpr", desy_recall(point))))
+           && (!negatives || number(json, "fpr", desy_false_positive_rate(point))) && integer(json, "tp", point->tp) && integer(json, "fp", point->fp)
+           && integer(json, "tn", point->tn) && integer(json, "fn", point->fn);
+}
+
+static bool add_sweep(cJSON *json, const struct desy_metrics *metrics)
+{
+    cJSON *list = cJSON_AddArrayToObject(json, "sweep");
+    for (size_t i = 0; list && i < metrics->n_sweep; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        if (!entry || !cJSON_AddItemToArray(list, entry) || !number(entry, "threshold", metrics->sweep[i].threshold) || !add_point(entry, &metrics->sweep[i])) return false;
+    }
+    return list != NULL;
+}
+
+static bool add_calibration(cJSON *json, const struct desy_metrics *metrics)
+{
+    if (!metrics->probabilities) return true;
+    if (!number(json, "brier", metrics->brier) || !number(json, "ece", metrics->ece)) return false;
+    cJSON *list = cJSON_AddArrayToObject(json, "reliability"), *histogram = cJSON_AddObjectToObject(json, "histogram");
+    for (int b = 0; list && b < DESY_BINS; b++) {
+        cJSON *bin = cJSON_CreateObject();
+        if (!bin || !cJSON_AddItemToArray(list, bin) || !number(bin, "from", b / 10.) || !number(bin, "to", (b + 1) / 10.) || !integer(bin, "n", metrics->bins[b].n)) return false;
+        if (metrics->bins[b].n > 0
+            && (!number(bin, "mean_score", metrics->bins[b].mean_score) || !number(bin, "share_ai", (double)metrics->bins[b].pos / (double)metrics->bins[b].n)))
+            return false;
+    }
+    for (int label = 0; histogram && label < 2; label++) {
+        cJSON *counts = cJSON_AddArrayToObject(histogram, label ? "ai" : "real");
+        for (int b = 0; b < DESY_HISTOGRAM; b++)
+            if (!counts || !cJSON_AddItemToArray(counts, cJSON_CreateNumber((double)metrics->histogram[label][b]))) return false;
+    }
+    return list && histogram;
+}
+
+static bool add_sources(cJSON *json, const struct desy_metrics *metrics)
+{
+    if (metrics->n_sources == 0) return true;
+    cJSON *object = cJSON_AddObjectToObject(json, "by_source");
+    for (size_t s = 0; object && s < metrics->n_sources; s++) {
+        const struct desy_source_metrics *source = &metrics->sources[s];
+        cJSON *entry = cJSON_AddObjectToObject(object, source->name);
+        if (!entry || !integer(entry, "n", source->n) || !integer(entry, "n_pos", source->n_pos) || !integer(entry, "n_neg", source->n_neg)) return false;
+        if (source->n > 0 && !number(entry, "mean_score", source->mean_score)) return false;
+        if (isfinite(source->roc_auc) && !number(entry, "roc_auc", source->roc_auc)) return false;
+    }
+    return object != NULL;
+}
+
+static bool add_notes(cJSON *json, const struct desy_metrics *metrics)
+{
+    cJSON *notes = cJSON_AddArrayToObject(json, "notes");
+    bool ok = notes != NULL;
+    if (!metrics->both)
+        ok = ok && note(notes, "Only one class is present: ROC AUC, average precision and the equal error rate are not defined in that case.");
+    if (metrics->n_pos == 0) ok = ok && note(notes, "No AI-generated clip has a score: precision, recall and F1 are not defined.");
+    if (metrics->n_pos > 0 && metrics->point.tp + metrics->point.fp == 0)
+        ok = ok && note(notes, "No clip reaches the threshold: precision is ill-defined and is set to 0, as scikit-learn does.");
+    if (!metrics->probabilities) ok = ok && note(notes, "Some scores lie outside [0, 1]: they are not probabilities, and have no Brier score and no calibration error.");
+    if (metrics->both && metrics->ci_method[0] == 'N')
+        ok = ok && note(notes, "DeLong's variance is 0 here (the classes are separated perfectly, or a class has one clip): the interval of the AUC is Newcombe's.");
+    if (metrics->n_failed > 0) ok = ok && note(notes, "Clips that could not be read have no score, and no part in any figure; their number is n_failed.");
+    return ok;
+}
+
+static bool add_options(cJSON *json, const struct desy_report_options *options)
+{
+    return number(json, "threshold", options->threshold) && string(json, "threshold_from", options->threshold_from)
+           && (!*options->split || string(json, "split", options->split)) && (!*options->level || string(json, "level", options->level));
+}
+
+static bool add_copy(cJSON *json, const char *key, const cJSON *value)
+{
+    if (!value) return true;
+    cJSON *copy = cJSON_Duplicate(value, true);
+    if (copy && cJSON_AddItemToObject(json, key, copy)) return true;
+    cJSON_Delete(copy);
+    return false;
+}
+
+int desy_metrics_json(cJSON **out, const struct desy_metrics *metrics, const struct desy_report_options *options)
+{
+    cJSON *json = *out = cJSON_CreateObject();
+    if (json && add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
+        && integer(json, "n_neg", metrics->n_neg) && integer(json, "n_failed", metrics->n_failed) && add_ranking(json, metrics)
+        && add_options(json, options) && add_point(json, &metrics->point) && add_calibration(json, metrics) && add_sources(json, metrics)
+        && add_sweep(json, metrics) && add_notes(json, metrics) && add_copy(json, "provenance", options->provenance))
+        return DESY_OK;
+    cJSON_Delete(json);
+    *out = NULL;
+    return desy_error_memory("the figures of the report");
+}

@@ -1,0 +1,25 @@
+/* The report directory: metrics.json, scores.csv, roc.csv, pr.csv, thresholds.csv, report.html (docs/evaluation.md). */
+#ifndef DESY_EVAL_REPORT_H
+#define DESY_EVAL_REPORT_H
+
+#include "eval/scores.h"
+#include "mpi/world.h"
+
+#include <cjson/cJSON.h>
+
+struct desy_report_options {
+    const char *directory;
+    double threshold;
+    const char *threshold_from; /* "default", "--threshold", "validation" */
+    const char *subject;        /* what was evaluated, for the title: "scores.csv", "hybrid-1 on the test split" */
+    const char *level;          /* "all", "low", "mid", "high"; "" where unknown */
+    const char *split;          /* "test", "val", "all"; "" where unknown */
+    const cJSON *out_of_fold;   /* of the model's training, with `roc_auc` and `over`, in words; shown first. NULL: none. Rank 0's counts */
+    const cJSON *provenance;    /* an object. Rank 0's counts */
+};
+
+/* Collective; agreed. Every file appears complete or not at all. *summary (rank 0; NULL elsewhere; caller deletes): what
+ * metrics.json holds. DESY_EDATA: no clip has a score; DESY_EENV: memory, the disk. */
+int desy_report_write(desy_world *world, const struct desy_scores *scores, const struct desy_report_options *options, cJSON **summary);
+
+#endif

@@ -1,0 +1,226 @@
+/* Reading a store. Features are read from the segments themselves, since HDF5 fills what a virtual dataset's missing source
+ * should hold with zeros and says nothing. */
+#include "base/error.h"
+#include "base/file.h"
+#include "features/store_reader.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int bad_store(const desy_store *store, const char *what)
+{
+    char text[DESY_HDF5_TEXT];
+    return desy_error(DESY_EDATA, "%s: %s: %s", store->path, what, desy_hdf5_error(text));
+}
+
+static int open_file(desy_store *store)
+{
+    if (!desy_is_directory(store->directory)) return desy_error(DESY_EDATA, "%s: there is no such store (a directory that `desy extract` made)", store->directory);
+    if (!desy_file_exists(store->path)) {
+        char *config = desy_path_join(store->directory, "extract.json");
+        bool begun = config && desy_file_exists(config);
+        free(config);
+        return begun ? desy_error(DESY_EDATA, "%s: this store is not finished: run the same extract command again", store->directory)
+                     : desy_error(DESY_EDATA, "%s: is not a feature store: it has no index.h5", store->directory);
+    }
+    store->file = H5Fopen(store->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    return store->file < 0 ? bad_store(store, "cannot be read") : DESY_OK;
+}
+
+/* T, D and N from the virtual dataset. */
+static int read_shape(desy_store *store)
+{
+    hsize_t sides[3] = {0};
+    char *name = NULL;
+    store->extractor = desy_hdf5_read_text(store->file, "extractor");
+    if (!store->extractor || !(name = desy_format("features/%s", store->extractor))) return bad_store(store, "is not a feature store's index");
+    hid_t dataset = H5Dopen2(store->file, name, H5P_DEFAULT), space = dataset < 0 ? -1 : H5Dget_space(dataset);
+    bool good = space >= 0 && H5Sget_simple_extent_ndims(space) == 3 && H5Sget_simple_extent_dims(space, sides, NULL) == 3 && sides[1] > 0 &&
+                sides[1] <= DESY_MAX_FRAMES && sides[2] > 0 && sides[2] < 1 << 20;
+    if (space >= 0) H5Sclose(space);
+    if (dataset >= 0) H5Dclose(dataset);
+    free(name);
+    store->rows = (size_t)sides[0], store->frames = (int)sides[1], store->dims = (int)sides[2];
+    return good ? DESY_OK : bad_store(store, "has no features of the right shape");
+}
+
+static int read_segments(desy_store *store)
+{
+    hsize_t count = 0;
+    hid_t dataset = H5Dopen2(store->file, "segments", H5P_DEFAULT), space = dataset < 0 ? -1 : H5Dget_space(dataset), type = desy_segment_type();
+    bool good = space >= 0 && H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &count, NULL) == 1 && count > 0;
+    store->segments = calloc(count ? count : 1, sizeof *store->segments);
+    int rc = store->segments ? DESY_OK : desy_error_memory(store->path);
+    if (rc == DESY_OK && (!good || type < 0 || H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, store->segments) < 0))
+        rc = bad_store(store, "has no list of segments");
+    store->segment_count = (size_t)count;
+    if (type >= 0) H5Tclose(type);
+    if (space >= 0) H5Sclose(space);
+    if (dataset >= 0) H5Dclose(dataset);
+    return rc;
+}
+
+/* The files are there, as large as they were, and their rows follow on each other up to M and N. */
+static int check_segments(const desy_store *store)
+{
+    uint64_t items = 0, rows = 0;
+    for (size_t i = 0; i < store->segment_count; i++) {
+        const struct desy_segment_record *segment = &store->segments[i];
+        char relative[DESY_SEGMENT_PATH];
+        int64_t size, mtime_ns;
+        desy_segment_path(relative, segment->block);
+        char *path = desy_path_join(store->directory, relative);
+        if (!path) return desy_error_memory("a path");
+        desy_file_stamp(path, &size, &mtime_ns);
+        int rc = size == segment->bytes ? DESY_OK
+                                        : desy_error(DESY_EDATA, "%s: %s; run the extract command again, it makes just that segment anew", path,
+                                                     size < 0 ? "is missing" : "has changed its size");
+        free(path);
+        if (rc != DESY_OK) return rc;
+        if (segment->first_row != rows) return desy_error(DESY_EDATA, "%s: its list of segments has a gap", store->path);
+        items += segment->items, rows += segment->rows;
+    }
+    if (items == store->videos.count && rows == store->rows) return DESY_OK;
+    return desy_error(DESY_EDATA, "%s: its tables do not agree: remove that file and run the extract command again", store->path);
+}
+
+int desy_store_open(desy_store **out, const char *directory)
+{
+    int rc;
+    desy_hdf5_setup();
+    desy_store *store = *out = calloc(1, sizeof *store);
+    if (!store) return desy_error_memory("a store");
+    store->file = store->segment_file = store->segment_features = -1;
+    store->directory = strdup(directory);
+    store->path = desy_path_join(directory, "index.h5");
+    if (!store->directory || !store->path) DESY_TRY(desy_error_memory("a store"));
+    DESY_TRY(open_file(store));
+    DESY_TRY(read_shape(store));
+    DESY_TRY(desy_video_table_open(&store->videos, store->file, store->frames, store->path));
+    DESY_TRY(read_segments(store));
+    DESY_TRY(check_segments(store));
+out:
+    if (rc != DESY_OK) desy_store_close(out);
+    return rc;
+}
+
+size_t desy_store_items(const desy_store *store)
+{
+    return store->videos.count;
+}
+
+size_t desy_store_rows(const desy_store *store)
+{
+    return store->rows;
+}
+
+int desy_store_frames(const desy_store *store)
+{
+    return store->frames;
+}
+
+int desy_store_dims(const desy_store *store)
+{
+    return store->dims;
+}
+
+const char *desy_store_extractor(const desy_store *store)
+{
+    return store->extractor;
+}
+
+static void close_segment(desy_store *store)
+{
+    if (store->segment_features >= 0) H5Dclose(store->segment_features);
+    if (store->segment_file >= 0) H5Fclose(store->segment_file);
+    store->segment_features = store->segment_file = -1;
+}
+
+/* Keeps one segment open: reads come in order. */
+static int open_segment(desy_store *store, size_t index)
+{
+    int rc = DESY_OK;
+    hsize_t sides[3] = {0};
+    char relative[DESY_SEGMENT_PATH], text[DESY_HDF5_TEXT], *path = NULL, *name = NULL;
+    if (store->segment_file >= 0 && store->segment_open == index) return DESY_OK;
+    close_segment(store);
+    desy_segment_path(relative, store->segments[index].block);
+    path = desy_path_join(store->directory, relative);
+    name = desy_format("features/%s", store->extractor);
+    if (!path || !name) DESY_TRY(desy_error_memory("a path"));
+    store->segment_open = index;
+    store->segment_file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (store->segment_file >= 0) store->segment_features = H5Dopen2(store->segment_file, name, H5P_DEFAULT);
+    if (store->segment_features < 0) DESY_TRY(desy_error(DESY_EDATA, "%s: cannot be read: %s", path, desy_hdf5_error(text)));
+    hid_t space = H5Dget_space(store->segment_features);
+    bool good = H5Sget_simple_extent_ndims(space) == 3 && H5Sget_simple_extent_dims(space, sides, NULL) == 3 &&
+                sides[0] == store->segments[index].rows && sides[1] == (hsize_t)store->frames && sides[2] == (hsize_t)store->dims;
+    H5Sclose(space);
+    if (!good) DESY_TRY(desy_error(DESY_EDATA, "%s: its features have another shape than the index says", path));
+out:
+    if (rc != DESY_OK) close_segment(store);
+    free(path);
+    free(name);
+    return rc;
+}
+
+static int read_part(desy_store *store, size_t index, size_t first, size_t count, float *features)
+{
+    int rc = open_segment(store, index);
+    if (rc != DESY_OK) return rc;
+    const hsize_t start[3] = {first - store->segments[index].first_row, 0, 0};
+    const hsize_t part[3] = {count, (hsize_t)store->frames, (hsize_t)store->dims};
+    hid_t space = H5Dget_space(store->segment_features), memory = H5Screate_simple(3, part, NULL);
+    bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, part, NULL) >= 0 &&
+              H5Dread(store->segment_features, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, features) >= 0;
+    H5Sclose(memory);
+    H5Sclose(space);
+    if (!ok) return bad_store(store, "the features of a segment cannot be read");
+    const size_t row = (size_t)store->frames * (size_t)store->dims;
+    for (size_t i = 0; i < count * row; i++)
+        if (!isfinite(features[i])) return desy_error(DESY_EDATA, "%s: row %zu of the features holds a value that is not finite", store->path, first + i / row);
+    return DESY_OK;
+}
+
+int desy_store_read_features(desy_store *store, size_t first, size_t count, float *features)
+{
+    size_t low = 0, high = store->segment_count;
+    if (first > store->rows || count > store->rows - first)
+        return desy_error(DESY_EUSAGE, "%s: rows %zu to %zu of %zu were asked for", store->path, first, first + count, store->rows);
+    while (high - low > 1) { /* the last segment that starts at or before `first` */
+        size_t middle = low + (high - low) / 2;
+        if (store->segments[middle].first_row <= first) low = middle;
+        else high = middle;
+    }
+    for (; count > 0; low++) {
+        const struct desy_segment_record *segment = &store->segments[low];
+        size_t part = (size_t)(segment->first_row + segment->rows - first);
+        if (part > count) part = count;
+        if (part == 0) continue;
+        int rc = read_part(store, low, first, part, features);
+        if (rc != DESY_OK) return rc;
+        first += part, count -= part, features += part * (size_t)store->frames * (size_t)store->dims;
+    }
+    return DESY_OK;
+}
+
+void desy_store_close(desy_store **out)
+{
+    desy_store *store = *out;
+    if (!store) return;
+    close_segment(store);
+    desy_video_table_close(&store->videos);
+    if (store->file >= 0) H5Fclose(store->file);
+    for (size_t i = 0; i < store->attribute_count; i++) {
+        free(store->attributes[i].name);
+        free(store->attributes[i].value);
+    }
+    free(store->attributes);
+    free(store->segments);
+    free(store->extractor);
+    free(store->directory);
+    free(store->path);
+    free(store);
+    *out = NULL;
+}

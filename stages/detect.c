@@ -1,0 +1,104 @@
+/* desy detect VIDEO...: is it AI-generated? In words, or as JSON Lines. */
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "features/dataset.h"
+#include "stages/commands.h"
+#include "stages/scoring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void print_words(const cJSON *result)
+{
+    const char *path = cJSON_GetStringValue(cJSON_GetObjectItem(result, "video_path"));
+    const char *status = cJSON_GetStringValue(cJSON_GetObjectItem(result, "status"));
+    if (strcmp(status, "ok") != 0) {
+        printf("%s: no answer: %s (%s)\n", path, status, cJSON_GetStringValue(cJSON_GetObjectItem(result, "reason")));
+        return;
+    }
+    double confidence = cJSON_GetNumberValue(cJSON_GetObjectItem(result, "confidence"));
+    printf("%s: %s (%.1f %% likely AI-generated, threshold %.1f %%, at a prior of %g)\n", path,
+           cJSON_IsTrue(cJSON_GetObjectItem(result, "is_ai_generated")) ? "AI-generated" : "real", 100 * confidence,
+           100 * cJSON_GetNumberValue(cJSON_GetObjectItem(result, "threshold")), cJSON_GetNumberValue(cJSON_GetObjectItem(result, "prior")));
+    const cJSON *level = NULL;
+    cJSON_ArrayForEach(level, cJSON_GetObjectItem(result, "feature_scores")) printf("    %-4s %.3f\n", level->string, level->valuedouble);
+    const char *warning = cJSON_GetStringValue(cJSON_GetObjectItem(result, "warning"));
+    if (warning) printf("    note: %s\n", warning);
+}
+
+/* This rank's results, one line of JSON each, in the order of its items. */
+static int score_share(desy_scoring *scoring, const desy_dataset *dataset, int rank, int size, char **text, size_t *length)
+{
+    size_t n = desy_dataset_count(dataset);
+    FILE *stream = open_memstream(text, length);
+    if (!stream) return desy_error_memory("results");
+    int rc = DESY_OK;
+    struct desy_item item;
+    size_t ahead = (size_t)rank;
+    for (size_t i = (size_t)rank; rc == DESY_OK && i < n; i += (size_t)size) {
+        cJSON *result = NULL;
+        char *line = NULL;
+        for (; rc == DESY_OK && ahead < n && ahead < i + 8 * (size_t)size; ahead += (size_t)size) {
+            desy_dataset_item(dataset, ahead, &item);
+            rc = desy_scoring_submit(scoring, item.video_path, item.video_path);
+        }
+        if (rc == DESY_OK) rc = desy_scoring_next(scoring, &result);
+        if (rc == DESY_OK && !(line = cJSON_PrintUnformatted(result))) rc = desy_error_memory("a result");
+        if (rc == DESY_OK) fprintf(stream, "%s\n", line);
+        free(line);
+        cJSON_Delete(result);
+    }
+    if (fclose(stream) != 0 && rc == DESY_OK) rc = desy_error_memory("results");
+    return rc;
+}
+
+/* Rank 0: the lines of all ranks, dealt back into the order of the items. Returns the number of failed ones in *failed. */
+static int print_all(char *lines, size_t bytes, size_t n, int size, bool json, size_t *failed)
+{
+    char **starts = calloc(n ? n : 1, sizeof *starts);
+    if (!starts) return desy_error_memory("results");
+    size_t item = 0;
+    int rank = 0;
+    for (char *line = lines; line < lines + bytes; item += (size_t)size) {
+        while (item >= n) item = (size_t)++rank;
+        char *end = memchr(line, '\n', (size_t)(lines + bytes - line));
+        *end = '\0';
+        starts[item] = line;
+        line = end + 1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        cJSON *result = cJSON_Parse(starts[i]);
+        const char *status = cJSON_GetStringValue(cJSON_GetObjectItem(result, "status"));
+        if (status && strcmp(status, "ok") != 0) (*failed)++;
+        if (json) puts(starts[i]);
+        else print_words(result);
+        cJSON_Delete(result);
+    }
+    free(starts);
+    return DESY_OK;
+}
+
+int desy_detect_command(struct desy_invocation *invocation)
+{
+    int rc;
+    size_t length = 0, total = 0, failed = 0;
+    char *mine = NULL, *all = NULL;
+    desy_dataset *dataset = NULL;
+    desy_scoring *scoring = NULL;
+    desy_world *world = invocation->world;
+    if (invocation->argument_count == 0) return desy_error(DESY_EUSAGE, "name a video, a directory or a list: desy detect VIDEO...");
+    /* Command lines are short: every rank reads the paths itself. */
+    DESY_TRY(desy_agree(world, desy_dataset_from_paths(&dataset, invocation->arguments, (size_t)invocation->argument_count)));
+    DESY_TRY(desy_agree(world, desy_scoring_open(&scoring, world)));
+    DESY_TRY(desy_agree(world, score_share(scoring, dataset, desy_rank(world), desy_size(world), &mine, &length)));
+    DESY_TRY(desy_gather(world, mine, length, 1, (void **)&all, &total));
+    if (desy_rank(world) == 0) rc = print_all(all, total, desy_dataset_count(dataset), desy_size(world), invocation->json, &failed);
+    if (rc == DESY_OK && failed) rc = desy_error(DESY_EPARTIAL, "%zu of %zu videos could not be scored", failed, desy_dataset_count(dataset));
+out:
+    free(mine);
+    free(all);
+    desy_scoring_close(&scoring);
+    desy_dataset_close(&dataset);
+    return rc;
+}

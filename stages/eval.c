@@ -1,0 +1,261 @@
+/* desy eval: a store and a model, or anybody's scores, to a report. */
+#include "stages/commands.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "eval/report.h"
+#include "features/store.h"
+#include "model/model.h"
+#include "train/detector.h"
+#include "train/items.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    const char *model, *scores, *split, *level, *device, *threshold;
+} settings = {.split = "test", .level = "all", .device = "auto"};
+
+const struct poptOption desy_eval_options[] = {
+    {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
+    {"scores", 0, POPT_ARG_STRING, &settings.scores, 0, "a report from these scores, no model: CSV or JSON Lines with id,label,score", "FILE"},
+    {"split", 0, POPT_ARG_STRING, &settings.split, 0, "which part of the store (default test)", "test|val|all"},
+    {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels together, or one (default all)", "all|low|mid|high"},
+    {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "called AI-generated from this score on (default: the model's; .5 for --scores)", "T"},
+    {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    POPT_TABLEEND,
+};
+
+static const char *const level_names[3] = {"low", "mid", "high"};
+
+/* *level: -1 for all. */
+static int parse_settings(int *level, double *threshold, const char **threshold_from)
+{
+    enum desy_split_part part;
+    char *end = NULL;
+    *level = -1;
+    for (int l = 0; l < 3; l++)
+        if (strcmp(settings.level, level_names[l]) == 0) *level = l;
+    if (*level < 0 && strcmp(settings.level, "all") != 0) return desy_error(DESY_EUSAGE, "--level must be all, low, mid or high, not %s", settings.level);
+    if (strcmp(settings.split, "all") != 0 && (desy_split_parse(&part, settings.split) != DESY_OK || (part != DESY_SPLIT_TEST && part != DESY_SPLIT_VAL)))
+        return desy_error(DESY_EUSAGE, "--split must be test, val or all, not %s", settings.split);
+    if (!settings.threshold) return DESY_OK;
+    *threshold = strtod(settings.threshold, &end);
+    *threshold_from = "option";
+    if (end == settings.threshold || *end || !isfinite(*threshold)) return desy_error(DESY_EUSAGE, "--threshold must be a number, not '%s'", settings.threshold);
+    return DESY_OK;
+}
+
+/* Writes the report and says what came out. Collective; takes an agreed state. */
+static int report(struct desy_invocation *invocation, const struct desy_scores *scores, const struct desy_report_options *options)
+{
+    cJSON *summary = NULL;
+    int rc = desy_report_write(invocation->world, scores, options, &summary);
+    if (rc == DESY_OK && summary) {
+        const cJSON *auc = cJSON_GetObjectItemCaseSensitive(summary, "roc_auc"), *interval = cJSON_GetObjectItemCaseSensitive(summary, "roc_auc_ci");
+        const cJSON *note;
+        if (auc)
+            desy_log_info("eval: ROC AUC %.4f (95 %% interval %.4f to %.4f) over %d clips", auc->valuedouble, interval->child->valuedouble,
+                          interval->child->next->valuedouble, cJSON_GetObjectItemCaseSensitive(summary, "n")->valueint);
+        cJSON_ArrayForEach(note, cJSON_GetObjectItemCaseSensitive(summary, "notes")) desy_log_warning("eval: %s", note->valuestring);
+        desy_log_info("eval: the report is %s/report.html", options->directory);
+        if (invocation->json) {
+            char *text = cJSON_PrintUnformatted(summary);
+            if (!text) rc = desy_error_memory("the summary");
+            else if (puts(text) < 0) rc = desy_error(DESY_EENV, "stdout can't be written");
+            free(text);
+        }
+    }
+    cJSON_Delete(summary);
+    return desy_agree(invocation->world, rc);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int eval_scores(struct desy_invocation *invocation, const char *file, const char *directory)
+{
+    int rc, level;
+    struct desy_scores scores = {0};
+    char sha256[DESY_SHA256_HEX];
+    cJSON *provenance = cJSON_CreateObject();
+    struct desy_report_options options = {.directory = directory, .threshold = .5, .threshold_from = "default", .subject = base_name(file),
+                                          .level = "", .split = "", .provenance = provenance};
+    rc = parse_settings(&level, &options.threshold, &options.threshold_from);
+    if (rc == DESY_OK) rc = desy_scores_read(&scores, file, desy_rank(invocation->world), desy_size(invocation->world));
+    if (rc == DESY_OK) rc = desy_sha256_file(sha256, file);
+    if (rc == DESY_OK && (!cJSON_AddStringToObject(provenance, "desy", DESY_VERSION) || !cJSON_AddStringToObject(provenance, "scores", base_name(file))
+                          || !cJSON_AddStringToObject(provenance, "scores_sha256", sha256)))
+        rc = desy_error_memory("the provenance");
+    DESY_TRY(desy_agree(invocation->world, rc));
+    DESY_TRY(report(invocation, &scores, &options));
+out:
+    desy_scores_close(&scores);
+    cJSON_Delete(provenance);
+    return rc;
+}
+
+/* ---- a store and a model ---- */
+
+struct evaluation {
+    desy_store *store;
+    desy_detector *detector;
+    struct desy_items items;
+    uint64_t *chosen; /* indices of the items of the split */
+    size_t n_chosen;
+    int level;        /* -1: all */
+};
+
+/* The model must fit the store. */
+static int check_fit(const struct evaluation *evaluation, const char *store, const char *model)
+{
+    const char *made = desy_store_extractor(evaluation->store), *wanted = desy_detector_extractor(evaluation->detector);
+    if (strcmp(made, wanted) != 0)
+        return desy_error(DESY_EDATA, "%s holds features of the extractor %s, but the model %s was trained on those of %s", store, made, model, wanted);
+    if (desy_store_dims(evaluation->store) != desy_detector_dims(evaluation->detector))
+        return desy_error(DESY_EDATA, "%s has features of %d dimensions (%s), the model %s takes %d (%s)", store, desy_store_dims(evaluation->store), made, model,
+                          desy_detector_dims(evaluation->detector), wanted);
+    if (desy_store_frames(evaluation->store) != desy_detector_frames(evaluation->detector))
+        return desy_error(DESY_EDATA, "%s has %d frames a clip (%s), the model %s takes %d (%s); extract with --frames %d", store, desy_store_frames(evaluation->store), made,
+                          model, desy_detector_frames(evaluation->detector), wanted, desy_detector_frames(evaluation->detector));
+    return DESY_OK;
+}
+
+static int open_both(struct evaluation *evaluation, struct desy_invocation *invocation, const char *store, const char *model)
+{
+    char device[16];
+    int rc = DESY_OK;
+    DESY_TRY(desy_store_open(&evaluation->store, store));
+    DESY_TRY(desy_torch_device(device, settings.device, desy_local_rank(invocation->world)));
+    DESY_TRY(desy_detector_open(&evaluation->detector, model, device));
+    DESY_TRY(check_fit(evaluation, store, model));
+out:
+    return rc;
+}
+
+static int choose_items(struct evaluation *evaluation)
+{
+    enum desy_split_part part = DESY_SPLIT_NONE;
+    const bool all = strcmp(settings.split, "all") == 0;
+    int rc = all ? DESY_OK : desy_split_parse(&part, settings.split);
+    if (rc != DESY_OK) return rc;
+    evaluation->chosen = malloc((evaluation->items.count + 1) * sizeof *evaluation->chosen);
+    if (!evaluation->chosen) return desy_error_memory("the items of the split");
+    for (size_t i = 0; i < evaluation->items.count; i++)
+        if (evaluation->items.split[i].label >= 0 && (all || evaluation->items.split[i].part == part)) evaluation->chosen[evaluation->n_chosen++] = i;
+    return evaluation->n_chosen ? DESY_OK : desy_error(DESY_EDATA, "the store has no labelled clip in the %s part; try --split all", settings.split);
+}
+
+/* One clip: its row, with scores if it could be read. */
+static int score_item(struct evaluation *evaluation, uint64_t index, float *features, struct desy_scores *scores)
+{
+    struct desy_store_row stored = {0};
+    struct desy_score score;
+    char id[17];
+    int rc = desy_store_read_rows(evaluation->store, index, 1, &stored);
+    if (rc != DESY_OK) return rc;
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)stored.id);
+    struct desy_score_row row = {.id = id, .video_path = stored.video_path, .source = stored.source, .group = stored.group, .label = stored.label,
+                                 .split = (char *)desy_split_name(evaluation->items.split[index].part), .score = NAN, .level = {NAN, NAN, NAN}};
+    if (stored.row >= 0) {
+        DESY_TRY(desy_store_read_features(evaluation->store, (size_t)stored.row, 1, features));
+        DESY_TRY(desy_detector_score(evaluation->detector, features, stored.n_frames, &score));
+        row.level[0] = score.low, row.level[1] = score.mid, row.level[2] = score.high;
+        row.score = evaluation->level < 0 ? desy_confidence(score.logit, .5) : row.level[evaluation->level];
+        if (isnan(row.score)) DESY_TRY(desy_error(DESY_EDATA, "the model has no level %s", settings.level));
+    }
+    if (stored.view == 0) rc = desy_scores_append(scores, &row); /* other views are for training alone */
+out:
+    desy_store_row_free(&stored);
+    return rc;
+}
+
+/* This rank's contiguous share of the chosen items. */
+static int score_share(struct evaluation *evaluation, const desy_world *world, struct desy_scores *scores)
+{
+    uint64_t first, count;
+    int rc = DESY_OK;
+    float *features = malloc((size_t)desy_store_frames(evaluation->store) * (size_t)desy_store_dims(evaluation->store) * sizeof *features);
+    if (!features) return desy_error_memory("features");
+    desy_scores_share(evaluation->n_chosen, desy_rank(world), desy_size(world), &first, &count);
+    for (uint64_t i = first; i < first + count && rc == DESY_OK; i++) rc = score_item(evaluation, evaluation->chosen[i], features, scores);
+    free(features);
+    return rc;
+}
+
+static int describe(const struct evaluation *evaluation, cJSON *provenance)
+{
+    char trained[DESY_SHA256_HEX];
+    const desy_detector *detector = evaluation->detector;
+    int rc = desy_training_sha256(&evaluation->items, trained);
+    if (rc != DESY_OK) return rc;
+    const bool same = strcmp(trained, desy_detector_training_sha256(detector)) == 0;
+    if (!same)
+        desy_log_warning("eval: the training part of this store is not what the model was trained on: if it saw some of these clips, the figures flatter it");
+    return cJSON_AddStringToObject(provenance, "desy", DESY_VERSION) && cJSON_AddStringToObject(provenance, "model", desy_detector_name(detector))
+                   && cJSON_AddStringToObject(provenance, "model_sha256", desy_detector_sha256(detector))
+                   && cJSON_AddStringToObject(provenance, "extractor", desy_store_extractor(evaluation->store))
+                   && cJSON_AddStringToObject(provenance, "trained_on_content_sha256", desy_detector_data_sha256(detector))
+                   && cJSON_AddNumberToObject(provenance, "seed", (double)desy_detector_seed(detector))
+                   && cJSON_AddBoolToObject(provenance, "training_part_as_in_training", same)
+               ? DESY_OK
+               : desy_error_memory("the provenance");
+}
+
+int desy_eval_stage(struct desy_invocation *invocation, const char *store, const char *model, const char *directory)
+{
+    desy_world *world = invocation->world;
+    struct evaluation evaluation = {.level = -1};
+    struct desy_scores scores = {0};
+    char *subject = NULL;
+    cJSON *provenance = cJSON_CreateObject();
+    struct desy_report_options options = {.directory = directory, .level = settings.level, .split = settings.split, .provenance = provenance};
+
+    int rc = parse_settings(&evaluation.level, &options.threshold, &options.threshold_from);
+    if (rc == DESY_OK) rc = open_both(&evaluation, invocation, store, model);
+    DESY_TRY(desy_agree(world, rc));
+    DESY_TRY(desy_items_read(world, evaluation.store, desy_detector_seed(evaluation.detector), false, &evaluation.items));
+    rc = choose_items(&evaluation);
+    if (rc == DESY_OK) rc = score_share(&evaluation, world, &scores);
+    if (rc == DESY_OK) rc = describe(&evaluation, provenance);
+    subject = desy_format("Model %s, level %s, %s of %s", desy_detector_name(evaluation.detector), settings.level,
+                          strcmp(settings.split, "all") == 0 ? "all" : settings.split, base_name(store));
+    if (rc == DESY_OK && !subject) rc = desy_error_memory("a title");
+    if (!options.threshold_from) {
+        options.threshold = evaluation.level < 0 ? desy_detector_threshold(evaluation.detector) : .5;
+        options.threshold_from = evaluation.level < 0 ? "validation" : "default";
+    }
+    options.subject = subject;
+    DESY_TRY(desy_agree(world, rc));
+    DESY_TRY(report(invocation, &scores, &options));
+out:
+    desy_scores_close(&scores);
+    desy_items_close(&evaluation.items);
+    desy_detector_close(&evaluation.detector);
+    desy_store_close(&evaluation.store);
+    cJSON_Delete(provenance);
+    free(evaluation.chosen);
+    free(subject);
+    return rc;
+}
+
+int desy_eval_command(struct desy_invocation *invocation)
+{
+    if (!invocation->output) return desy_error(DESY_EUSAGE, "eval needs -o REPORT, the directory to write to");
+    if (settings.scores) {
+        if (invocation->argument_count > 0 || settings.model) return desy_error(DESY_EUSAGE, "eval --scores takes no store and no --model");
+        return eval_scores(invocation, settings.scores, invocation->output);
+    }
+    if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");
+    if (!settings.model)
+        return desy_error(DESY_EENV, "no model ships with this version: train one (desy run DATASET -o out) and name it (--model out/best_models_pth)");
+    return desy_eval_stage(invocation, invocation->arguments[0], settings.model, invocation->output);
+}

@@ -1,0 +1,190 @@
+#include "stages/scoring.h"
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "features/extractor.h"
+#include "features/helper.h"
+#include "model/model.h"
+#include "train/detector.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    const char *model, *threshold, *level, *weights, *device, *audio, *text;
+    double prior, deadline;
+    int workers, threads;
+} settings = {.prior = .5, .deadline = 120, .threads = 1};
+
+const struct poptOption desy_scoring_options[] = {
+    {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
+    {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "call it AI-generated from this score on (default: the model's)", "T"},
+    {"prior", 0, POPT_ARG_DOUBLE, &settings.prior, 0, "share of AI-generated videos to expect (default 0.5)", "P"},
+    {"level", 0, POPT_ARG_STRING, &settings.level, 0, "score by one level alone: low, mid or high (default all)", "L"},
+    {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights", "FILE"},
+    {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
+    {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
+    {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
+    {"audio", 0, POPT_ARG_STRING, &settings.audio, 0, "none or auto: models of this version have no audio level", "A"},
+    {"text", 0, POPT_ARG_STRING, &settings.text, 0, "a description: models of this version have no text level", "TEXT"},
+    POPT_TABLEEND};
+
+struct desy_scoring {
+    desy_detector *detector;
+    const struct desy_extractor *extractor;
+    void *state;
+    desy_helper_pool *helpers;
+    float *features; /* (T, D) */
+    double threshold;
+    int level; /* -1: all */
+    char **shown; /* names of the queued videos, a ring */
+    size_t first, queued, room;
+};
+
+static const char *const level_names[] = {"low", "mid", "high"};
+
+static int parse_settings(struct desy_scoring *scoring)
+{
+    scoring->level = -1;
+    if (settings.level && strcmp(settings.level, "all") != 0) {
+        for (int i = 0; i < 3; i++)
+            if (strcmp(settings.level, level_names[i]) == 0) scoring->level = i;
+        if (scoring->level < 0) return desy_error(DESY_EUSAGE, "--level is low, mid, high or all, not '%s'", settings.level);
+    }
+    if (!(settings.prior > 0 && settings.prior < 1)) return desy_error(DESY_EUSAGE, "--prior must lie between 0 and 1");
+    if (settings.threshold) {
+        char *end = NULL;
+        scoring->threshold = strtod(settings.threshold, &end);
+        if (*end || end == settings.threshold || !(scoring->threshold >= 0 && scoring->threshold <= 1))
+            return desy_error(DESY_EUSAGE, "--threshold must be a number from 0 to 1, not '%s'", settings.threshold);
+    }
+    if (settings.threads < 1 || settings.workers < 0 || !(settings.deadline > 0))
+        return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers not negative, --deadline above 0");
+    if (settings.audio && strcmp(settings.audio, "none") != 0) desy_log_warning("this model has no audio level: --audio changes nothing");
+    if (settings.text) desy_log_warning("this model has no text level: --text changes nothing");
+    return DESY_OK;
+}
+
+int desy_scoring_open(desy_scoring **out, const desy_world *world)
+{
+    int rc;
+    char device[16];
+    struct desy_scoring *scoring = *out = calloc(1, sizeof *scoring);
+    if (!scoring) return desy_error_memory("scoring");
+    DESY_TRY(parse_settings(scoring));
+    if (!settings.model)
+        DESY_TRY(desy_error(DESY_EENV, "no model ships with this version: train one (desy run DATASET -o out) and name it (--model out/best_models_pth)"));
+    DESY_TRY(desy_torch_device(device, settings.device ? settings.device : "auto", desy_local_rank(world)));
+    DESY_TRY(desy_detector_open(&scoring->detector, settings.model, device));
+    if (!settings.threshold) scoring->threshold = desy_detector_threshold(scoring->detector);
+    DESY_TRY(desy_extractor_find(&scoring->extractor, desy_detector_extractor(scoring->detector)));
+    const struct desy_extractor_options options = {.weights = settings.weights, .device = device,
+        .frames = desy_detector_frames(scoring->detector), .threads = settings.threads};
+    DESY_TRY(scoring->extractor->open(&scoring->state, &options));
+    scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
+    if (!scoring->features) DESY_TRY(desy_error_memory("features"));
+    int cores = desy_cpu_available() / desy_local_size(world);
+    DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings.workers ? settings.workers : cores > 1 ? cores : 1, settings.deadline));
+out:
+    return rc;
+}
+
+int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown)
+{
+    struct desy_clip_request request = {.sampling = DESY_SAMPLING_WINDOW, .frames = desy_detector_frames(scoring->detector),
+        .transform = scoring->extractor->transform, .forensic = scoring->extractor->forensic};
+    int rc = desy_sampling_parse(&request.sampling, desy_detector_sampling(scoring->detector));
+    if (rc != DESY_OK) return rc;
+    if (scoring->queued == scoring->room) {
+        size_t room = scoring->room ? 2 * scoring->room : 16;
+        char **ring = calloc(room, sizeof *ring);
+        if (!ring) return desy_error_memory("the queue of videos");
+        for (size_t i = 0; i < scoring->queued; i++) ring[i] = scoring->shown[(scoring->first + i) % scoring->room];
+        free(scoring->shown);
+        scoring->shown = ring, scoring->room = room, scoring->first = 0;
+    }
+    char *name = strdup(shown);
+    if (!name) return desy_error_memory("the name of a video");
+    if (strlen(path) >= sizeof request.path) return desy_error(DESY_EDATA, "%s: the path is too long", path);
+    strcpy(request.path, path);
+    scoring->shown[(scoring->first + scoring->queued++) % scoring->room] = name;
+    return desy_helper_submit(scoring->helpers, &request);
+}
+
+/* The fields of a readable video. */
+static int add_scores(cJSON *result, desy_scoring *scoring, const struct desy_clip *clip)
+{
+    struct desy_score score;
+    int rc = scoring->extractor->extract(scoring->state, clip, scoring->features);
+    if (rc == DESY_OK) rc = desy_detector_score(scoring->detector, scoring->features, clip->frames, &score);
+    if (rc != DESY_OK) return rc;
+    const double levels[] = {score.low, score.mid, score.high};
+    /* A level's probability is calibrated like the whole; its logit stands in for the fused one. */
+    double logit = scoring->level < 0 ? score.logit : log(levels[scoring->level]) - log1p(-levels[scoring->level]);
+    double confidence = desy_confidence(logit, settings.prior);
+    cJSON_AddBoolToObject(result, "is_ai_generated", confidence >= scoring->threshold);
+    cJSON_AddNumberToObject(result, "confidence", confidence);
+    cJSON_AddNumberToObject(result, "logit", logit);
+    cJSON_AddNumberToObject(result, "prior", settings.prior);
+    cJSON_AddNumberToObject(result, "threshold", scoring->threshold);
+    cJSON *features = cJSON_AddObjectToObject(result, "feature_scores"), *channels;
+    for (int i = 0; i < 3; i++)
+        if (isfinite(levels[i])) cJSON_AddNumberToObject(features, level_names[i], levels[i]);
+    channels = cJSON_AddObjectToObject(result, "channels");
+    for (int i = 0; i < score.channels; i++) cJSON_AddNumberToObject(channels, desy_detector_channel(scoring->detector, i), score.channel_logits[i]);
+    cJSON_AddStringToObject(result, "model", desy_detector_name(scoring->detector));
+    cJSON_AddBoolToObject(result, "calibrated", desy_detector_calibrated(scoring->detector));
+    if (clip->reason[0]) cJSON_AddStringToObject(result, "warning", clip->reason);
+    return DESY_OK;
+}
+
+int desy_scoring_next(desy_scoring *scoring, cJSON **out)
+{
+    int rc;
+    const struct desy_clip *clip = NULL;
+    cJSON *result = NULL;
+    char *shown = scoring->shown[scoring->first];
+    scoring->first = (scoring->first + 1) % scoring->room;
+    scoring->queued--;
+    DESY_TRY(desy_helper_take(scoring->helpers, &clip));
+    result = cJSON_CreateObject();
+    if (!result || !cJSON_AddStringToObject(result, "video_path", shown) ||
+        !cJSON_AddStringToObject(result, "status", desy_status_name(clip->status)))
+        DESY_TRY(desy_error_memory("a result"));
+    if (clip->status == DESY_STATUS_OK) DESY_TRY(add_scores(result, scoring, clip));
+    else cJSON_AddStringToObject(result, "reason", clip->reason);
+    *out = result, result = NULL;
+out:
+    cJSON_Delete(result);
+    free(shown);
+    return rc;
+}
+
+int desy_scoring_sha256(const desy_scoring *scoring, char hex[65])
+{
+    char *text = desy_format("%s %s %.17g %.17g %d", desy_detector_sha256(scoring->detector), scoring->extractor->name,
+                             scoring->threshold, settings.prior, scoring->level);
+    if (!text) return desy_error_memory("the configuration");
+    int rc = desy_sha256_bytes(hex, text, strlen(text));
+    free(text);
+    return rc;
+}
+
+void desy_scoring_close(desy_scoring **scoring)
+{
+    struct desy_scoring *s = *scoring;
+    if (!s) return;
+    desy_helper_pool_close(&s->helpers);
+    if (s->state) s->extractor->close(&s->state);
+    desy_detector_close(&s->detector);
+    for (size_t i = 0; i < s->queued; i++) free(s->shown[(s->first + i) % s->room]);
+    free(s->shown);
+    free(s->features);
+    free(s);
+    *scoring = NULL;
+}

@@ -1,0 +1,24 @@
+/* Scores of single videos, for detect and batch: decode ahead, extract, score, and the JSON object of docs/detect.md. */
+#ifndef DESY_STAGES_SCORING_H
+#define DESY_STAGES_SCORING_H
+
+#include "stages/stage.h"
+
+#include <cjson/cJSON.h>
+
+/* --model, --threshold, --prior, --level, --weights, --device, --num-workers, --threads, --deadline, --audio, --text. */
+extern const struct poptOption desy_scoring_options[];
+
+typedef struct desy_scoring desy_scoring;
+
+/* Opens model, extractor and helpers as the options say; one a rank. Not collective: agree afterwards. */
+int desy_scoring_open(desy_scoring **scoring, const desy_world *world);
+/* Queues a video: `path` opens it, `shown` is what the result calls it. */
+int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown);
+/* The result of the oldest queued video; caller deletes. A video that could not be read has a status, a reason, no score. */
+int desy_scoring_next(desy_scoring *scoring, cJSON **result);
+/* What decides the scores: SHA-256 of the model, threshold, prior, level. */
+int desy_scoring_sha256(const desy_scoring *scoring, char hex[65]);
+void desy_scoring_close(desy_scoring **scoring);
+
+#endif

@@ -1,0 +1,214 @@
+"""Every figure of `desy eval --scores` against scikit-learn (1e-12), with ties, failed clips, few clips, at 1 to 4 ranks;
+and the same bytes at any number of ranks."""
+import csv, filecmp, json, math, os, subprocess, sys, tempfile, warnings
+
+import numpy as np
+from scipy.optimize import brentq
+from sklearn import metrics as sk
+from sklearn.calibration import calibration_curve
+
+FILES = ["metrics.json", "scores.csv", "roc.csv", "pr.csv", "thresholds.csv", "report.html"]
+
+
+def desy(ranks, *arguments, check=True):
+    command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", str(ranks), os.environ["DESY_PROGRAM"], "eval", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert not check or done.returncode == 0, (command, done.returncode, done.stderr)
+    return done
+
+
+def close(name, got, wanted, tolerance=1e-12):
+    assert math.isclose(got, wanted, rel_tol=0, abs_tol=tolerance), f"{name}: {got!r}, not {wanted!r}"
+
+
+def cases():
+    random = np.random.default_rng(20)
+
+    def mixed(n, share, decimals):
+        label = (random.random(n) < share).astype(int)
+        label[:2] = 0, 1
+        score = np.clip(random.normal(.4 + .2 * label, .2), 0, 1)
+        return label, score if decimals is None else np.round(score, decimals)
+
+    yield "continuous", *mixed(997, .5, None)
+    yield "ties", *mixed(1500, .3, 2)
+    yield "heavy_ties", *mixed(400, .5, 1)
+    yield "unbalanced", *mixed(600, .02, 3)
+    yield "all_equal", np.array([0, 1, 1, 0, 1]), np.full(5, .5)
+    yield "fewer_than_ranks", np.array([1, 0]), np.array([.2, .7])
+    yield "separated", np.repeat([0, 1], 20), np.concatenate([random.random(20) * .4, .6 + random.random(20) * .4])
+    label, score = mixed(300, .5, None)
+    yield "logits", label, np.log(np.clip(score, 1e-6, 1 - 1e-6) / (1 - np.clip(score, 1e-6, 1 - 1e-6)))
+
+
+def write(path, label, score, source, failed):
+    with open(path, "w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["id", "label", "score", "source", "group"])
+        for i in range(len(label)):
+            out.writerow([f"clip, {i}", label[i], "" if failed[i] else repr(float(score[i])), source[i], f"g{i // 3}"])
+
+
+def delong(label, score):
+    pos, neg = score[label == 1], score[label == 0]
+    wins = (pos[:, None] > neg[None, :]) + .5 * (pos[:, None] == neg[None, :])
+    variance = wins.mean(1).var(ddof=1) / len(pos) + wins.mean(0).var(ddof=1) / len(neg) if min(len(pos), len(neg)) > 1 else 0
+    return wins.mean(), math.sqrt(variance)
+
+
+def newcombe(auc, theta, pos, neg):
+    star = (pos + neg) / 2 - 1
+    return abs(auc - theta) - 1.959963984540054 * math.sqrt(theta * (1 - theta) * (1 + star * (1 - theta) / (2 - theta) + star * theta / (1 + theta)) / pos / neg)
+
+
+def check_interval(m, label, score):
+    auc, error = delong(label, score)
+    low, high = m["roc_auc_ci"]
+    if error > 0:
+        assert "DeLong" in m["roc_auc_ci_unit"]
+        close("ci low", low, max(0, auc - 1.959963984540054 * error))
+        close("ci high", high, min(1, auc + 1.959963984540054 * error))
+    else:
+        assert "Newcombe" in m["roc_auc_ci_unit"]
+        for bound, end in (low, 0.), (high, 1.):
+            assert bound == end or abs(newcombe(auc, bound, (label == 1).sum(), (label == 0).sum())) < 1e-9, (bound, auc)
+        assert low < auc or auc == 0
+
+
+def check_point(m, label, score, threshold, name):
+    called = (score >= threshold).astype(int)
+    close(name + " accuracy", float(m["accuracy"]), sk.accuracy_score(label, called))
+    close(name + " precision", float(m["precision"]), sk.precision_score(label, called, zero_division=0))
+    close(name + " recall", float(m["recall"]), sk.recall_score(label, called, zero_division=0))
+    close(name + " f1", float(m["f1"]), sk.f1_score(label, called, zero_division=0))
+    close(name + " tpr", float(m["tpr"]), called[label == 1].mean())
+    close(name + " fpr", float(m["fpr"]), called[label == 0].mean())
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def check_files(report, label, score, source, failed, all_label, all_score):
+    fpr, tpr, thresholds = sk.roc_curve(label, score)
+    got = rows(report + "/roc.csv")
+    assert len(got) == len(fpr), (len(got), len(fpr))
+    for name, values in ("fpr", fpr), ("tpr", tpr), ("threshold", thresholds):
+        np.testing.assert_allclose([float(row[name]) for row in got], values, rtol=0, atol=1e-15)
+    precision, recall, thresholds = sk.precision_recall_curve(label, score)
+    got = rows(report + "/pr.csv")
+    assert got[-1]["threshold"] == ""
+    np.testing.assert_allclose([float(row["precision"]) for row in got], precision, rtol=0, atol=1e-15)
+    np.testing.assert_allclose([float(row["recall"]) for row in got], recall, rtol=0, atol=1e-15)
+    np.testing.assert_array_equal([float(row["threshold"]) for row in got[:-1]], thresholds)
+    got = rows(report + "/thresholds.csv")
+    assert {.3, .4, .4238, .5, .6, .7} <= {float(row["threshold"]) for row in got}
+    for row in got:
+        check_point(row, label, score, float(row["threshold"]), "thresholds.csv " + row["threshold"])
+    got = rows(report + "/scores.csv")
+    assert [row["id"] for row in got] == [f"clip, {i}" for i in range(len(all_label))]
+    assert [row["score"] == "" for row in got] == list(failed)
+    assert all(float(row["score"]) == all_score[i] for i, row in enumerate(got) if not failed[i])
+    assert [row["source"] for row in got] == list(source)
+
+
+def check_sources(m, label, score, source):
+    assert set(m["by_source"]) == set(source) - {""}
+    for name, got in m["by_source"].items():
+        mine = source == name
+        assert got["n"] == mine.sum()
+        close(name + " mean", got["mean_score"], score[mine].mean())
+        against = mine if len(set(label[mine])) == 2 else mine | (label != label[mine][0])
+        close(name + " auc", got["roc_auc"], sk.roc_auc_score(label[against], score[against]))
+
+
+def check_calibration(m, label, score):
+    if score.min() < 0 or score.max() > 1:
+        assert "brier" not in m and "ece" not in m
+        return
+    close("brier", m["brier"], sk.brier_score_loss(label, score))
+    share, mean = calibration_curve(label, score, n_bins=10)
+    filled = [b for b in m["reliability"] if b["n"]]
+    np.testing.assert_allclose([b["share_ai"] for b in filled], share, rtol=0, atol=1e-12)
+    np.testing.assert_allclose([b["mean_score"] for b in filled], mean, rtol=0, atol=1e-12)
+    assert sum(b["n"] for b in filled) == len(score)
+    close("ece", m["ece"], sum(b["n"] for b in filled) ** -1 * float(np.dot([b["n"] for b in filled], np.abs(share - mean))))
+
+
+def check_case(directory, name, label, score, random):
+    n = len(label)
+    source = np.array(["" if n > 5 and i % 11 == 3 else "both, mixed" if i % 7 == 0 else f"{'ai' if label[i] else 'real'}-{i % 3}" for i in range(n)])
+    failed = (random.random(n) < .05) & (np.arange(n) > 4) if n > 5 else np.zeros(n, bool)
+    path, report = f"{directory}/{name}.csv", f"{directory}/{name}-"
+    write(path, label, score, source, failed)
+    for ranks in 1, 2, 3, 4:
+        desy(ranks, "--scores", path, "-o", report + str(ranks))
+        for file in FILES:
+            assert filecmp.cmp(report + "1/" + file, report + f"{ranks}/{file}", shallow=False), f"{name}: {file} differs at {ranks} ranks"
+    with open(report + "1/metrics.json") as file:
+        m = json.load(file)
+    y, s, k = label[~failed], score[~failed], source[~failed]
+    assert (m["n"], m["n_pos"], m["n_neg"], m["n_failed"]) == (len(y), (y == 1).sum(), (y == 0).sum(), failed.sum())
+    close("auc", m["roc_auc"], sk.roc_auc_score(y, s))
+    close("ap", m["average_precision"], sk.average_precision_score(y, s))
+    close("ap real", m["average_precision_real"], sk.average_precision_score(1 - y, -s))
+    fpr, tpr, _ = sk.roc_curve(y, s)
+    close("eer", m["eer"], brentq(lambda x: 1 - x - np.interp(x, fpr, tpr), 0, 1, xtol=1e-14) if name not in ("separated",) else 0., 1e-12)
+    assert m["threshold"] == .5 and m["threshold_from"] == "default"
+    check_point(m, y, s, .5, name)
+    check_interval(m, y, s)
+    check_calibration(m, y, s)
+    check_sources(m, y, s, k)
+    check_files(report + "1", y, s, source, failed, label, score)
+
+
+def check_one_class(directory):
+    path = f"{directory}/one.csv"
+    write(path, [1, 1, 1], [.2, .6, .9], ["a"] * 3, [False] * 3)
+    done = desy(2, "--scores", path, "-o", f"{directory}/one", "--threshold", "0.6")
+    assert "Only one class is present" in done.stderr, done.stderr
+    with open(f"{directory}/one/metrics.json") as file:
+        m = json.load(file)
+    assert not {"roc_auc", "roc_auc_ci", "average_precision", "average_precision_real", "eer", "fpr"} & set(m), m
+    assert m["threshold"] == .6 and m["threshold_from"] == "option" and m["accuracy"] == 2 / 3 and m["precision"] == 1
+
+
+def check_refusals(directory):
+    for text, wanted in ("a,1,nan\n", ":3: "), ("a,2,.5\n", ":3: label \"2\""), ("a,1,inf\n", ":3: "), ("a,1\n", ":3: 2 fields"):
+        with open(f"{directory}/bad.csv", "w") as file:
+            file.write("id,label,score\nx,0,.5\n" + text)
+        done = desy(3, "--scores", f"{directory}/bad.csv", "-o", f"{directory}/bad", check=False)
+        assert done.returncode == 2 and "bad.csv" + wanted in done.stderr, (text, done.returncode, done.stderr)
+        assert not os.path.exists(f"{directory}/bad")
+
+
+def check_json_lines(directory):
+    """The same scores as JSON Lines and as a report's own scores.csv give the same figures."""
+    table = rows(f"{directory}/ties-1/scores.csv")
+    with open(f"{directory}/same.jsonl", "w") as file:
+        for row in table:
+            value = {"id": row["id"], "label": int(row["label"]), "score": float(row["score"]) if row["score"] else None, "source": row["source"]}
+            file.write(json.dumps(value) + "\n")
+    for path in f"{directory}/same.jsonl", f"{directory}/ties-1/scores.csv":
+        desy(2, "--scores", path, "-o", f"{directory}/same")
+        with open(f"{directory}/same/metrics.json") as file, open(f"{directory}/ties-1/metrics.json") as other:
+            a, b = json.load(file), json.load(other)
+        a.pop("provenance"), b.pop("provenance")
+        assert a == b
+
+
+def main():
+    warnings.simplefilter("ignore")
+    random = np.random.default_rng(4)
+    with tempfile.TemporaryDirectory() as directory:
+        for name, label, score in cases():
+            check_case(directory, name, label, score, random)
+            print("ok", name, flush=True)
+        check_one_class(directory)
+        check_refusals(directory)
+        check_json_lines(directory)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
