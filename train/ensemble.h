@@ -1,0 +1,30 @@
+/* Inside train/: the fitted channels and how their logits become one: what a model directory holds. */
+#ifndef DESY_TRAIN_ENSEMBLE_H
+#define DESY_TRAIN_ENSEMBLE_H
+
+#include "train/detector.h"
+#include "train/head.h"
+
+#include <cjson/cJSON.h>
+
+struct desy_ensemble {
+    struct desy_layout layout;
+    struct desy_head heads[DESY_MAX_CHANNELS];
+    int n;
+    double weight[DESY_LEVELS], bias;                     /* fused logit = bias + sum of weight x level logit */
+    double slope[DESY_LEVELS], intercept[DESY_LEVELS];    /* a level's calibrated logit = slope x level logit + intercept */
+};
+
+/* A level's logit is the mean of its channels' standardised logits; false: it has none. logits: one a head. */
+bool desy_ensemble_level(const struct desy_ensemble *ensemble, enum desy_level level, const double *logits, double *value);
+/* The fused, calibrated logit. */
+double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *logits);
+double desy_sigmoid(double logit);
+
+/* weights.safetensors, and "layout", "channels", "fusion" in `model`. Not collective. */
+int desy_ensemble_write(const struct desy_ensemble *ensemble, const char *directory, cJSON *model);
+/* The inverse. DESY_EDATA: not such a model, or its tensors do not fit. */
+int desy_ensemble_read(struct desy_ensemble *ensemble, const char *directory, const cJSON *model, const char *device);
+void desy_ensemble_close(struct desy_ensemble *ensemble);
+
+#endif

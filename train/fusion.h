@@ -1,0 +1,21 @@
+/* Inside train/: from out-of-fold logits of the channels to one calibrated logit, and the threshold. */
+#ifndef DESY_TRAIN_FUSION_H
+#define DESY_TRAIN_FUSION_H
+
+#include "train/ensemble.h"
+
+/* logits (total, ensemble->n): out-of-fold, of every rank's items, the same on all; those of items without a weight are not read.
+ * Level weights by logistic regression (C = .03), its output and each level then calibrated by Platt's logistic regression on one
+ * input (C = 1); weights make the classes equal, so logits hold at prior .5. Collective. */
+int desy_fusion_fit(const struct desy_fit *fit, const double *logits, struct desy_ensemble *ensemble);
+
+/* The cut on probabilities with the largest balanced accuracy over items with a weight: .5 or midway between neighbours;
+ * among equals the one nearest to .5. logits (total), fused. Not collective. DESY_EENV: memory. */
+int desy_choose_threshold(const struct desy_fit *fit, const double *logits, double *threshold);
+
+/* Area under the ROC curve of items with a weight, ties counted half; NaN if a class is missing. Not collective. */
+int desy_fit_auc(const struct desy_fit *fit, const double *logits, double *auc);
+/* Weighted mean of the log loss of sigmoid(logit); and the share of items on the right side of 0. Not collective. */
+void desy_fit_log_loss(const struct desy_fit *fit, const double *logits, double *loss, double *accuracy);
+
+#endif

@@ -1,0 +1,138 @@
+#include "train/head.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPONENTS 40
+#define PENALTY .03
+
+int desy_head_open(struct desy_head *head, const struct desy_channel *channel, const struct desy_layout *layout)
+{
+    memset(head, 0, sizeof *head);
+    head->channel = channel;
+    head->deviation = 1;
+    if (!desy_channel_inputs(channel, layout, &head->offset, &head->inputs)) return desy_error(DESY_EUSAGE, "this extractor has no numbers for the channel %s", channel->name);
+    const size_t n = (size_t)head->inputs;
+    head->median = calloc(n, sizeof *head->median);
+    head->scale = calloc(n, sizeof *head->scale);
+    head->direction = channel->form == DESY_FORM_SMALL ? calloc(n, sizeof *head->direction) : NULL;
+    if (!head->median || !head->scale || (channel->form == DESY_FORM_SMALL && !head->direction)) return desy_error_memory("a channel");
+    return DESY_OK;
+}
+
+void desy_head_close(struct desy_head *head)
+{
+    free(head->median);
+    free(head->scale);
+    free(head->direction);
+    desy_network_close(&head->network);
+    memset(head, 0, sizeof *head);
+}
+
+/* Coordinates of this rank's items: (z - centre) basis / spread, for a weight that is not 0; x (count, k). */
+static int project(const struct desy_fit *fit, const struct desy_head *head, const double *centre, const double *basis, double spread, int k, double *x)
+{
+    double *z = malloc((size_t)head->inputs * sizeof *z);
+    if (!z) return desy_error_memory("a projection");
+    for (size_t i = 0; i < fit->count; i++) {
+        if (!(fit->weights[fit->first + i] > 0)) continue;
+        desy_standardise(z, fit->vectors + i * fit->stride + head->offset, head->inputs, head->median, head->scale);
+        for (int a = 0; a < k; a++) {
+            double sum = 0;
+            for (int d = 0; d < head->inputs; d++) sum += (z[d] - centre[d]) * basis[(size_t)a * (size_t)head->inputs + (size_t)d];
+            x[i * (size_t)k + (size_t)a] = sum / spread;
+        }
+    }
+    free(z);
+    return DESY_OK;
+}
+
+/* theta . ((z - centre) basis / spread) + intercept = direction . z + bias. */
+static void fold(struct desy_head *head, const double *centre, const double *basis, double spread, int k, const double *theta)
+{
+    memset(head->direction, 0, (size_t)head->inputs * sizeof *head->direction);
+    for (int a = 0; a < k; a++)
+        for (int d = 0; d < head->inputs; d++) head->direction[d] += theta[a] / spread * basis[(size_t)a * (size_t)head->inputs + (size_t)d];
+    head->bias = theta[k];
+    for (int d = 0; d < head->inputs; d++) head->bias -= head->direction[d] * centre[d];
+}
+
+int desy_head_fit_small(const struct desy_fit *fit, const struct desy_channel *channel, const struct desy_layout *layout, struct desy_head *head)
+{
+    double *centre = NULL, *basis = NULL, *x = NULL, spread, theta[DESY_LOGISTIC_MOST + 1];
+    int k = 0, rc = desy_head_open(head, channel, layout);
+    if (rc == DESY_OK) {
+        centre = malloc((size_t)head->inputs * sizeof *centre);
+        basis = calloc(COMPONENTS * (size_t)head->inputs, sizeof *basis);
+        x = calloc(fit->count * COMPONENTS + 1, sizeof *x);
+        if (!centre || !basis || !x) rc = desy_error_memory("a fit");
+    }
+    DESY_TRY(desy_agree(fit->world, rc));
+    DESY_TRY(desy_fit_standardise(fit, head->offset, head->inputs, head->median, head->scale));
+    DESY_TRY(desy_fit_principal(fit, head->offset, head->inputs, head->median, head->scale, COMPONENTS, &k, centre, basis, &spread));
+    DESY_TRY(desy_agree(fit->world, project(fit, head, centre, basis, spread, k, x)));
+    DESY_TRY(desy_fit_logistic(fit, x, k, PENALTY, theta));
+    fold(head, centre, basis, spread, k, theta);
+    rc = desy_head_standardise(fit, head);
+out:
+    free(centre);
+    free(basis);
+    free(x);
+    return rc;
+}
+
+int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head)
+{
+    double *logits = malloc((fit->count + 1) * sizeof *logits);
+    int rc = logits ? DESY_OK : desy_error_memory("logits");
+    head->mean = 0;
+    head->deviation = 1;
+    if (rc == DESY_OK) rc = desy_head_logits(head, fit->vectors, fit->stride, fit->count, logits);
+    DESY_TRY(desy_agree(fit->world, rc));
+    double mean, deviation;
+    DESY_TRY(desy_fit_moments(fit, logits, &mean, &deviation));
+    head->mean = mean;
+    head->deviation = deviation > 1e-12 ? deviation : 1;
+out:
+    free(logits);
+    return rc;
+}
+
+void desy_head_row(const struct desy_head *head, const float *vector, float *row, double *room)
+{
+    desy_standardise(room, vector + head->offset, head->inputs, head->median, head->scale);
+    for (int d = 0; d < head->inputs; d++) row[d] = (float)room[d];
+}
+
+static int network_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits, double *z)
+{
+    enum { SOME = 64 };
+    float outputs[SOME], *rows = malloc(SOME * (size_t)head->inputs * sizeof *rows);
+    int rc = rows ? DESY_OK : desy_error_memory("inputs of a network");
+    for (size_t done = 0; rc == DESY_OK && done < n;) {
+        int some = n - done < SOME ? (int)(n - done) : SOME;
+        for (int i = 0; i < some; i++) desy_head_row(head, vectors + (done + (size_t)i) * stride, rows + (size_t)i * (size_t)head->inputs, z);
+        rc = desy_network_forward(head->network, rows, some, outputs);
+        for (int i = 0; rc == DESY_OK && i < some; i++) logits[done++] = ((double)outputs[i] - head->mean) / head->deviation;
+    }
+    free(rows);
+    return rc;
+}
+
+int desy_head_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits)
+{
+    double *z = malloc((size_t)head->inputs * sizeof *z);
+    int rc = z ? DESY_OK : desy_error_memory("logits");
+    if (rc == DESY_OK && head->channel->form == DESY_FORM_FULL) rc = network_logits(head, vectors, stride, n, logits, z);
+    else if (rc == DESY_OK)
+        for (size_t i = 0; i < n; i++) {
+            double logit = head->bias;
+            desy_standardise(z, vectors + i * stride + head->offset, head->inputs, head->median, head->scale);
+            for (int d = 0; d < head->inputs; d++) logit += head->direction[d] * z[d];
+            logits[i] = (logit - head->mean) / head->deviation;
+        }
+    free(z);
+    return rc;
+}

@@ -1,0 +1,34 @@
+/* Inside train/: a fitted channel: pooled vectors in, standardised logits out. */
+#ifndef DESY_TRAIN_HEAD_H
+#define DESY_TRAIN_HEAD_H
+
+#include "model/model.h"
+#include "train/channel.h"
+#include "train/fit.h"
+
+struct desy_head {
+    const struct desy_channel *channel;
+    int offset, inputs;     /* of the pooled vector */
+    double *median, *scale; /* (inputs): desy_standardise */
+    double *direction, bias; /* small form: direction (inputs) */
+    desy_network *network;  /* full form */
+    double mean, deviation; /* of the raw logits over the training items */
+};
+
+/* Room for its numbers; the network of a full form is the caller's to open. DESY_EUSAGE: the layout has no such numbers. */
+int desy_head_open(struct desy_head *head, const struct desy_channel *channel, const struct desy_layout *layout);
+void desy_head_close(struct desy_head *head);
+
+/* Collective. Small form: standardise, 40 principal components over their mean deviation, logistic regression with C = .03
+ * (reference: scikit-learn's LogisticRegression; settings measured, docs/features.md), folded into one direction. */
+int desy_head_fit_small(const struct desy_fit *fit, const struct desy_channel *channel, const struct desy_layout *layout, struct desy_head *head);
+
+/* Collective: mean and deviation of the raw logits over the fit's items. */
+int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head);
+
+/* Standardised logits of n pooled vectors. Bits do not depend on n. Not collective. */
+int desy_head_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits);
+/* One standardised input row of a full form. */
+void desy_head_row(const struct desy_head *head, const float *vector, float *row, double *room);
+
+#endif

@@ -1,0 +1,107 @@
+#include "train/items.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct record {
+    struct desy_split_item split;
+    int64_t row;
+    int32_t n_frames;
+};
+
+static struct record make_record(const struct desy_store_row *row)
+{
+    struct record record = {.row = row->status == DESY_STATUS_OK ? row->row : -1, .n_frames = row->n_frames};
+    record.split.id = row->id;
+    record.split.group = row->group && *row->group ? desy_hash64(row->group, strlen(row->group)) : row->id;
+    record.split.source = row->source ? desy_hash64(row->source, strlen(row->source)) : 0;
+    record.split.label = row->label;
+    record.split.part = row->split;
+    return record;
+}
+
+/* This rank's share of `videos`, some at a time: rows carry texts. */
+static int read_share(desy_store *store, size_t first, size_t count, struct record *records)
+{
+    enum { SOME = 256 };
+    struct desy_store_row rows[SOME];
+    int rc = DESY_OK;
+    for (size_t done = 0; rc == DESY_OK && done < count;) {
+        size_t n = count - done < SOME ? count - done : SOME;
+        rc = desy_store_read_rows(store, first + done, n, rows);
+        for (size_t i = 0; rc == DESY_OK && i < n; i++) {
+            records[done++] = make_record(&rows[i]);
+            desy_store_row_free(&rows[i]);
+        }
+    }
+    return rc;
+}
+
+static int unpack(struct desy_items *items, const struct record *records, size_t n)
+{
+    items->count = n;
+    items->split = malloc((n + 1) * sizeof *items->split);
+    items->row = malloc((n + 1) * sizeof *items->row);
+    items->n_frames = malloc((n + 1) * sizeof *items->n_frames);
+    if (!items->split || !items->row || !items->n_frames) return desy_error_memory("the items of a store");
+    for (size_t i = 0; i < n; i++) {
+        items->split[i] = records[i].split;
+        items->row[i] = records[i].row;
+        items->n_frames[i] = records[i].n_frames;
+    }
+    return DESY_OK;
+}
+
+int desy_items_read(desy_world *world, desy_store *store, uint64_t seed, bool require, struct desy_items *items)
+{
+    const size_t total = desy_store_items(store), ranks = (size_t)desy_size(world), rank = (size_t)desy_rank(world);
+    const size_t first = total * rank / ranks, count = total * (rank + 1) / ranks - first;
+    struct record *mine = calloc(count + 1, sizeof *mine);
+    void *all = NULL;
+    size_t n = 0;
+    int rc = mine ? DESY_OK : desy_error_memory("the items of a store");
+    memset(items, 0, sizeof *items);
+    if (rc == DESY_OK) rc = read_share(store, first, count, mine);
+    DESY_TRY(desy_agree(world, rc));
+    DESY_TRY(desy_gatherall(world, mine, count, sizeof *mine, &all, &n));
+    rc = unpack(items, all, n);
+    if (rc == DESY_OK) rc = desy_split_draw(items->split, n, seed, require);
+    rc = desy_agree(world, rc);
+out:
+    free(mine);
+    free(all);
+    if (rc != DESY_OK) desy_items_close(items);
+    return rc;
+}
+
+void desy_items_close(struct desy_items *items)
+{
+    free(items->split);
+    free(items->row);
+    free(items->n_frames);
+    memset(items, 0, sizeof *items);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int desy_training_sha256(const struct desy_items *items, char hex[65])
+{
+    uint64_t *ids = malloc((items->count + 1) * sizeof *ids);
+    size_t n = 0;
+    if (!ids) return desy_error_memory("item ids");
+    for (size_t i = 0; i < items->count; i++)
+        if (items->row[i] >= 0 && items->split[i].part == DESY_SPLIT_TRAIN && items->split[i].label >= 0) ids[n++] = items->split[i].id;
+    qsort(ids, n, sizeof *ids, by_value);
+    for (size_t i = 0; i < n; i++) ids[i] = htole64(ids[i]);
+    int rc = desy_sha256_bytes(hex, ids, n * sizeof *ids);
+    free(ids);
+    return rc;
+}

@@ -1,0 +1,173 @@
+#include "train/training_set.h"
+
+#include "base/error.h"
+#include "features/extractor.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int desy_training_set_open(struct desy_training_set *set, desy_world *world, const struct desy_layout *layout, size_t total)
+{
+    *set = (struct desy_training_set){.world = world, .layout = *layout, .total = total};
+    desy_tile_share(total, desy_rank(world), desy_size(world), &set->first, &set->count);
+    set->vectors = calloc(set->count * (size_t)desy_pool_width(layout) + 1, sizeof *set->vectors);
+    set->items = calloc(total + 1, sizeof *set->items);
+    set->labels = calloc(total + 1, sizeof *set->labels);
+    set->folds = calloc(total + 1, sizeof *set->folds);
+    return set->vectors && set->items && set->labels && set->folds ? DESY_OK : desy_error_memory("the training set");
+}
+
+void desy_training_set_close(struct desy_training_set *set)
+{
+    free(set->vectors);
+    free(set->items);
+    free(set->labels);
+    free(set->folds);
+    memset(set, 0, sizeof *set);
+}
+
+/* Every fit leaves one fold out and still needs both classes. */
+static int check_folds(const struct desy_training_set *set)
+{
+    size_t in_fold[DESY_FOLDS][2] = {{0}};
+    for (size_t i = 0; i < set->total; i++)
+        if (set->folds[i] >= 0) in_fold[set->folds[i]][set->labels[i]]++;
+    for (int label = 0; label < 2; label++) {
+        const size_t n = set->counts[DESY_SPLIT_TRAIN][label];
+        const char *what = label ? "AI-generated" : "real";
+        if (n < 4) return desy_error(DESY_EDATA, "%zu %s training videos: at least 4 of each class are needed", n, what);
+        for (int f = 0; f < DESY_FOLDS; f++)
+            if (in_fold[f][label] == n)
+                return desy_error(DESY_EDATA, "all %s training videos share one group: nothing can be tried on unseen groups; add videos of other groups", what);
+    }
+    return DESY_OK;
+}
+
+int desy_training_set_finish(struct desy_training_set *set, uint64_t seed)
+{
+    struct desy_split_item *chosen = malloc((set->total + 1) * sizeof *chosen);
+    int *folds = malloc((set->total + 1) * sizeof *folds);
+    size_t n = 0;
+    int rc = chosen && folds ? DESY_OK : desy_error_memory("folds");
+    if (rc != DESY_OK) goto out;
+    for (size_t i = 0; i < set->total; i++) {
+        const struct desy_split_item *item = &set->items[i];
+        set->labels[i] = item->label == 1;
+        if (item->label >= 0 && item->part != DESY_SPLIT_NONE) set->counts[item->part][item->label]++;
+        if (item->label >= 0 && item->part == DESY_SPLIT_TRAIN) chosen[n++] = *item;
+    }
+    DESY_TRY(desy_split_folds(folds, &set->by_source, chosen, n, DESY_FOLDS, seed));
+    n = 0;
+    for (size_t i = 0; i < set->total; i++)
+        set->folds[i] = set->items[i].label >= 0 && set->items[i].part == DESY_SPLIT_TRAIN ? folds[n++] : -1;
+    rc = check_folds(set);
+out:
+    free(chosen);
+    free(folds);
+    return rc;
+}
+
+/* The rows of this rank, a tile at a time. */
+static int read_vectors(struct desy_training_set *set, desy_store *store, const int32_t *n_frames)
+{
+    const size_t frames = (size_t)desy_store_frames(store), size = frames * (size_t)desy_store_dims(store);
+    float *tile = malloc(DESY_TILE * size * sizeof *tile);
+    int rc = tile ? DESY_OK : desy_error_memory("a tile of features");
+    for (size_t done = 0; rc == DESY_OK && done < set->count;) {
+        size_t n = set->count - done < DESY_TILE ? set->count - done : DESY_TILE;
+        rc = desy_store_read_features(store, set->first + done, n, tile);
+        for (size_t i = 0; rc == DESY_OK && i < n; i++, done++)
+            rc = desy_pool(set->vectors + done * (size_t)desy_pool_width(&set->layout), &set->layout, tile + i * size, (int)frames, n_frames[set->first + done]);
+    }
+    free(tile);
+    return rc;
+}
+
+/* The items that have features, by their rows. */
+static int place_items(struct desy_training_set *set, const struct desy_items *items, int32_t *n_frames)
+{
+    size_t placed = 0;
+    for (size_t i = 0; i < items->count; i++) {
+        if (items->row[i] < 0) continue;
+        if ((size_t)items->row[i] >= set->total || n_frames[items->row[i]] != 0)
+            return desy_error(DESY_EDATA, "the store is inconsistent: item %zu names row %lld of %zu; extract again", i, (long long)items->row[i], set->total);
+        set->items[items->row[i]] = items->split[i];
+        n_frames[items->row[i]] = items->n_frames[i];
+        placed++;
+    }
+    return placed == set->total ? DESY_OK : desy_error(DESY_EDATA, "the store is inconsistent: %zu of its %zu feature rows have an item; extract again", placed, set->total);
+}
+
+int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed)
+{
+    const size_t total = desy_store_rows(store);
+    const struct desy_extractor *extractor = NULL;
+    struct desy_layout layout = {desy_store_dims(store), 0};
+    int32_t *n_frames = calloc(total + 1, sizeof *n_frames);
+    int rc = n_frames ? DESY_OK : desy_error_memory("the training set");
+    if (rc == DESY_OK) rc = desy_extractor_find(&extractor, desy_store_extractor(store));
+    if (rc == DESY_OK && extractor->dims != desy_store_dims(store))
+        rc = desy_error(DESY_EDATA, "the store holds %d numbers a frame, the extractor %s gives %d: extract again", desy_store_dims(store), extractor->name, extractor->dims);
+    if (rc == DESY_OK && extractor->forensic) layout = (struct desy_layout){extractor->dims - DESY_FORENSIC_DIMS, DESY_FORENSIC_DIMS};
+    if (rc == DESY_OK) rc = desy_training_set_open(set, world, &layout, total);
+    if (rc == DESY_OK) rc = place_items(set, items, n_frames);
+    if (rc == DESY_OK) rc = desy_training_set_finish(set, seed);
+    DESY_TRY(desy_agree(world, rc));
+    rc = desy_agree(world, read_vectors(set, store, n_frames));
+out:
+    free(n_frames);
+    return rc;
+}
+
+struct source_count {
+    uint64_t key;
+    size_t index;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct source_count *x = a, *y = b;
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+static int weigh(const struct desy_training_set *set, enum desy_split_part part, int left_out, double *weights, size_t *chosen)
+{
+    struct source_count *sorted = malloc((set->total + 1) * sizeof *sorted);
+    double sum[2] = {0};
+    size_t n = 0;
+    memset(weights, 0, set->total * sizeof *weights);
+    if (!sorted) return desy_error_memory("sample weights");
+    for (size_t i = 0; i < set->total; i++) {
+        const struct desy_split_item *item = &set->items[i];
+        if (item->label < 0 || item->part != part || (part == DESY_SPLIT_TRAIN && set->folds[i] == left_out)) continue;
+        sorted[n++] = (struct source_count){item->source ^ (uint64_t)item->label, i};
+    }
+    qsort(sorted, n, sizeof *sorted, by_key);
+    for (size_t from = 0, to; from < n; from = to) {
+        for (to = from; to < n && sorted[to].key == sorted[from].key; to++) continue;
+        for (size_t i = from; i < to; i++) weights[sorted[i].index] = 1 / sqrt((double)(to - from));
+    }
+    for (size_t i = 0; i < set->total; i++) sum[set->labels[i]] += weights[i];
+    for (size_t i = 0; i < set->total; i++)
+        if (weights[i] > 0) weights[i] *= (double)n / 2 / sum[set->labels[i]];
+    free(sorted);
+    *chosen = n;
+    return DESY_OK;
+}
+
+int desy_training_weights(const struct desy_training_set *set, int left_out, double *weights, size_t *chosen)
+{
+    return weigh(set, DESY_SPLIT_TRAIN, left_out, weights, chosen);
+}
+
+int desy_validation_weights(const struct desy_training_set *set, double *weights, size_t *chosen)
+{
+    return weigh(set, DESY_SPLIT_VAL, -1, weights, chosen);
+}
+
+struct desy_fit desy_training_fit(const struct desy_training_set *set, const double *weights, size_t chosen)
+{
+    return (struct desy_fit){.world = set->world, .vectors = set->vectors, .stride = (size_t)desy_pool_width(&set->layout),
+        .first = set->first, .count = set->count, .total = set->total, .weights = weights, .labels = set->labels, .chosen = chosen};
+}

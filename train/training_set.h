@@ -1,0 +1,43 @@
+/* Inside train/ and for tests: the items of a training, their pooled vectors spread over the ranks. */
+#ifndef DESY_TRAIN_TRAINING_SET_H
+#define DESY_TRAIN_TRAINING_SET_H
+
+#include "train/fit.h"
+#include "train/items.h"
+#include "train/pool.h"
+
+#include <stdbool.h>
+
+#define DESY_FOLDS 5
+
+/* Rows are those of the store's features, in its order. Test items and unlabelled ones are there, but never chosen. */
+struct desy_training_set {
+    desy_world *world;
+    struct desy_layout layout;
+    size_t total, first, count;    /* rows over all ranks; this rank's, whole tiles */
+    float *vectors;                /* (count, desy_pool_width) */
+    struct desy_split_item *items; /* (total), on every rank */
+    uint8_t *labels;               /* (total) */
+    int *folds;                    /* (total): 0..DESY_FOLDS - 1 for training items, else -1 */
+    bool by_source;                /* folds keep sources apart, else groups */
+    size_t counts[3][2];           /* part, label */
+};
+
+/* Room for `total` rows, and which are this rank's. Not collective. The caller fills items (with parts) and vectors. */
+int desy_training_set_open(struct desy_training_set *set, desy_world *world, const struct desy_layout *layout, size_t total);
+/* From the filled items: labels, counts, folds. Not collective; the same on every rank. DESY_EDATA: fewer than 4 training items
+ * of a class, or folds that lack one. */
+int desy_training_set_finish(struct desy_training_set *set, uint64_t seed);
+/* Collective: both of the above and the vectors, each rank reading its rows by hyperslabs of a tile. */
+int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed);
+void desy_training_set_close(struct desy_training_set *set);
+
+/* Sample weights of the training items, without those of fold `left_out` (-1: all): 1 / sqrt(n of the source), each class
+ * scaled to half the items. weights (total), 0 for the others; *chosen: how many are not 0. Not collective. */
+int desy_training_weights(const struct desy_training_set *set, int left_out, double *weights, size_t *chosen);
+/* The same of the validation items. */
+int desy_validation_weights(const struct desy_training_set *set, double *weights, size_t *chosen);
+
+struct desy_fit desy_training_fit(const struct desy_training_set *set, const double *weights, size_t chosen);
+
+#endif
