@@ -1,0 +1,182 @@
+#include "train/detector.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "train/ensemble.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct desy_detector {
+    char *directory, *name;
+    cJSON *model; /* texts below borrow from it */
+    struct desy_ensemble ensemble;
+    const char *extractor, *weights_sha256, *sampling, *data_sha256, *training_sha256;
+    int extractor_version, frames, dims;
+    double threshold;
+    bool calibrated;
+    uint64_t seed;
+    char sha256[DESY_SHA256_HEX];
+    float *vector; /* (pool width) */
+};
+
+/* `current` holds the name of a version and a newline. */
+static int follow_current(char **directory, const char *save_dir)
+{
+    char *path = desy_path_join(save_dir, "current"), *text = NULL;
+    size_t size;
+    int rc = path ? DESY_OK : desy_error_memory("a path");
+    DESY_TRY(rc);
+    if (!desy_file_exists(path))
+        DESY_TRY(desy_error(DESY_EDATA, "%s: no model there (neither model.json nor current): desy train STORE --save-dir %s makes one", save_dir, save_dir));
+    DESY_TRY(desy_file_read(&text, &size, path));
+    text[strcspn(text, "\r\n")] = '\0';
+    if (!*text || strchr(text, '/')) DESY_TRY(desy_error(DESY_EDATA, "%s: does not name a version of this directory", path));
+    *directory = desy_path_join(save_dir, text);
+    rc = *directory ? DESY_OK : desy_error_memory("a path");
+out:
+    free(path);
+    free(text);
+    return rc;
+}
+
+static int find_directory(desy_detector *detector, const char *model)
+{
+    char *path = desy_path_join(model, "model.json");
+    if (!path) return desy_error_memory("a path");
+    int rc = DESY_OK;
+    if (desy_file_exists(path)) {
+        detector->directory = strdup(model);
+        if (!detector->directory) rc = desy_error_memory("a path");
+    } else rc = follow_current(&detector->directory, model);
+    free(path);
+    if (rc != DESY_OK) return rc;
+    size_t length = strlen(detector->directory);
+    while (length > 1 && detector->directory[length - 1] == '/') detector->directory[--length] = '\0';
+    const char *slash = strrchr(detector->directory, '/');
+    detector->name = strdup(slash && slash[1] ? slash + 1 : detector->directory);
+    return detector->name ? DESY_OK : desy_error_memory("a name");
+}
+
+static int hash_files(const desy_detector *detector, char hex[DESY_SHA256_HEX])
+{
+    static const char *const names[] = {"model.json", "weights.safetensors"};
+    char both[2 * DESY_SHA256_HEX];
+    int rc = DESY_OK;
+    for (int i = 0; rc == DESY_OK && i < 2; i++) {
+        char *path = desy_path_join(detector->directory, names[i]);
+        rc = path ? desy_sha256_file(both + i * DESY_SHA256_HEX, path) : desy_error_memory("a path");
+        free(path);
+    }
+    return rc == DESY_OK ? desy_sha256_bytes(hex, both, sizeof both) : rc;
+}
+
+static int read_members(desy_detector *d)
+{
+    const cJSON *model = d->model, *extractor, *training, *calibrated;
+    const char *where = "model.json", *format, *seed;
+    long long version, frames, dims;
+    int rc;
+    DESY_TRY(desy_json_string(&format, model, "format", where));
+    if (strcmp(format, "desy-model-1") != 0) return desy_error(DESY_EDATA, "%s: model.json has the format \"%s\", not desy-model-1", d->directory, format);
+    extractor = cJSON_GetObjectItemCaseSensitive(model, "extractor");
+    training = cJSON_GetObjectItemCaseSensitive(model, "training");
+    DESY_TRY(desy_json_string(&d->extractor, extractor, "name", where));
+    DESY_TRY(desy_json_integer(&version, extractor, "version", where));
+    DESY_TRY(desy_json_integer(&frames, extractor, "frames", where));
+    DESY_TRY(desy_json_integer(&dims, extractor, "dims", where));
+    DESY_TRY(desy_json_string(&d->sampling, extractor, "sampling", where));
+    DESY_TRY(desy_json_string(&d->weights_sha256, extractor, "weights_sha256", where));
+    DESY_TRY(desy_json_double(&d->threshold, model, "threshold", where));
+    DESY_TRY(desy_json_string(&seed, training, "seed", where));
+    DESY_TRY(desy_json_string(&d->data_sha256, training, "data_sha256", where));
+    DESY_TRY(desy_json_string(&d->training_sha256, training, "training_sha256", where));
+    calibrated = cJSON_GetObjectItemCaseSensitive(model, "calibrated");
+    d->calibrated = cJSON_IsTrue(calibrated);
+    d->seed = strtoull(seed, NULL, 10);
+    if (frames < 1 || frames > 1 << 20 || dims < 1 || dims > 1 << 20) return desy_error(DESY_EDATA, "%s: %lld frames of %lld numbers", where, frames, dims);
+    d->extractor_version = (int)version;
+    d->frames = (int)frames;
+    d->dims = (int)dims;
+out:
+    return rc;
+}
+
+int desy_detector_open(desy_detector **out, const char *model, const char *device)
+{
+    char *path = NULL;
+    int rc;
+    desy_detector *d = *out = calloc(1, sizeof *d);
+    if (!d) return desy_error_memory("a model");
+    DESY_TRY(find_directory(d, model));
+    path = desy_path_join(d->directory, "model.json");
+    if (!path) DESY_TRY(desy_error_memory("a path"));
+    DESY_TRY(desy_json_read(&d->model, path));
+    DESY_TRY(read_members(d));
+    DESY_TRY(desy_ensemble_read(&d->ensemble, d->directory, d->model, device));
+    if (d->ensemble.layout.encoder + d->ensemble.layout.forensic != d->dims)
+        DESY_TRY(desy_error(DESY_EDATA, "%s: a layout of %d + %d numbers, where frames have %d", path, d->ensemble.layout.encoder, d->ensemble.layout.forensic, d->dims));
+    DESY_TRY(hash_files(d, d->sha256));
+    d->vector = malloc((size_t)desy_pool_width(&d->ensemble.layout) * sizeof *d->vector);
+    if (!d->vector) DESY_TRY(desy_error_memory("a model"));
+out:
+    free(path);
+    if (rc != DESY_OK) desy_detector_close(out);
+    return rc;
+}
+
+void desy_detector_close(desy_detector **detector)
+{
+    desy_detector *d = *detector;
+    if (!d) return;
+    desy_ensemble_close(&d->ensemble);
+    cJSON_Delete(d->model);
+    free(d->directory);
+    free(d->name);
+    free(d->vector);
+    free(d);
+    *detector = NULL;
+}
+
+int desy_detector_score(desy_detector *d, const float *features, int n_frames, struct desy_score *score)
+{
+    double *levels[] = {&score->low, &score->mid, &score->high}, value;
+    const struct desy_ensemble *ensemble = &d->ensemble;
+    int rc;
+    DESY_TRY(desy_pool(d->vector, &ensemble->layout, features, d->frames, n_frames));
+    score->channels = ensemble->n;
+    for (int i = 0; i < ensemble->n; i++) DESY_TRY(desy_head_logits(&ensemble->heads[i], d->vector, 0, 1, &score->channel_logits[i]));
+    score->logit = desy_ensemble_fuse(ensemble, score->channel_logits);
+    for (int level = 0; level < DESY_LEVELS; level++) {
+        bool present = desy_ensemble_level(ensemble, (enum desy_level)level, score->channel_logits, &value);
+        *levels[level] = present ? desy_sigmoid(ensemble->slope[level] * value + ensemble->intercept[level]) : NAN;
+    }
+    if (!isfinite(score->logit)) rc = desy_error(DESY_EDATA, "%s: the model gave a score that is not finite", d->directory);
+out:
+    return rc;
+}
+
+double desy_confidence(double logit, double prior)
+{
+    return desy_sigmoid(logit + log(prior) - log1p(-prior));
+}
+
+const char *desy_detector_name(const desy_detector *d) { return d->name; }
+const char *desy_detector_directory(const desy_detector *d) { return d->directory; }
+const char *desy_detector_sha256(const desy_detector *d) { return d->sha256; }
+const char *desy_detector_extractor(const desy_detector *d) { return d->extractor; }
+int desy_detector_extractor_version(const desy_detector *d) { return d->extractor_version; }
+const char *desy_detector_weights_sha256(const desy_detector *d) { return d->weights_sha256; }
+const char *desy_detector_sampling(const desy_detector *d) { return d->sampling; }
+int desy_detector_frames(const desy_detector *d) { return d->frames; }
+int desy_detector_dims(const desy_detector *d) { return d->dims; }
+double desy_detector_threshold(const desy_detector *d) { return d->threshold; }
+bool desy_detector_calibrated(const desy_detector *d) { return d->calibrated; }
+uint64_t desy_detector_seed(const desy_detector *d) { return d->seed; }
+const char *desy_detector_data_sha256(const desy_detector *d) { return d->data_sha256; }
+const char *desy_detector_training_sha256(const desy_detector *d) { return d->training_sha256; }
+int desy_detector_channels(const desy_detector *d) { return d->ensemble.n; }
+const char *desy_detector_channel(const desy_detector *d, int index) { return d->ensemble.heads[index].channel->name; }

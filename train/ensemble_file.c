@@ -1,0 +1,192 @@
+/* An ensemble as files: weights.safetensors, and three members of model.json. Tensors are named CHANNEL.median, .scale,
+ * .direction (float64, linear ones) or CHANNEL.mlp.0.weight and so on (float32, the network's own names). */
+#include "train/ensemble.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_TENSORS 256
+
+struct tensor_list {
+    struct desy_tensor tensors[MOST_TENSORS];
+    size_t n;
+};
+
+static int add_tensor(struct tensor_list *list, const char *channel, const char *name, const char *dtype, const int64_t *shape, int dimensions, const void *data)
+{
+    if (list->n == MOST_TENSORS) return desy_error(DESY_EUSAGE, "a model of more than %d tensors", MOST_TENSORS);
+    struct desy_tensor *tensor = &list->tensors[list->n++];
+    *tensor = (struct desy_tensor){.name = desy_format("%s.%s", channel, name), .dimensions = dimensions, .data = data, .count = 1};
+    if (!tensor->name) return desy_error_memory("a tensor");
+    strcpy(tensor->dtype, dtype);
+    for (int i = 0; i < dimensions; i++) tensor->count *= (size_t)(tensor->shape[i] = shape[i]);
+    tensor->bytes = tensor->count * (strcmp(dtype, "F64") == 0 ? 8 : 4);
+    return DESY_OK;
+}
+
+static int add_head(struct tensor_list *list, const struct desy_head *head)
+{
+    const struct desy_network_tensor *tensors = NULL;
+    const int64_t shape = head->inputs;
+    const char *name = head->channel->name;
+    float *parameters = NULL, *gradient = NULL;
+    size_t n = 0, count = 0;
+    int rc;
+    DESY_TRY(add_tensor(list, name, "median", "F64", &shape, 1, head->median));
+    DESY_TRY(add_tensor(list, name, "scale", "F64", &shape, 1, head->scale));
+    if (head->channel->form == DESY_FORM_SMALL) return add_tensor(list, name, "direction", "F64", &shape, 1, head->direction);
+    DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
+    DESY_TRY(desy_network_buffers(head->network, &parameters, &gradient, &count));
+    for (size_t i = 0; i < n; i++)
+        DESY_TRY(add_tensor(list, name, tensors[i].name, "F32", tensors[i].shape, tensors[i].dimensions, parameters + tensors[i].offset));
+out:
+    return rc;
+}
+
+static int write_weights(const struct desy_ensemble *ensemble, const char *directory)
+{
+    struct tensor_list *list = calloc(1, sizeof *list);
+    char *path = desy_path_join(directory, "weights.safetensors");
+    int rc = list && path ? DESY_OK : desy_error_memory("a model");
+    for (int i = 0; rc == DESY_OK && i < ensemble->n; i++) rc = add_head(list, &ensemble->heads[i]);
+    if (rc == DESY_OK) rc = desy_safetensors_write(path, list->tensors, list->n);
+    for (size_t i = 0; list && i < list->n; i++) free(list->tensors[i].name);
+    free(list);
+    free(path);
+    return rc;
+}
+
+static cJSON *describe_head(const struct desy_head *head)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "name", head->channel->name);
+    cJSON_AddStringToObject(json, "level", desy_level_name(head->channel->level));
+    cJSON_AddStringToObject(json, "form", head->channel->form == DESY_FORM_FULL ? "full" : "small");
+    if (head->channel->architecture) cJSON_AddStringToObject(json, "architecture", head->channel->architecture);
+    cJSON_AddNumberToObject(json, "inputs", head->inputs);
+    cJSON_AddNumberToObject(json, "bias", head->bias);
+    cJSON_AddNumberToObject(json, "logit_mean", head->mean);
+    cJSON_AddNumberToObject(json, "logit_deviation", head->deviation);
+    return json;
+}
+
+int desy_ensemble_write(const struct desy_ensemble *ensemble, const char *directory, cJSON *model)
+{
+    cJSON *layout = cJSON_AddObjectToObject(model, "layout"), *channels = cJSON_AddArrayToObject(model, "channels");
+    cJSON *fusion = cJSON_AddObjectToObject(model, "fusion");
+    if (!layout || !channels || !fusion) return desy_error_memory("a model");
+    cJSON_AddNumberToObject(layout, "encoder", ensemble->layout.encoder);
+    cJSON_AddNumberToObject(layout, "forensic", ensemble->layout.forensic);
+    for (int i = 0; i < ensemble->n; i++) cJSON_AddItemToArray(channels, describe_head(&ensemble->heads[i]));
+    cJSON_AddNumberToObject(fusion, "bias", ensemble->bias);
+    for (int level = 0; level < DESY_LEVELS; level++) {
+        if (ensemble->slope[level] == 0 && ensemble->weight[level] == 0) continue;
+        cJSON *of_level = cJSON_AddObjectToObject(fusion, desy_level_name((enum desy_level)level));
+        cJSON_AddNumberToObject(of_level, "weight", ensemble->weight[level]);
+        cJSON_AddNumberToObject(of_level, "slope", ensemble->slope[level]);
+        cJSON_AddNumberToObject(of_level, "intercept", ensemble->intercept[level]);
+    }
+    return write_weights(ensemble, directory);
+}
+
+/* The tensor CHANNEL.NAME into `data`; it must have this type and number of elements. */
+static int take_tensor(const desy_safetensors *file, const char *path, const char *channel, const char *name, const char *dtype, size_t count, void *data)
+{
+    char *full = desy_format("%s.%s", channel, name);
+    if (!full) return desy_error_memory("a tensor");
+    const struct desy_tensor *tensor = desy_safetensors_find(file, full);
+    int rc = DESY_OK;
+    if (!tensor || strcmp(tensor->dtype, dtype) != 0 || tensor->count != count)
+        rc = desy_error(DESY_EDATA, "%s: the tensor %s is missing or not %zu numbers of type %s", path, full, count, dtype);
+    else memcpy(data, tensor->data, tensor->bytes);
+    free(full);
+    return rc;
+}
+
+static int read_network(struct desy_head *head, const desy_safetensors *file, const char *path, const char *device)
+{
+    const struct desy_network_tensor *tensors = NULL;
+    float *parameters = NULL, *gradient = NULL;
+    size_t n = 0, count = 0;
+    int rc;
+    DESY_TRY(desy_network_open(&head->network, head->channel->architecture, head->inputs, 0, device, 1));
+    DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
+    DESY_TRY(desy_network_buffers(head->network, &parameters, &gradient, &count));
+    for (size_t i = 0; i < n; i++)
+        DESY_TRY(take_tensor(file, path, head->channel->name, tensors[i].name, "F32", tensors[i].count, parameters + tensors[i].offset));
+    rc = desy_network_parameters_changed(head->network);
+out:
+    return rc;
+}
+
+static int read_head(struct desy_ensemble *ensemble, const cJSON *json, const desy_safetensors *file, const char *path, const char *device)
+{
+    const char *name, *where = "model.json";
+    long long inputs;
+    int rc;
+    DESY_TRY(desy_json_string(&name, json, "name", where));
+    const struct desy_channel *channel = desy_channel_find(name);
+    if (!channel) return desy_error(DESY_EDATA, "%s: this version of desy knows no channel \"%s\"", where, name);
+    if (ensemble->n == DESY_MAX_CHANNELS) return desy_error(DESY_EDATA, "%s: more than %d channels", where, DESY_MAX_CHANNELS);
+    struct desy_head *head = &ensemble->heads[ensemble->n++];
+    DESY_TRY(desy_head_open(head, channel, &ensemble->layout));
+    DESY_TRY(desy_json_integer(&inputs, json, "inputs", where));
+    if (inputs != head->inputs) return desy_error(DESY_EDATA, "%s: the channel %s has %lld inputs, not %d", where, name, inputs, head->inputs);
+    DESY_TRY(desy_json_double(&head->bias, json, "bias", where));
+    DESY_TRY(desy_json_double(&head->mean, json, "logit_mean", where));
+    DESY_TRY(desy_json_double(&head->deviation, json, "logit_deviation", where));
+    if (!(head->deviation > 0)) return desy_error(DESY_EDATA, "%s: the logit_deviation of %s must be positive", where, name);
+    DESY_TRY(take_tensor(file, path, name, "median", "F64", (size_t)inputs, head->median));
+    DESY_TRY(take_tensor(file, path, name, "scale", "F64", (size_t)inputs, head->scale));
+    rc = channel->form == DESY_FORM_SMALL ? take_tensor(file, path, name, "direction", "F64", (size_t)inputs, head->direction)
+                                          : read_network(head, file, path, device);
+out:
+    return rc;
+}
+
+static int read_fusion(struct desy_ensemble *ensemble, const cJSON *fusion)
+{
+    const char *where = "model.json: fusion";
+    int rc;
+    DESY_TRY(desy_json_double(&ensemble->bias, fusion, "bias", where));
+    for (int level = 0; level < DESY_LEVELS; level++) {
+        const cJSON *of_level = cJSON_GetObjectItemCaseSensitive(fusion, desy_level_name((enum desy_level)level));
+        if (!of_level) continue;
+        DESY_TRY(desy_json_double(&ensemble->weight[level], of_level, "weight", where));
+        DESY_TRY(desy_json_double(&ensemble->slope[level], of_level, "slope", where));
+        DESY_TRY(desy_json_double(&ensemble->intercept[level], of_level, "intercept", where));
+    }
+out:
+    return rc;
+}
+
+int desy_ensemble_read(struct desy_ensemble *ensemble, const char *directory, const cJSON *model, const char *device)
+{
+    desy_safetensors *file = NULL;
+    long long encoder, forensic;
+    char *path = desy_path_join(directory, "weights.safetensors");
+    int rc = path ? DESY_OK : desy_error_memory("a model");
+    memset(ensemble, 0, sizeof *ensemble);
+    const cJSON *layout = cJSON_GetObjectItemCaseSensitive(model, "layout"), *channel = NULL;
+    DESY_TRY(rc);
+    DESY_TRY(desy_json_integer(&encoder, layout, "encoder", "model.json: layout"));
+    DESY_TRY(desy_json_integer(&forensic, layout, "forensic", "model.json: layout"));
+    if (encoder < 1 || encoder > 1 << 20 || forensic < 0 || forensic > 1 << 20)
+        DESY_TRY(desy_error(DESY_EDATA, "model.json: a layout of %lld and %lld numbers", encoder, forensic));
+    ensemble->layout = (struct desy_layout){(int)encoder, (int)forensic};
+    DESY_TRY(desy_safetensors_open(&file, path));
+    cJSON_ArrayForEach(channel, cJSON_GetObjectItemCaseSensitive(model, "channels"))
+        DESY_TRY(read_head(ensemble, channel, file, path, device));
+    if (ensemble->n == 0) DESY_TRY(desy_error(DESY_EDATA, "model.json: no channels"));
+    rc = read_fusion(ensemble, cJSON_GetObjectItemCaseSensitive(model, "fusion"));
+out:
+    desy_safetensors_close(&file);
+    free(path);
+    if (rc != DESY_OK) desy_ensemble_close(ensemble);
+    return rc;
+}
