@@ -1,4 +1,4 @@
-/* Scores of single videos, for detect and batch: decode ahead, extract, score, and the JSON object of docs/detect.md. */
+/* Scores of single videos, for detect and batch: decode ahead, extract, score, and the JSON object of docs/data.md. */
 #ifndef DESY_STAGES_SCORING_H
 #define DESY_STAGES_SCORING_H
 
