@@ -59,8 +59,7 @@ static void print_summary(const struct paths *paths)
 {
     cJSON *metrics = NULL;
     if (desy_json_read(&metrics, paths->metrics) != DESY_OK) return;
-    const cJSON *auc = cJSON_GetObjectItem(metrics, "roc_auc"), *folds = cJSON_GetObjectItem(metrics, "out_of_fold_auc");
-    if (cJSON_IsNumber(folds)) desy_log_info("AUC out of fold: %.4f", folds->valuedouble);
+    const cJSON *auc = cJSON_GetObjectItem(metrics, "roc_auc");
     if (cJSON_IsNumber(auc)) desy_log_info("AUC on the test part: %.4f", auc->valuedouble);
     desy_log_info("model: %s", paths->models);
     desy_log_info("report: %s/report.html", paths->report);

@@ -11,7 +11,8 @@ enum desy_size { DESY_SIZE_AUTO, DESY_SIZE_SMALL, DESY_SIZE_FULL };
 struct desy_train_options {
     const char *save_dir;
     uint64_t seed;
-    enum desy_size size;          /* of the high level; auto: both are trained, the lower out-of-fold log loss is kept */
+    int level;                    /* enum desy_level (train/channel.h) to train that one alone; -1: all, and their fusion */
+    enum desy_size size;          /* of levels that have both forms; auto: both are trained, the lower out-of-fold log loss is kept */
     int epochs, batch_size, patience; /* full forms */
     double learning_rate, weight_decay;
     bool focal;
@@ -29,7 +30,7 @@ struct desy_train_result {
 
 /* Collective. Writes SAVE_DIR/vNNNN/ (model.json, weights.safetensors) under a temporary name, renames it, then has
  * SAVE_DIR/current (a text file) name it. DESY_EDATA on every rank: too few items, one class alone, features that are not
- * finite, an extractor of unknown layout; DESY_EENV: it can't be written. */
+ * finite, an extractor of unknown layout; DESY_EENV: it can't be written; DESY_EINTERRUPTED: a signal came. */
 int desy_train(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_train_result *result);
 
 #endif

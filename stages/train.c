@@ -1,0 +1,143 @@
+/* desy train: a store, or a data set that is extracted first, to a model directory. */
+#include "stages/commands.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "model/model.h"
+#include "train/channel.h"
+#include "train/train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    const char *save_dir, *level, *size, *loss, *device, *data_dir;
+    int epochs, batch_size, patience, fast, resume;
+    double learning_rate, weight_decay, gamma, alpha;
+} settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
+              .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1};
+
+/* What `desy run` offers; `train` adds its own below. */
+const struct poptOption desy_train_options[] = {
+    {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels and their fusion, or one alone (default all)", "all|low|mid|high"},
+    {"size", 0, POPT_ARG_STRING, &settings.size, 0, "small forms (solved), full ones (trained by epochs), or the better out of fold (default auto)", "auto|small|full"},
+    {"epochs", 0, POPT_ARG_INT, &settings.epochs, 0, "of full forms, at most (default 30)", "N"},
+    {"batch-size", 0, POPT_ARG_INT, &settings.batch_size, 0, "of full forms (default 2)", "N"},
+    {"lr", 0, POPT_ARG_DOUBLE, &settings.learning_rate, 0, "learning rate of full forms (default 0.001)", "R"},
+    {"weight-decay", 0, POPT_ARG_DOUBLE, &settings.weight_decay, 0, "of full forms, decoupled (default 0.01)", "R"},
+    {"patience", 0, POPT_ARG_INT, &settings.patience, 0, "epochs without a better validation loss before full forms stop (default 7)", "N"},
+    {"loss", 0, POPT_ARG_STRING, &settings.loss, 0, "of full forms (default bce)", "bce|focal"},
+    {"focal-gamma", 0, POPT_ARG_DOUBLE, &settings.gamma, 0, "focusing of the focal loss (default 2)", "G"},
+    {"focal-alpha", 0, POPT_ARG_DOUBLE, &settings.alpha, 0, "weight of the class AI in the focal loss (default: none)", "A"},
+    {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "sum gradients as floats: another number of ranks then gives other bits", NULL},
+    POPT_TABLEEND,
+};
+
+/* extract's options are for a data set in place of a store. */
+const struct poptOption desy_train_command_options[] = {
+    {"save-dir", 0, POPT_ARG_STRING, &settings.save_dir, 0, "where versions of the model go (default best_models_pth)", "DIR"},
+    {"data-dir", 0, POPT_ARG_STRING, &settings.data_dir, 0, "a data set, extracted to SAVE_DIR/store first", "DATASET"},
+    {"resume", 0, POPT_ARG_NONE, &settings.resume, 0, "continue (what is done is never done again: this is the default)", NULL},
+    {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_train_options, 0, NULL, NULL},
+    {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_extract_options, 0, "Options of extract, for a data set:", NULL},
+    POPT_TABLEEND,
+};
+
+/* Index of `word` in names, or n. */
+static int find_word(const char *word, const char *const *names, int n)
+{
+    int i = 0;
+    while (i < n && strcmp(word, names[i]) != 0) i++;
+    return i;
+}
+
+static int parse_settings(struct desy_train_options *options)
+{
+    static const char *const levels[] = {"low", "mid", "high", "all"}, *const sizes[] = {"auto", "small", "full"}, *const losses[] = {"bce", "focal"};
+    const int level = find_word(settings.level, levels, 4), size = find_word(settings.size, sizes, 3), loss = find_word(settings.loss, losses, 2);
+    if (level == 4) return desy_error(DESY_EUSAGE, "--level must be all, low, mid or high, not %s", settings.level);
+    if (size == 3) return desy_error(DESY_EUSAGE, "--size must be auto, small or full, not %s", settings.size);
+    if (loss == 2) return desy_error(DESY_EUSAGE, "--loss must be bce or focal, not %s", settings.loss);
+    if (settings.epochs < 1 || settings.epochs > 100000) return desy_error(DESY_EUSAGE, "--epochs must be 1 to 100000, not %d", settings.epochs);
+    if (settings.batch_size < 1 || settings.batch_size > 65536) return desy_error(DESY_EUSAGE, "--batch-size must be 1 to 65536, not %d", settings.batch_size);
+    if (settings.patience < 1) return desy_error(DESY_EUSAGE, "--patience must be at least 1, not %d", settings.patience);
+    if (!(settings.learning_rate > 0 && settings.learning_rate <= 10)) return desy_error(DESY_EUSAGE, "--lr must lie between 0 and 10, not %g", settings.learning_rate);
+    if (!(settings.weight_decay >= 0 && settings.weight_decay < 1)) return desy_error(DESY_EUSAGE, "--weight-decay must lie in [0, 1), not %g", settings.weight_decay);
+    if (!(settings.gamma >= 0 && settings.gamma <= 100) || !(settings.alpha <= 1)) return desy_error(DESY_EUSAGE, "--focal-gamma must lie in [0, 100], --focal-alpha in [0, 1]");
+    options->level = level < 3 ? level : -1;
+    options->size = (enum desy_size)size;
+    options->focal = loss == 1;
+    options->epochs = settings.epochs, options->batch_size = settings.batch_size, options->patience = settings.patience;
+    options->learning_rate = settings.learning_rate, options->weight_decay = settings.weight_decay;
+    options->focal_gamma = settings.gamma, options->focal_alpha = settings.alpha;
+    options->fast = settings.fast;
+    return DESY_OK;
+}
+
+static int say_result(const struct desy_invocation *invocation, const struct desy_train_result *result)
+{
+    if (result->skipped) desy_log_info("train: %s was trained on the same data with the same options: nothing to do", result->directory);
+    else {
+        desy_log_info("train: out-of-fold AUC %.4f (folds by %s), validation AUC %.4f, threshold %.4f", result->out_of_fold_auc, result->by_source ? "source" : "group",
+                      result->validation_auc, result->threshold);
+        desy_log_info("train: the model is %s", result->directory);
+    }
+    if (!invocation->json) return DESY_OK;
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "model", result->directory);
+    cJSON_AddBoolToObject(json, "skipped", result->skipped);
+    if (!result->skipped && isfinite(result->out_of_fold_auc)) cJSON_AddNumberToObject(json, "out_of_fold_auc", result->out_of_fold_auc);
+    if (!result->skipped && isfinite(result->validation_auc)) cJSON_AddNumberToObject(json, "validation_auc", result->validation_auc);
+    if (!result->skipped) cJSON_AddNumberToObject(json, "threshold", result->threshold);
+    char *text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    if (!text) return desy_error_memory("the result");
+    puts(text);
+    free(text);
+    return DESY_OK;
+}
+
+int desy_train_stage(struct desy_invocation *invocation, const char *path, const char *save_dir)
+{
+    char device[16];
+    struct desy_train_options options = {.save_dir = save_dir, .seed = invocation->seed, .device = device};
+    struct desy_train_result result = {0};
+    desy_store *store = NULL;
+    int rc = parse_settings(&options);
+    if (rc == DESY_OK) rc = desy_torch_device(device, settings.device, desy_local_rank(invocation->world));
+    if (rc == DESY_OK) rc = desy_store_open(&store, path);
+    DESY_TRY(desy_agree(invocation->world, rc));
+    DESY_TRY(desy_train(invocation->world, store, &options, &result));
+    if (desy_rank(invocation->world) == 0) rc = say_result(invocation, &result);
+    rc = desy_agree(invocation->world, rc);
+out:
+    free(result.directory);
+    desy_store_close(&store);
+    return rc;
+}
+
+/* A data set is extracted to SAVE_DIR/store; some failed videos do not stop the training. */
+static int train_on_dataset(struct desy_invocation *invocation, const char *dataset)
+{
+    char *store = desy_path_join(settings.save_dir, "store");
+    int partial = DESY_OK, rc = desy_agree(invocation->world, store ? DESY_OK : desy_error_memory("a path"));
+    DESY_TRY(rc);
+    partial = desy_extract_stage(invocation, dataset, store);
+    if (partial != DESY_EPARTIAL) DESY_TRY(partial);
+    DESY_TRY(desy_train_stage(invocation, store, settings.save_dir));
+    if (partial == DESY_EPARTIAL) rc = desy_error(DESY_EPARTIAL, "trained, but some videos could not be read: see %s/quarantine.jsonl", store);
+out:
+    free(store);
+    return rc;
+}
+
+int desy_train_command(struct desy_invocation *invocation)
+{
+    const char *path = invocation->argument_count == 1 ? invocation->arguments[0] : settings.data_dir;
+    if (invocation->argument_count > 1 || !path || (invocation->argument_count == 1 && settings.data_dir))
+        return desy_error(DESY_EUSAGE, "train needs one store or one data set: desy train STORE --save-dir best_models_pth");
+    return desy_is_directory(path) ? desy_train_stage(invocation, path, settings.save_dir) : train_on_dataset(invocation, path);
+}

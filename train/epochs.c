@@ -1,0 +1,306 @@
+#include "train/epochs.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "mpi/fixed_sum.h"
+#include "mpi/signals.h"
+#include "train/adamw.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DROPOUT .5
+enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
+
+struct trainer {
+    const struct desy_fit *fit, *validation;
+    const uint64_t *ids;
+    const struct desy_train_options *options;
+    struct desy_head *head;
+    uint64_t seed;
+    /* what a step works with */
+    uint32_t *chosen, *order;    /* (n) rows of the fit's items; their order in this epoch */
+    size_t n, batch, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
+    const uint32_t *batch_rows;  /* of this step */
+    size_t in_batch;
+    float *x, *labels, *weights; /* (shards * shard_rows, inputs), padded with weight 0 */
+    float *mine;                 /* (batch, inputs) this rank's rows of a batch */
+    uint64_t *shard_ids;
+    /* the network's flat buffers */
+    const struct desy_network_tensor *tensors;
+    size_t n_tensors, count;
+    float *parameters, *gradient, *shard_gradients /* (own_shards, count) */, *best;
+    int64_t *fixed;              /* (count) */
+    double *bounds;              /* (n_tensors) */
+    struct desy_adamw adamw;
+    /* of this rank, over an epoch */
+    double *losses;              /* of each shard */
+    size_t n_losses;
+    int64_t right;
+};
+
+void desy_curve_close(struct desy_curve *curve)
+{
+    free(curve->epochs);
+    memset(curve, 0, sizeof *curve);
+}
+
+static int open_trainer(struct trainer *t)
+{
+    const struct desy_fit *fit = t->fit;
+    const size_t ranks = (size_t)desy_size(fit->world), inputs = (size_t)t->head->inputs;
+    t->batch = (size_t)t->options->batch_size;
+    t->shards = t->batch < DESY_VIRTUAL_SHARDS ? t->batch : DESY_VIRTUAL_SHARDS;
+    t->shard_rows = (t->batch + t->shards - 1) / t->shards;
+    t->own_shards = (t->shards + ranks - 1) / ranks;
+    const size_t rows = t->shards * t->shard_rows;
+    float *gradient;
+    int rc;
+    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
+    DESY_TRY(desy_network_tensors(t->head->network, &t->tensors, &t->n_tensors));
+    DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &gradient, &t->count));
+    t->gradient = gradient;
+    DESY_TRY(desy_adamw_open(&t->adamw, t->count));
+    t->chosen = malloc((fit->chosen + 1) * sizeof *t->chosen);
+    t->order = malloc((fit->chosen + 1) * sizeof *t->order);
+    t->x = calloc(rows * inputs, sizeof *t->x);
+    t->labels = calloc(rows, sizeof *t->labels);
+    t->weights = calloc(rows, sizeof *t->weights);
+    t->shard_ids = calloc(rows, sizeof *t->shard_ids);
+    t->mine = malloc(t->batch * inputs * sizeof *t->mine);
+    t->shard_gradients = malloc(t->own_shards * t->count * sizeof *t->shard_gradients);
+    t->best = malloc(t->count * sizeof *t->best);
+    t->fixed = malloc(t->count * sizeof *t->fixed);
+    t->bounds = malloc(t->n_tensors * sizeof *t->bounds);
+    t->losses = malloc((fit->chosen / t->batch + 1) * t->own_shards * sizeof *t->losses);
+    if (!t->chosen || !t->order || !t->x || !t->labels || !t->weights || !t->shard_ids || !t->mine || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
+        rc = desy_error_memory("training a network");
+    for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
+        if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i;
+out:
+    return rc;
+}
+
+static void close_trainer(struct trainer *t)
+{
+    desy_adamw_close(&t->adamw);
+    free(t->chosen);
+    free(t->order);
+    free(t->x);
+    free(t->labels);
+    free(t->weights);
+    free(t->shard_ids);
+    free(t->mine);
+    free(t->shard_gradients);
+    free(t->best);
+    free(t->fixed);
+    free(t->bounds);
+    free(t->losses);
+}
+
+static int owner_of(const struct desy_fit *fit, size_t row, int ranks)
+{
+    for (int rank = 0; rank < ranks; rank++) {
+        size_t first, count;
+        desy_tile_share(fit->total, rank, ranks, &first, &count);
+        if (row >= first && row < first + count) return rank;
+    }
+    return 0; /* shares cover all rows */
+}
+
+/* The rows of a batch, wherever they lie, on every rank and in the batch's order. */
+static int gather_batch(struct trainer *t)
+{
+    const struct desy_fit *fit = t->fit;
+    const int ranks = desy_size(fit->world), inputs = t->head->inputs;
+    const size_t row_bytes = (size_t)inputs * sizeof *t->mine, rows = t->shards * t->shard_rows;
+    size_t have = 0, total, next = 0;
+    void *all = NULL;
+    double *room = malloc((size_t)inputs * sizeof *room);
+    int rc = desy_agree(fit->world, room ? DESY_OK : desy_error_memory("a batch"));
+    if (rc != DESY_OK) goto out;
+    for (size_t i = 0; i < t->in_batch; i++) {
+        const size_t row = t->batch_rows[i];
+        if (row >= fit->first && row < fit->first + fit->count)
+            desy_head_row(t->head, fit->vectors + (row - fit->first) * fit->stride, t->mine + have++ * (size_t)inputs, room);
+    }
+    DESY_TRY(desy_gatherall(fit->world, t->mine, have, row_bytes, &all, &total));
+    memset(t->x, 0, rows * row_bytes);
+    memset(t->weights, 0, rows * sizeof *t->weights);
+    for (int rank = 0; rank < ranks; rank++)
+        for (size_t i = 0; i < t->in_batch; i++) {
+            const size_t row = t->batch_rows[i];
+            if (owner_of(fit, row, ranks) != rank) continue;
+            memcpy(t->x + i * (size_t)inputs, (const char *)all + next++ * row_bytes, row_bytes);
+            t->labels[i] = fit->labels[row];
+            t->weights[i] = (float)(fit->weights[row] / (double)t->in_batch);
+            t->shard_ids[i] = t->ids[row];
+        }
+out:
+    free(room);
+    free(all);
+    return rc;
+}
+
+/* Gradients of this rank's shards of the batch; *own of them. A shard of padding alone adds nothing and is left out. */
+static int run_shards(struct trainer *t, const struct desy_network_loss *how, size_t *own)
+{
+    const size_t ranks = (size_t)desy_size(t->fit->world), inputs = (size_t)t->head->inputs;
+    float logits[t->shard_rows];
+    int rc = DESY_OK;
+    *own = 0;
+    for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
+        const size_t from = shard * t->shard_rows;
+        double *loss = &t->losses[t->n_losses++];
+        rc = desy_network_gradient(t->head->network, t->x + from * inputs, t->labels + from, t->weights + from, t->shard_ids + from, (int)t->shard_rows, how, loss, logits);
+        memcpy(t->shard_gradients + (*own)++ * t->count, t->gradient, t->count * sizeof *t->gradient);
+        *loss *= (double)t->in_batch;
+        for (size_t i = from; i < from + t->shard_rows && i < t->in_batch; i++) t->right += (logits[i - from] >= 0) == (t->labels[i] > .5f);
+    }
+    return rc;
+}
+
+static void sum_fast(struct trainer *t, size_t own)
+{
+    memset(t->gradient, 0, t->count * sizeof *t->gradient);
+    for (size_t s = 0; s < own; s++)
+        for (size_t i = 0; i < t->count; i++) t->gradient[i] += t->shard_gradients[s * t->count + i];
+    desy_sum_f32(t->fit->world, t->gradient, t->count);
+}
+
+/* Each tensor's scale comes from its largest magnitude in any shard; NaN or infinity stops here on every rank. */
+static int sum_reproducibly(struct trainer *t, size_t own)
+{
+    int rc = DESY_OK;
+    for (size_t k = 0; k < t->n_tensors; k++) {
+        double bound = 0;
+        for (size_t s = 0; s < own; s++) {
+            const float *g = t->shard_gradients + s * t->count + t->tensors[k].offset;
+            for (size_t i = 0; i < t->tensors[k].count; i++) bound = fabsf(g[i]) <= bound ? bound : fabsf(g[i]);
+        }
+        t->bounds[k] = bound;
+    }
+    desy_max_f64(t->fit->world, t->bounds, t->n_tensors);
+    memset(t->fixed, 0, t->count * sizeof *t->fixed);
+    for (size_t k = 0; k < t->n_tensors; k++) {
+        if (!isfinite(t->bounds[k])) return desy_error(DESY_EDATA, "the gradient of %s is not finite: lower --lr", t->tensors[k].name);
+        t->bounds[k] = desy_fixed_exponent(t->bounds[k], t->shards);
+        for (size_t s = 0; rc == DESY_OK && s < own; s++)
+            rc = desy_fixed_add_f32(t->fixed + t->tensors[k].offset, t->shard_gradients + s * t->count + t->tensors[k].offset, t->tensors[k].count, (int)t->bounds[k]);
+    }
+    rc = desy_agree(t->fit->world, rc);
+    if (rc != DESY_OK) return rc;
+    desy_sum_i64(t->fit->world, t->fixed, t->count);
+    for (size_t k = 0; k < t->n_tensors; k++) {
+        const double unit = ldexp(1, -(int)t->bounds[k]);
+        for (size_t i = t->tensors[k].offset; i < t->tensors[k].offset + t->tensors[k].count; i++) t->gradient[i] = (float)((double)t->fixed[i] * unit);
+    }
+    return DESY_OK;
+}
+
+static int run_step(struct trainer *t, size_t from, const struct desy_network_loss *how)
+{
+    size_t own;
+    uint32_t rows[t->batch];
+    int rc;
+    t->in_batch = t->n - from < t->batch ? t->n - from : t->batch;
+    for (size_t i = 0; i < t->in_batch; i++) rows[i] = t->chosen[t->order[from + i]];
+    t->batch_rows = rows;
+    DESY_TRY(gather_batch(t));
+    DESY_TRY(desy_agree(t->fit->world, run_shards(t, how, &own)));
+    if (t->options->fast) sum_fast(t, own);
+    else DESY_TRY(sum_reproducibly(t, own));
+    desy_adamw_step(&t->adamw, t->parameters, t->gradient, t->options->learning_rate, t->options->weight_decay);
+    DESY_TRY(desy_agree(t->fit->world, desy_network_parameters_changed(t->head->network)));
+out:
+    return rc;
+}
+
+/* Weighted log loss and accuracy of the validation items. */
+static int validate(const struct trainer *t, struct desy_epoch *epoch)
+{
+    const struct desy_fit *v = t->validation;
+    double *logits = malloc((v->count + 1) * sizeof *logits), weights = 0;
+    int64_t right = 0;
+    size_t n = 0;
+    int rc = logits ? desy_head_logits(t->head, v->vectors, v->stride, v->count, logits) : desy_error_memory("validation");
+    DESY_TRY(desy_agree(v->world, rc));
+    for (size_t i = 0; i < v->count; i++) {
+        const double weight = v->weights[v->first + i], z = v->labels[v->first + i] ? -logits[i] : logits[i];
+        if (!(weight > 0)) continue;
+        right += (logits[i] >= 0) == (v->labels[v->first + i] == 1);
+        logits[n++] = weight * (z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)));
+    }
+    for (size_t i = 0; i < v->total; i++) weights += v->weights[i];
+    DESY_TRY(desy_fixed_sum(v->world, logits, n, 1, v->chosen, &epoch->validation_loss));
+    desy_sum_i64(v->world, &right, 1);
+    epoch->validation_loss /= weights;
+    epoch->validation_accuracy = (double)right / (double)v->chosen;
+out:
+    free(logits);
+    return rc;
+}
+
+static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
+{
+    const struct desy_train_options *o = t->options;
+    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .dropout = DROPOUT,
+                                          .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)number)};
+    int rc = DESY_OK;
+    t->n_losses = 0;
+    t->right = 0;
+    desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
+    for (size_t from = 0; from < t->n; from += t->batch) DESY_TRY(run_step(t, from, &how));
+    DESY_TRY(desy_fixed_sum(t->fit->world, t->losses, t->n_losses, 1, t->n, &epoch->loss));
+    desy_sum_i64(t->fit->world, &t->right, 1);
+    epoch->loss /= (double)t->n;
+    epoch->accuracy = (double)t->right / (double)t->n;
+    DESY_TRY(validate(t, epoch));
+    rc = desy_agree(t->fit->world, desy_interrupted() ? desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command starts it again") : DESY_OK);
+out:
+    return rc;
+}
+
+static int run_epochs(struct trainer *t, bool says, struct desy_curve *curve)
+{
+    int rc = DESY_OK;
+    for (int e = 0; e < t->options->epochs; e++) {
+        struct desy_epoch *epoch = &curve->epochs[e];
+        DESY_TRY(run_epoch(t, e, epoch));
+        curve->count = e + 1;
+        if (e == 0 || epoch->validation_loss < curve->epochs[curve->best].validation_loss) {
+            curve->best = e;
+            memcpy(t->best, t->parameters, t->count * sizeof *t->best);
+        }
+        if (says && desy_rank(t->fit->world) == 0)
+            desy_log_info("Epoch %d: Loss=%.4f, Acc=%.4f, validation Loss=%.4f, Acc=%.4f", e + 1, epoch->loss, epoch->accuracy, epoch->validation_loss,
+                          epoch->validation_accuracy);
+        if (e - curve->best >= t->options->patience) break;
+    }
+    memcpy(t->parameters, t->best, t->count * sizeof *t->best);
+    rc = desy_agree(t->fit->world, desy_network_parameters_changed(t->head->network));
+out:
+    return rc;
+}
+
+int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *validation, const uint64_t *ids, const struct desy_channel *channel,
+                       const struct desy_layout *layout, const struct desy_train_options *options, uint64_t stream, bool says,
+                       struct desy_head *head, struct desy_curve *curve)
+{
+    struct trainer t = {.fit = fit, .validation = validation, .ids = ids, .options = options, .head = head,
+                        .seed = desy_random_u64(options->seed, stream, 0)};
+    int rc = desy_head_open(head, channel, layout);
+    curve->count = curve->best = 0;
+    curve->epochs = calloc((size_t)options->epochs, sizeof *curve->epochs);
+    if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
+    if (rc == DESY_OK) rc = open_trainer(&t);
+    DESY_TRY(desy_agree(fit->world, rc));
+    DESY_TRY(desy_fit_standardise(fit, head->offset, head->inputs, head->median, head->scale));
+    DESY_TRY(run_epochs(&t, says, curve));
+    rc = desy_head_standardise(fit, head);
+out:
+    close_trainer(&t);
+    return rc;
+}

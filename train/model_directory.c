@@ -1,0 +1,110 @@
+#include "train/model_directory.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int desy_model_current(const char *save_dir, char **directory, char fingerprint[65])
+{
+    const char *found;
+    char *name = NULL, *path = NULL;
+    size_t size;
+    cJSON *model = NULL;
+    int rc = DESY_OK;
+    *directory = NULL;
+    fingerprint[0] = '\0';
+    if (!(path = desy_path_join(save_dir, "current"))) return desy_error_memory("a path");
+    if (!desy_file_exists(path) || desy_file_read(&name, &size, path) != DESY_OK) goto out;
+    name[strcspn(name, "\r\n")] = '\0';
+    free(path);
+    *directory = desy_path_join(save_dir, name);
+    path = *directory ? desy_path_join(*directory, "model.json") : NULL;
+    if (!path) DESY_TRY(desy_error_memory("a path"));
+    if (desy_json_read(&model, path) == DESY_OK &&
+        desy_json_string(&found, cJSON_GetObjectItemCaseSensitive(model, "training"), "fingerprint", path) == DESY_OK && strlen(found) == 64)
+        strcpy(fingerprint, found);
+out:
+    cJSON_Delete(model);
+    free(name);
+    free(path);
+    return rc;
+}
+
+/* One more than the highest number of a version that is there. */
+static int next_version(const char *save_dir, int *version)
+{
+    DIR *listing = opendir(save_dir);
+    *version = 1;
+    if (!listing) return desy_error(DESY_EENV, "%s: cannot be listed: %s", save_dir, strerror(errno));
+    for (const struct dirent *entry = readdir(listing); entry; entry = readdir(listing)) {
+        int number, length;
+        if (sscanf(entry->d_name, "v%4d%n", &number, &length) == 1 && entry->d_name[length] == '\0' && number >= *version) *version = number + 1;
+    }
+    closedir(listing);
+    return *version <= 9999 ? DESY_OK : desy_error(DESY_EENV, "%s: 9999 versions are there already: use another --save-dir", save_dir);
+}
+
+static void remove_directory(const char *directory)
+{
+    static const char *const names[] = {"weights.safetensors", "model.json"};
+    for (int i = 0; i < 2; i++) {
+        char *path = desy_path_join(directory, names[i]);
+        if (path) unlink(path);
+        free(path);
+    }
+    rmdir(directory);
+}
+
+/* A directory that is there already, with files, is not replaced by rename: the next number is tried. */
+static int claim_version(const char *save_dir, const char *temporary, char **directory)
+{
+    char name[16];
+    int version;
+    for (;;) {
+        int rc = next_version(save_dir, &version);
+        if (rc != DESY_OK) return rc;
+        snprintf(name, sizeof name, "v%04d", version);
+        if (!(*directory = desy_path_join(save_dir, name))) return desy_error_memory("a path");
+        if (rename(temporary, *directory) == 0) return DESY_OK;
+        if (errno != EEXIST && errno != ENOTEMPTY) return desy_error(DESY_EENV, "%s: cannot be put in place: %s", *directory, strerror(errno));
+        free(*directory);
+        *directory = NULL;
+    }
+}
+
+static int write_current(const char *save_dir, const char *directory)
+{
+    char *path = desy_path_join(save_dir, "current"), *text = desy_format("%s\n", strrchr(directory, '/') + 1);
+    int rc = path && text ? desy_file_write_atomic(path, text, strlen(text)) : desy_error_memory("a path");
+    free(path);
+    free(text);
+    return rc;
+}
+
+int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory)
+{
+    int rc;
+    char *temporary = NULL, *path = NULL;
+    *directory = NULL;
+    DESY_TRY(desy_make_directory(save_dir));
+    temporary = desy_format("%s/new.tmp.%d", save_dir, (int)getpid());
+    path = temporary ? desy_path_join(temporary, "model.json") : NULL;
+    if (!path) DESY_TRY(desy_error_memory("a path"));
+    DESY_TRY(desy_make_directory(temporary));
+    DESY_TRY(desy_ensemble_write(ensemble, temporary, model));
+    DESY_TRY(desy_json_write(model, path));
+    DESY_TRY(claim_version(save_dir, temporary, directory));
+    rc = write_current(save_dir, *directory);
+out:
+    if (rc != DESY_OK && temporary) remove_directory(temporary);
+    free(temporary);
+    free(path);
+    return rc;
+}

@@ -1,0 +1,15 @@
+/* Inside train/: versions v0001, v0002, ... under a save directory, and `current`, which names one. Not collective: one process writes. */
+#ifndef DESY_TRAIN_MODEL_DIRECTORY_H
+#define DESY_TRAIN_MODEL_DIRECTORY_H
+
+#include "train/ensemble.h"
+
+/* The directory of the version in use, and the fingerprint of its training; "" and NULL if there is none, or none that can be
+ * read. *directory: new, caller frees. */
+int desy_model_current(const char *save_dir, char **directory, char fingerprint[65]);
+
+/* Writes ensemble and model.json (`model` gets the ensemble's members) as the next version, then `current`. *directory: new,
+ * caller frees. Trainings that run at once get versions of their own. DESY_EENV. */
+int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory);
+
+#endif

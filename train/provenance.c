@@ -1,0 +1,128 @@
+#include "train/provenance.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "features/split.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const size_names[] = {"auto", "small", "full"};
+
+/* The options that decide the model, as JSON; new. */
+static cJSON *describe_options(const struct desy_train_options *o)
+{
+    char seed[24];
+    cJSON *json = cJSON_CreateObject();
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed); /* as text: a double holds 53 bits */
+    cJSON_AddStringToObject(json, "seed", seed);
+    cJSON_AddStringToObject(json, "level", o->level < 0 ? "all" : desy_level_name((enum desy_level)o->level));
+    cJSON_AddStringToObject(json, "size", size_names[o->size]);
+    cJSON_AddNumberToObject(json, "epochs", o->epochs);
+    cJSON_AddNumberToObject(json, "batch_size", o->batch_size);
+    cJSON_AddNumberToObject(json, "patience", o->patience);
+    cJSON_AddNumberToObject(json, "learning_rate", o->learning_rate);
+    cJSON_AddNumberToObject(json, "weight_decay", o->weight_decay);
+    cJSON_AddStringToObject(json, "optimiser", "adamw");
+    cJSON_AddStringToObject(json, "loss", o->focal ? "focal" : "bce");
+    if (o->focal) {
+        cJSON_AddNumberToObject(json, "focal_gamma", o->focal_gamma);
+        if (o->focal_alpha >= 0) cJSON_AddNumberToObject(json, "focal_alpha", o->focal_alpha);
+    }
+    cJSON_AddBoolToObject(json, "reproducible", !o->fast);
+    return json;
+}
+
+int desy_train_identify(struct desy_train_identity *identity, desy_store *store, const struct desy_train_options *options)
+{
+    char *text = NULL;
+    cJSON *json = describe_options(options);
+    int rc;
+    DESY_TRY(desy_store_content_sha256(store, identity->data_sha256));
+    if (!cJSON_AddStringToObject(json, "data_sha256", identity->data_sha256) || !cJSON_AddStringToObject(json, "desy", DESY_VERSION))
+        DESY_TRY(desy_error_memory("a fingerprint"));
+    DESY_TRY(desy_json_text(&text, json, false, "a fingerprint"));
+    rc = desy_sha256_bytes(identity->fingerprint, text, strlen(text));
+out:
+    cJSON_Delete(json);
+    free(text);
+    return rc;
+}
+
+static void add_number(cJSON *object, const char *key, double value)
+{
+    if (isfinite(value)) cJSON_AddNumberToObject(object, key, value); /* not computed: absent */
+}
+
+static cJSON *describe_extractor(const desy_store *store)
+{
+    cJSON *json = cJSON_CreateObject();
+    const char *version = desy_store_attribute(store, "extractor_version"), *sampling = desy_store_attribute(store, "sampling");
+    const char *weights = desy_store_attribute(store, "weights_sha256");
+    cJSON_AddStringToObject(json, "name", desy_store_extractor(store));
+    cJSON_AddNumberToObject(json, "version", version ? atof(version) : 0);
+    cJSON_AddNumberToObject(json, "frames", desy_store_frames(store));
+    cJSON_AddNumberToObject(json, "dims", desy_store_dims(store));
+    cJSON_AddStringToObject(json, "sampling", sampling ? sampling : "");
+    cJSON_AddStringToObject(json, "weights_sha256", weights ? weights : "");
+    return json;
+}
+
+static cJSON *describe_metrics(const struct desy_train_metrics *m)
+{
+    cJSON *json = cJSON_CreateObject();
+    add_number(json, "out_of_fold_auc", m->out_of_fold_auc);
+    add_number(json, "out_of_fold_log_loss", m->out_of_fold_loss);
+    add_number(json, "out_of_fold_accuracy", m->out_of_fold_accuracy);
+    cJSON_AddStringToObject(json, "folds_by", m->by_source ? "source" : "group");
+    add_number(json, "validation_auc", m->validation_auc);
+    add_number(json, "validation_log_loss", m->validation_loss);
+    add_number(json, "validation_accuracy", m->validation_accuracy);
+    return json;
+}
+
+static cJSON *describe_counts(const struct desy_train_metrics *m)
+{
+    cJSON *json = cJSON_CreateObject();
+    for (int part = 0; part < 3; part++) {
+        cJSON *of_part = cJSON_AddObjectToObject(json, desy_split_name((enum desy_split_part)part));
+        cJSON_AddNumberToObject(of_part, "real", (double)m->counts[part][0]);
+        cJSON_AddNumberToObject(of_part, "ai", (double)m->counts[part][1]);
+    }
+    return json;
+}
+
+static cJSON *describe_curve(const struct desy_curve *curve)
+{
+    cJSON *json = cJSON_CreateObject(), *epochs = cJSON_AddArrayToObject(json, "epochs");
+    cJSON_AddNumberToObject(json, "best_epoch", curve->best + 1);
+    for (int e = 0; e < curve->count; e++) {
+        cJSON *epoch = cJSON_CreateObject();
+        add_number(epoch, "loss", curve->epochs[e].loss);
+        add_number(epoch, "accuracy", curve->epochs[e].accuracy);
+        add_number(epoch, "validation_loss", curve->epochs[e].validation_loss);
+        add_number(epoch, "validation_accuracy", curve->epochs[e].validation_accuracy);
+        cJSON_AddItemToArray(epochs, epoch);
+    }
+    return json;
+}
+
+int desy_train_describe(cJSON *model, const desy_store *store, const struct desy_train_options *options, const struct desy_train_identity *identity,
+                        const char *training_sha256, const struct desy_train_metrics *metrics, const struct desy_curve *curve)
+{
+    cJSON *training = describe_options(options);
+    bool ok = cJSON_AddStringToObject(model, "format", "desy-model-1") && cJSON_AddStringToObject(model, "desy", DESY_VERSION) &&
+              cJSON_AddStringToObject(model, "torch", desy_torch_version()) && cJSON_AddStringToObject(model, "isa", desy_torch_isa()) &&
+              cJSON_AddItemToObject(model, "extractor", describe_extractor(store)) &&
+              cJSON_AddNumberToObject(model, "threshold", metrics->threshold) && cJSON_AddStringToObject(model, "threshold_from", "validation") &&
+              cJSON_AddTrueToObject(model, "calibrated") && cJSON_AddNumberToObject(model, "prior", .5) &&
+              cJSON_AddItemToObject(model, "metrics", describe_metrics(metrics)) && cJSON_AddItemToObject(model, "training", training);
+    if (!ok) return desy_error_memory("a model");
+    ok = cJSON_AddStringToObject(training, "data_sha256", identity->data_sha256) && cJSON_AddStringToObject(training, "training_sha256", training_sha256) &&
+         cJSON_AddStringToObject(training, "fingerprint", identity->fingerprint) && cJSON_AddItemToObject(training, "items", describe_counts(metrics));
+    if (ok && curve->count) ok = cJSON_AddItemToObject(training, "curve", describe_curve(curve));
+    return ok ? DESY_OK : desy_error_memory("a model");
+}

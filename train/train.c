@@ -1,0 +1,304 @@
+/* The order of a training: out-of-fold logits of every channel, which form of a level is kept, the final fit of the channels,
+ * their fusion on the out-of-fold logits, and the threshold on the validation part. */
+#include "train/train.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "mpi/signals.h"
+#include "train/epochs.h"
+#include "train/fusion.h"
+#include "train/model_directory.h"
+#include "train/provenance.h"
+#include "train/training_set.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct training {
+    desy_world *world;
+    const struct desy_train_options *options;
+    struct desy_items items;
+    struct desy_training_set set;
+    uint64_t *ids;                     /* (total) */
+    double *weights, *fold_weights, *validation_weights; /* (total): all training items, without a fold, validation */
+    struct desy_fit fit, validation;   /* of the first and the last */
+    const struct desy_channel *candidates[DESY_MAX_CHANNELS];
+    int n;
+    double *out_of_fold;               /* (total, n) */
+    struct desy_ensemble ensemble;     /* of the channels that are kept */
+    double *logits;                    /* (total, ensemble.n): out-of-fold, of those */
+    struct desy_curve curve;           /* of the full form, in its final fit */
+};
+
+static bool is_wanted(const struct desy_train_options *options, const struct desy_channel *channel)
+{
+    bool has_other_form = false;
+    if (options->level >= 0 && (int)channel->level != options->level) return false;
+    for (const struct desy_channel *other = desy_channels; other->name; other++)
+        has_other_form |= other->level == channel->level && other->form != channel->form;
+    const enum desy_form form = options->size == DESY_SIZE_FULL ? DESY_FORM_FULL : DESY_FORM_SMALL;
+    return options->size == DESY_SIZE_AUTO || !has_other_form || channel->form == form;
+}
+
+/* The channels of the table that this extractor and these options allow. */
+static int choose_candidates(struct training *t)
+{
+    for (const struct desy_channel *channel = desy_channels; channel->name; channel++) {
+        int offset, inputs;
+        if (!is_wanted(t->options, channel) || !desy_channel_inputs(channel, &t->set.layout, &offset, &inputs)) continue;
+        if (t->n == DESY_MAX_CHANNELS) return desy_error(DESY_EUSAGE, "more than %d channels", DESY_MAX_CHANNELS);
+        t->candidates[t->n++] = channel;
+    }
+    return t->n ? DESY_OK : desy_error(DESY_EDATA, "this extractor has no numbers for the level %s", desy_level_name((enum desy_level)t->options->level));
+}
+
+static int open_training(struct training *t, desy_store *store)
+{
+    int rc;
+    size_t chosen, to_validate;
+    DESY_TRY(desy_items_read(t->world, store, t->options->seed, true, &t->items));
+    DESY_TRY(desy_training_set_read(&t->set, t->world, store, &t->items, t->options->seed));
+    const size_t total = t->set.total;
+    rc = choose_candidates(t);
+    t->ids = malloc((total + 1) * sizeof *t->ids);
+    t->weights = malloc((total + 1) * sizeof *t->weights);
+    t->fold_weights = malloc((total + 1) * sizeof *t->fold_weights);
+    t->validation_weights = malloc((total + 1) * sizeof *t->validation_weights);
+    t->logits = malloc((total + 1) * DESY_MAX_CHANNELS * sizeof *t->logits);
+    if (rc == DESY_OK && (!t->ids || !t->weights || !t->fold_weights || !t->validation_weights || !t->logits)) rc = desy_error_memory("training");
+    for (size_t i = 0; rc == DESY_OK && i < total; i++) t->ids[i] = t->set.items[i].id;
+    if (rc == DESY_OK) rc = desy_training_weights(&t->set, -1, t->weights, &chosen);
+    if (rc == DESY_OK) rc = desy_validation_weights(&t->set, t->validation_weights, &to_validate);
+    /* The split was drawn over all items; those that could not be read may have been a class of this part. */
+    for (int label = 0; rc == DESY_OK && label < 2; label++)
+        if (t->set.counts[DESY_SPLIT_VAL][label] == 0)
+            rc = desy_error(DESY_EDATA, "no %s video of the validation part could be read: add videos of that class", label ? "AI-generated" : "real");
+    DESY_TRY(desy_agree(t->world, rc));
+    t->fit = desy_training_fit(&t->set, t->weights, chosen);
+    t->validation = desy_training_fit(&t->set, t->validation_weights, to_validate);
+out:
+    return rc;
+}
+
+static void close_training(struct training *t)
+{
+    desy_items_close(&t->items);
+    desy_training_set_close(&t->set);
+    desy_ensemble_close(&t->ensemble);
+    desy_curve_close(&t->curve);
+    free(t->ids);
+    free(t->weights);
+    free(t->fold_weights);
+    free(t->validation_weights);
+    free(t->out_of_fold);
+    free(t->logits);
+}
+
+/* stream: which fit this is, 0 the final one, 1 + f that without fold f. */
+static int fit_channel(struct training *t, const struct desy_fit *fit, const struct desy_channel *channel, uint64_t stream, struct desy_head *head, struct desy_curve *curve)
+{
+    if (channel->form == DESY_FORM_SMALL) return desy_head_fit_small(fit, channel, &t->set.layout, head);
+    return desy_head_fit_full(fit, &t->validation, t->ids, channel, &t->set.layout, t->options, stream, stream == 0, head, curve);
+}
+
+static int stop_if_asked(desy_world *world)
+{
+    return desy_agree(world, desy_interrupted() ? desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command starts it again") : DESY_OK);
+}
+
+/* One fold left out: logits of its items by channels that have not seen them. mine (count, n). */
+static int fit_fold(struct training *t, int fold, double *mine)
+{
+    size_t chosen;
+    const size_t width = t->fit.stride;
+    int rc = desy_agree(t->world, desy_training_weights(&t->set, fold, t->fold_weights, &chosen));
+    const struct desy_fit fit = desy_training_fit(&t->set, t->fold_weights, chosen);
+    for (int c = 0; rc == DESY_OK && c < t->n; c++) {
+        struct desy_head head = {0};
+        struct desy_curve curve = {0};
+        rc = fit_channel(t, &fit, t->candidates[c], 1 + (uint64_t)fold, &head, &curve);
+        for (size_t i = 0; rc == DESY_OK && i < fit.count; i++)
+            if (t->set.folds[fit.first + i] == fold) rc = desy_head_logits(&head, fit.vectors + i * width, width, 1, &mine[i * (size_t)t->n + (size_t)c]);
+        rc = desy_agree(t->world, rc);
+        if (rc == DESY_OK && curve.count && desy_rank(t->world) == 0)
+            desy_log_info("train: %s without fold %d of %d: best epoch %d of %d, validation Loss=%.4f", t->candidates[c]->name, fold + 1, DESY_FOLDS, curve.best + 1,
+                          curve.count, curve.epochs[curve.best].validation_loss);
+        desy_head_close(&head);
+        desy_curve_close(&curve);
+        if (rc == DESY_OK) rc = stop_if_asked(t->world);
+    }
+    return rc;
+}
+
+static int fit_folds(struct training *t)
+{
+    size_t total;
+    double *mine = calloc(t->set.count * (size_t)t->n + 1, sizeof *mine);
+    int rc = desy_agree(t->world, mine ? DESY_OK : desy_error_memory("out-of-fold logits"));
+    for (int fold = 0; rc == DESY_OK && fold < DESY_FOLDS; fold++) rc = fit_fold(t, fold, mine);
+    if (rc == DESY_OK) rc = desy_gatherall(t->world, mine, t->set.count, (size_t)t->n * sizeof *mine, (void **)&t->out_of_fold, &total);
+    free(mine);
+    return rc;
+}
+
+/* The weighted log loss of out-of-fold logits of one channel after Platt's calibration. */
+static int channel_loss(struct training *t, int candidate, double *loss)
+{
+    double accuracy;
+    struct desy_ensemble alone = {.layout = t->set.layout, .n = 1};
+    alone.heads[0].channel = t->candidates[candidate];
+    const enum desy_level level = t->candidates[candidate]->level;
+    for (size_t i = 0; i < t->set.total; i++) t->logits[i] = t->out_of_fold[i * (size_t)t->n + (size_t)candidate];
+    int rc = desy_fusion_fit(&t->fit, t->logits, &alone);
+    if (rc != DESY_OK) return rc;
+    for (size_t i = 0; i < t->set.total; i++) t->logits[i] = alone.slope[level] * t->logits[i] + alone.intercept[level];
+    desy_fit_log_loss(&t->fit, t->logits, loss, &accuracy);
+    return DESY_OK;
+}
+
+/* Where a level was trained in both forms, the one of lower out-of-fold loss stays. keep (n). */
+static int choose_forms(struct training *t, bool *keep)
+{
+    int rc = DESY_OK;
+    double losses[DESY_MAX_CHANNELS];
+    for (int c = 0; c < t->n; c++) DESY_TRY(channel_loss(t, c, &losses[c]));
+    for (int c = 0; c < t->n; c++) {
+        const struct desy_channel *channel = t->candidates[c];
+        keep[c] = true;
+        for (int other = 0; other < t->n; other++) {
+            if (t->candidates[other]->level != channel->level || t->candidates[other]->form == channel->form) continue;
+            keep[c] = losses[c] < losses[other] || (losses[c] == losses[other] && channel->form == DESY_FORM_SMALL);
+            if (keep[c] && desy_rank(t->world) == 0)
+                desy_log_info("train: level %s in its %s form: out-of-fold log loss %.4f (%s), %.4f (%s)", desy_level_name(channel->level),
+                              channel->form == DESY_FORM_FULL ? "full" : "small", losses[c], channel->name, losses[other], t->candidates[other]->name);
+        }
+    }
+out:
+    return rc;
+}
+
+/* The final fit of the channels that stay, on all training items; and their out-of-fold logits side by side. */
+static int fit_ensemble(struct training *t)
+{
+    bool keep[DESY_MAX_CHANNELS];
+    int columns[DESY_MAX_CHANNELS], rc;
+    DESY_TRY(choose_forms(t, keep));
+    t->ensemble.layout = t->set.layout;
+    for (int c = 0; c < t->n; c++) {
+        if (!keep[c]) continue;
+        columns[t->ensemble.n] = c;
+        DESY_TRY(fit_channel(t, &t->fit, t->candidates[c], 0, &t->ensemble.heads[t->ensemble.n++], &t->curve));
+        DESY_TRY(stop_if_asked(t->world));
+    }
+    for (size_t i = 0; i < t->set.total; i++)
+        for (int k = 0; k < t->ensemble.n; k++) t->logits[i * (size_t)t->ensemble.n + (size_t)k] = t->out_of_fold[i * (size_t)t->n + (size_t)columns[k]];
+    rc = desy_fusion_fit(&t->fit, t->logits, &t->ensemble);
+out:
+    return rc;
+}
+
+/* Fused logits of every row by the final channels, on every rank; new. */
+static int final_logits(struct training *t, double **fused)
+{
+    size_t total;
+    double of_item[DESY_MAX_CHANNELS], *mine = malloc((t->set.count + 1) * sizeof *mine);
+    int rc = mine ? DESY_OK : desy_error_memory("logits");
+    for (size_t i = 0; rc == DESY_OK && i < t->set.count; i++) {
+        for (int k = 0; rc == DESY_OK && k < t->ensemble.n; k++)
+            rc = desy_head_logits(&t->ensemble.heads[k], t->fit.vectors + i * t->fit.stride, t->fit.stride, 1, &of_item[k]);
+        mine[i] = desy_ensemble_fuse(&t->ensemble, of_item);
+    }
+    rc = desy_agree(t->world, rc);
+    if (rc == DESY_OK) rc = desy_gatherall(t->world, mine, t->set.count, sizeof *mine, (void **)fused, &total);
+    free(mine);
+    return rc;
+}
+
+static int measure(struct training *t, struct desy_train_metrics *m)
+{
+    double *fused = NULL;
+    int rc;
+    for (size_t i = 0; i < t->set.total; i++) t->logits[i] = desy_ensemble_fuse(&t->ensemble, t->logits + i * (size_t)t->ensemble.n); /* in place: i <= i * n */
+    DESY_TRY(final_logits(t, &fused));
+    rc = desy_fit_auc(&t->fit, t->logits, &m->out_of_fold_auc);
+    if (rc == DESY_OK) rc = desy_fit_auc(&t->validation, fused, &m->validation_auc);
+    if (rc == DESY_OK) rc = desy_choose_threshold(&t->validation, fused, &m->threshold);
+    DESY_TRY(desy_agree(t->world, rc));
+    desy_fit_log_loss(&t->fit, t->logits, &m->out_of_fold_loss, &m->out_of_fold_accuracy);
+    desy_fit_log_loss(&t->validation, fused, &m->validation_loss, &m->validation_accuracy);
+    m->by_source = t->set.by_source;
+    memcpy(m->counts, t->set.counts, sizeof m->counts);
+out:
+    free(fused);
+    return rc;
+}
+
+static void say_plan(const struct training *t)
+{
+    const size_t *train = t->set.counts[DESY_SPLIT_TRAIN], *val = t->set.counts[DESY_SPLIT_VAL];
+    if (desy_rank(t->world) != 0) return;
+    desy_log_info("train: %zu real and %zu AI-generated training clips, %zu and %zu for validation; %d folds by %s", train[0], train[1], val[0], val[1], DESY_FOLDS,
+                  t->set.by_source ? "source" : "group");
+    for (int c = 0; c < t->n; c++) {
+        const struct desy_channel *channel = t->candidates[c];
+        if (channel->form == DESY_FORM_SMALL) desy_log_info("train: %s (%s level) is convex and solved: epochs, batch size and learning rate do not concern it", channel->name, desy_level_name(channel->level));
+        else desy_log_info("train: %s (%s level) is trained by gradient: %d epochs at most, batches of %d, learning rate %g", channel->name, desy_level_name(channel->level), t->options->epochs, t->options->batch_size, t->options->learning_rate);
+    }
+}
+
+/* Rank 0. */
+static int publish(struct training *t, desy_store *store, const struct desy_train_identity *identity, const struct desy_train_metrics *m, char **directory)
+{
+    cJSON *model = cJSON_CreateObject();
+    char training_sha256[65];
+    int rc = model ? desy_training_sha256(&t->items, training_sha256) : desy_error_memory("a model");
+    if (rc == DESY_OK) rc = desy_train_describe(model, store, t->options, identity, training_sha256, m, &t->curve);
+    if (rc == DESY_OK) rc = desy_model_publish(t->options->save_dir, &t->ensemble, model, directory);
+    cJSON_Delete(model);
+    return rc;
+}
+
+static int train_and_publish(desy_world *world, desy_store *store, const struct desy_train_options *options, const struct desy_train_identity *identity, struct desy_train_result *result)
+{
+    struct training t = {.world = world, .options = options};
+    struct desy_train_metrics metrics;
+    int rc;
+    DESY_TRY(open_training(&t, store));
+    say_plan(&t);
+    DESY_TRY(fit_folds(&t));
+    DESY_TRY(fit_ensemble(&t));
+    DESY_TRY(measure(&t, &metrics));
+    rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
+    DESY_TRY(desy_agree(world, rc));
+    result->by_source = metrics.by_source;
+    result->out_of_fold_auc = metrics.out_of_fold_auc;
+    result->validation_auc = metrics.validation_auc;
+    result->threshold = metrics.threshold;
+out:
+    close_training(&t);
+    return rc;
+}
+
+int desy_train(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_train_result *result)
+{
+    struct desy_train_identity identity = {0};
+    char there[65] = "";
+    int rc = DESY_OK;
+    memset(result, 0, sizeof *result);
+    if (desy_rank(world) == 0) {
+        rc = desy_train_identify(&identity, store, options);
+        if (rc == DESY_OK) rc = desy_model_current(options->save_dir, &result->directory, there);
+        result->skipped = rc == DESY_OK && strcmp(there, identity.fingerprint) == 0;
+    }
+    DESY_TRY(desy_agree(world, rc));
+    desy_broadcast(world, &result->skipped, sizeof result->skipped, 0);
+    if (!result->skipped) {
+        free(result->directory);
+        result->directory = NULL;
+        DESY_TRY(train_and_publish(world, store, options, &identity, result));
+    }
+    rc = desy_broadcast_text(world, &result->directory, 0);
+out:
+    return rc;
+}
