@@ -56,6 +56,16 @@ static int count_components(const double *values, int most)
     return components;
 }
 
+/* The `most` largest eigenvalues, and their vectors (most, n). */
+static int largest_eigenvalues(const double *matrix, int n, int most, double *values, double *vectors)
+{
+    double *all = malloc((size_t)n * sizeof *all);
+    int rc = all ? desy_eigh(matrix, n, most, all, vectors) : desy_error_memory("eigenvalues");
+    if (rc == DESY_OK) memcpy(values, all, (size_t)most * sizeof *values);
+    free(all);
+    return rc;
+}
+
 /* A vector's sign is arbitrary: its largest component shall be positive. */
 static void fix_sign(double *vector, int n)
 {
@@ -79,7 +89,7 @@ static int solve_gram(const double *rows, int n, int inputs, int most, int *comp
             for (int d = 0; d < inputs; d++) dot += a[d] * b[d];
             gram[(size_t)i * (size_t)n + (size_t)j] = gram[(size_t)j * (size_t)n + (size_t)i] = dot;
         }
-    DESY_TRY(desy_eigh(gram, n, most, values, vectors));
+    DESY_TRY(largest_eigenvalues(gram, n, most, values, vectors));
     *components = count_components(values, most);
     for (int k = 0; k < *components; k++) {
         double *v = basis + (size_t)k * (size_t)inputs;
@@ -137,7 +147,7 @@ static int solve_covariance(const double *triangle, int inputs, int most, int *c
     if (!matrix) return desy_error_memory("a covariance");
     for (size_t a = 0; a < n; a++)
         for (size_t b = 0; b <= a; b++) matrix[a * n + b] = matrix[b * n + a] = triangle[a * (a + 1) / 2 + b];
-    int rc = desy_eigh(matrix, inputs, most, values, basis);
+    int rc = largest_eigenvalues(matrix, inputs, most, values, basis);
     if (rc == DESY_OK) *components = count_components(values, most);
     free(matrix);
     return rc;

@@ -11,7 +11,7 @@
 #include "train/provenance.h"
 #include "train/training_set.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,8 +98,11 @@ static void close_training(struct training *t)
 /* stream: which fit this is, 0 the final one, 1 + f that without fold f. */
 static int fit_channel(struct training *t, const struct desy_fit *fit, const struct desy_channel *channel, uint64_t stream, struct desy_head *head, struct desy_curve *curve)
 {
+    char name[64];
     if (channel->form == DESY_FORM_SMALL) return desy_head_fit_small(fit, channel, &t->set.layout, head);
-    return desy_head_fit_full(fit, &t->validation, t->ids, channel, &t->set.layout, t->options, stream, stream == 0, head, curve);
+    if (stream == 0) snprintf(name, sizeof name, "%s, all folds", channel->name);
+    else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
+    return desy_head_fit_full(fit, &t->validation, t->ids, channel, &t->set.layout, t->options, stream, name, head, curve);
 }
 
 static int stop_if_asked(desy_world *world)
@@ -121,9 +124,6 @@ static int fit_fold(struct training *t, int fold, double *mine)
         for (size_t i = 0; rc == DESY_OK && i < fit.count; i++)
             if (t->set.folds[fit.first + i] == fold) rc = desy_head_logits(&head, fit.vectors + i * width, width, 1, &mine[i * (size_t)t->n + (size_t)c]);
         rc = desy_agree(t->world, rc);
-        if (rc == DESY_OK && curve.count && desy_rank(t->world) == 0)
-            desy_log_info("train: %s without fold %d of %d: best epoch %d of %d, validation Loss=%.4f", t->candidates[c]->name, fold + 1, DESY_FOLDS, curve.best + 1,
-                          curve.count, curve.epochs[curve.best].validation_loss);
         desy_head_close(&head);
         desy_curve_close(&curve);
         if (rc == DESY_OK) rc = stop_if_asked(t->world);
