@@ -14,7 +14,6 @@ int desy_fixed_exponent(double bound, uint64_t addends);
 /* accumulator[i] += llrint(values[i] * 2^k). Not collective. DESY_EDATA at NaN, infinity or a value that would leave
  * the range (the bound was a lie): the message gives the index. */
 int desy_fixed_add(int64_t *accumulator, const double *values, size_t n, int exponent);
-int desy_fixed_add_f32(int64_t *accumulator, const float *values, size_t n, int exponent);
 
 /* Collective: sums the accumulators of all ranks, then values[i] = accumulator[i] * 2^-k. */
 void desy_fixed_finish(desy_world *world, int64_t *accumulator, double *values, size_t n, int exponent);
@@ -23,5 +22,16 @@ void desy_fixed_finish(desy_world *world, int64_t *accumulator, double *values, 
  * One scale for all n, from the largest magnitude anywhere. `addends`: their number over all ranks.
  * DESY_EDATA on every rank if any value is not finite. */
 int desy_fixed_sum(desy_world *world, const double *mine, size_t count, size_t n, uint64_t addends, double *sums);
+
+/* ---- the same for floats, in loops that compilers turn into vector instructions: sums stay below 2^51. None is collective. ---- */
+
+/* The largest magnitude; infinity or NaN if there is one. */
+float desy_fixed_bound_f32(const float *values, size_t n);
+/* For sums of `addends` floats of magnitude <= bound: 48 bits of an addend at 8 addends, where a float has 24. */
+int desy_fixed_exponent_f32(double bound, uint64_t addends);
+/* accumulator[i] += values[i] * 2^k, rounded to the nearest, ties to even. DESY_EDATA, as above, at what is not below 2^51 then. */
+int desy_fixed_add_f32(int64_t *accumulator, const float *values, size_t n, int exponent);
+/* values[i] = accumulator[i] * 2^-k. */
+void desy_fixed_values_f32(float *values, const int64_t *accumulator, size_t n, int exponent);
 
 #endif

@@ -177,8 +177,8 @@ static int sum_reproducibly(struct trainer *t, size_t own)
     for (size_t k = 0; k < t->n_tensors; k++) {
         double bound = 0;
         for (size_t s = 0; s < own; s++) {
-            const float *g = t->shard_gradients + s * t->count + t->tensors[k].offset;
-            for (size_t i = 0; i < t->tensors[k].count; i++) bound = fabsf(g[i]) <= bound ? bound : fabsf(g[i]);
+            const float most = desy_fixed_bound_f32(t->shard_gradients + s * t->count + t->tensors[k].offset, t->tensors[k].count);
+            if (!(most <= bound)) bound = most;
         }
         t->bounds[k] = bound;
     }
@@ -186,17 +186,15 @@ static int sum_reproducibly(struct trainer *t, size_t own)
     memset(t->fixed, 0, t->count * sizeof *t->fixed);
     for (size_t k = 0; k < t->n_tensors; k++) {
         if (!isfinite(t->bounds[k])) return desy_error(DESY_EDATA, "the gradient of %s is not finite: lower --lr", t->tensors[k].name);
-        t->bounds[k] = desy_fixed_exponent(t->bounds[k], t->shards);
+        t->bounds[k] = desy_fixed_exponent_f32(t->bounds[k], t->shards);
         for (size_t s = 0; rc == DESY_OK && s < own; s++)
             rc = desy_fixed_add_f32(t->fixed + t->tensors[k].offset, t->shard_gradients + s * t->count + t->tensors[k].offset, t->tensors[k].count, (int)t->bounds[k]);
     }
     rc = desy_agree(t->fit->world, rc);
     if (rc != DESY_OK) return rc;
     desy_sum_i64(t->fit->world, t->fixed, t->count);
-    for (size_t k = 0; k < t->n_tensors; k++) {
-        const double unit = ldexp(1, -(int)t->bounds[k]);
-        for (size_t i = t->tensors[k].offset; i < t->tensors[k].offset + t->tensors[k].count; i++) t->gradient[i] = (float)((double)t->fixed[i] * unit);
-    }
+    for (size_t k = 0; k < t->n_tensors; k++)
+        desy_fixed_values_f32(t->gradient + t->tensors[k].offset, t->fixed + t->tensors[k].offset, t->tensors[k].count, (int)t->bounds[k]);
     return DESY_OK;
 }
 
