@@ -136,6 +136,9 @@ static int check_classes(const struct desy_split_item *items, size_t n, bool req
     size_t counts[3][2] = {{0}};
     for (size_t i = 0; i < n; i++)
         if (items[i].label >= 0 && items[i].part >= 0) counts[items[i].part][items[i].label]++;
+    size_t labelled = 0;
+    for (int p = 0; p < 3; p++) labelled += counts[p][0] + counts[p][1];
+    if (labelled == 0 && require) return desy_error(DESY_EDATA, "no video has a label: give each item \"label\": 0 (real) or 1 (AI-generated)");
     for (int p = 0; p < 3; p++)
         for (int label = 0; label < 2; label++) {
             if (counts[p][label]) continue;

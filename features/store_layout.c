@@ -20,12 +20,13 @@ void desy_segment_path(char path[DESY_SEGMENT_PATH], uint64_t block)
 void desy_hdf5_setup(void)
 {
     setenv("HDF5_USE_FILE_LOCKING", "BEST_EFFORT", 0);
+    H5dont_atexit(); /* after a file that could not be closed (a full disk), its work at exit crashes */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
 static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *text)
 {
-    if (n == 0 && error->desc) snprintf(text, DESY_HDF5_TEXT, "%s", error->desc);
+    if (n == 0 && error->desc) snprintf(text, DESY_HDF5_TEXT, "%.*s", (int)strcspn(error->desc, ":\n"), error->desc); /* then come time and addresses */
     return 0;
 }
 

@@ -25,7 +25,7 @@ struct desy_segment {
 static int fail(const desy_segment *segment, const char *what)
 {
     char text[DESY_HDF5_TEXT];
-    return desy_error(DESY_EENV, "%s: cannot write %s: %s (%s)", segment->path, what, errno ? strerror(errno) : "HDF5 failed", desy_hdf5_error(text));
+    return desy_error(DESY_EENV, "%s: cannot write %s: %s", segment->path, what, errno ? strerror(errno) : desy_hdf5_error(text));
 }
 
 /* An extensible dataset of `dimensions` sides whose first grows from 0. */

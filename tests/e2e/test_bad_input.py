@@ -1,0 +1,160 @@
+"""Bad input of every kind: one clear message, the documented exit code on every rank, no hang, and nothing already done is lost."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import program
+
+USAGE, DATA, ENVIRONMENT, PARTIAL = 1, 2, 3, 4
+
+
+class BadInput(program.Case):
+    broken = 0
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.store, cls.models = cls.folder / "store", cls.folder / "models"
+        program.run(2, "extract", cls.dataset, "-o", cls.store)
+        program.run(2, "train", cls.store, "--save-dir", cls.models, "--size", "small")
+
+    def refused(self, code, words, *arguments, ranks=(1, 3)):
+        """One message, which has all of `words`. Its text is the last line of desy's own on stderr."""
+        for n in ranks:
+            with self.subTest(ranks=n, arguments=arguments):
+                said = program.run(n, *arguments, code=code)[1]
+                errors = [line for line in said.splitlines() if re.match(r"desy: (rank \d+: )?error: ", line)]
+                self.assertEqual(len(errors), 1, said)
+                for word in words:
+                    self.assertIn(str(word), errors[0])
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def test_data_sets(self):
+        clip = '{"video_path": "data/clips/00000.mp4", "label": 0}'
+        for name, text, words in (
+            ("empty.json", "", ["empty.json"]),
+            ("none.json", "[]", ["none.json"]),
+            ("broken.json", f"[\n{clip},\n{{\"video_path\": \n]", ["broken.json", "4"]),
+            ("label.json", f"[{clip},\n {clip.replace('00000', '00001').replace(': 0}', ': 2}')}]", ["label.json", "line 2", "item 2", "label"]),
+            ("twice.json", f"[{clip},\n {clip}]", ["twice.json", "item 2", "data/clips/00000.mp4"]),
+            ("list.jsonl", f"{clip}\nnonsense\n", ["list.jsonl", "2"]),
+        ):
+            for command in ("extract", "check", "run"):
+                self.refused(DATA, words, command, self.write(name, text), "-o", self.folder / "refused")
+        self.refused(DATA, ["no-such.json"], "extract", self.folder / "no-such.json", "-o", self.folder / "refused")
+        self.refused(DATA, ["clips"], "extract", self.dataset.parent / "clips", "-o", self.folder / "refused")
+
+    def test_parts_and_classes(self):
+        items = [item | {"video_path": f"data/{item['video_path']}"} for item in json.loads(self.dataset.read_text())]
+        real = self.write("real.json", json.dumps([item for item in items if item["label"] == 0]))
+        self.refused(DATA, ["AI-generated"], "run", real, "-o", self.folder / "real")
+        few = self.write("few.json", json.dumps(items[:4]))
+        self.refused(DATA, ["part", "add videos"], "run", few, "-o", self.folder / "few")
+        unlabelled = self.write("unlabelled.json", json.dumps([{"video_path": item["video_path"]} for item in items[:2]]))
+        program.run(2, "extract", unlabelled, "-o", self.folder / "unlabelled")
+        self.refused(DATA, ["label"], "train", self.folder / "unlabelled", "--save-dir", self.folder / "refused")
+
+    def test_stores_and_models(self):
+        self.refused(DATA, ["no-such"], "train", self.folder / "no-such", "--save-dir", self.folder / "refused")
+        self.refused(DATA, [self.models, "store"], "train", self.models, "--save-dir", self.folder / "refused")
+        self.refused(DATA, ["no-such"], "eval", self.store, "--model", self.folder / "no-such", "-o", self.folder / "refused")
+        self.refused(DATA, ["model"], "eval", self.store, "--model", self.store, "-o", self.folder / "refused")
+        self.refused(ENVIRONMENT, ["--model", "desy run"], "eval", self.store, "-o", self.folder / "refused")
+        self.refused(ENVIRONMENT, ["--model", "desy run"], "detect", self.dataset.parent / "clips/00000.mp4")
+        self.refused(DATA, ["no-such.mp4"], "detect", self.folder / "no-such.mp4", "--model", self.models)
+
+    def altered_model(self, name, change):
+        model = self.folder / name
+        shutil.copytree(self.models / "v0001", model)
+        text = program.read_json(model, "model.json")
+        change(text)
+        (model / "model.json").write_text(json.dumps(text))
+        return model
+
+    def test_models_that_do_not_fit(self):
+        frames = self.altered_model("frames", lambda model: model["extractor"].update(frames=8))
+        self.refused(DATA, ["16", "8", "frames"], "eval", self.store, "--model", frames, "-o", self.folder / "refused")
+        other = self.altered_model("other", lambda model: model["extractor"].update(name="resnet50"))
+        self.refused(DATA, ["hybrid", "resnet50"], "eval", self.store, "--model", other, "-o", self.folder / "refused")
+        dims = self.altered_model("dims", lambda model: model["extractor"].update(dims=1024))
+        self.refused(DATA, ["1024"], "eval", self.store, "--model", dims, "-o", self.folder / "refused")
+        cut = self.altered_model("cut", lambda model: None)
+        os.truncate(cut / "weights.safetensors", 1000)
+        self.refused(ENVIRONMENT, ["weights.safetensors"], "eval", self.store, "--model", cut, "-o", self.folder / "refused")
+
+    def test_weights(self):
+        empty = self.folder / "no-weights"
+        empty.mkdir()
+        environment = {"DESY_WEIGHTS_DIR": str(empty)}
+        for ranks in (1, 2):
+            said = program.run(ranks, "extract", self.dataset, "-o", self.folder / "unweighted", code=ENVIRONMENT, environment=environment)[1]
+            self.assertIn("fetch_weights.sh", said)
+            self.assertIn(str(empty), said)
+        self.refused(ENVIRONMENT, ["--weights"], "extract", self.dataset, "-o", self.folder / "unweighted", "--extractor", "resnet50")
+
+    def test_usage(self):
+        self.refused(USAGE, ["--no-such-option"], "extract", self.dataset, "-o", self.folder / "refused", "--no-such-option")
+        self.refused(USAGE, ["no-such-command"], "no-such-command")
+        self.refused(USAGE, ["-o"], "extract", self.dataset)
+        self.refused(USAGE, ["resnet50", "hybrid"], "extract", self.dataset, "-o", self.folder / "refused", "--extractor", "other")
+        self.refused(USAGE, ["--epochs"], "train", self.store, "--epochs", "0")
+        self.refused(USAGE, ["alone"], "info", self.store, ranks=(2,))
+
+    def test_outputs_that_cannot_be_written(self):
+        file = self.write("a-file", "")
+        for arguments in (("extract", self.dataset, "-o", file / "store"), ("run", self.dataset, "-o", file), ("synth", "-o", file / "data", "--videos", 2),
+                          ("train", self.store, "--save-dir", file / "models", "--size", "small"),
+                          ("eval", self.store, "--model", self.models, "-o", file / "report"),
+                          ("batch", self.dataset, "--model", self.models, "-o", file / "scores.jsonl")):
+            self.refused(ENVIRONMENT, ["a-file"], *arguments)
+
+    def test_a_full_disk(self):
+        """A disk of 1 MiB: extraction stops with words; what was done stays, and goes on where there is room."""
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], stderr=subprocess.PIPE)
+        if mounted.returncode:
+            self.skipTest(f"needs a tmpfs: {mounted.stderr.decode()}")
+        try:
+            for ranks in (1, 3):
+                self.refused(ENVIRONMENT, ["No space left on device"], "extract", self.dataset, "-o", disk / "store", ranks=(ranks,))
+                self.assertFalse(list((disk / "store").rglob("*.tmp*")), "half-written files are left")
+            done = sum(len(path.read_text().splitlines()) for path in (disk / "store").glob("manifest-*"))
+            self.assertGreaterEqual(done, 1)
+            shutil.copytree(disk / "store", self.folder / "rescued")
+        finally:
+            subprocess.run(["umount", disk], check=True)
+        log = program.run(2, "extract", self.dataset, "-o", self.folder / "rescued")[1]
+        self.assertGreaterEqual(int(re.search(r"(\d+) of 24 items were already done", log).group(1)), 1)
+        self.assertEqual(program.store_hash(self.folder / "rescued"), program.store_hash(self.store))
+
+    def test_a_text_file_is_no_video(self):
+        self.write("text.mp4", "This is no video.\n")
+        listed = self.write("text.json", json.dumps([{"video_path": "text.mp4", "label": 0}, {"video_path": "data/clips/00001.mp4", "label": 1}]))
+        for ranks in (1, 2):
+            store = self.folder / f"text{ranks}"
+            program.run(ranks, "extract", listed, "-o", store, code=PARTIAL)
+            [line] = map(json.loads, (store / "quarantine.jsonl").read_text().splitlines())
+            self.assertEqual((line["video_path"], line["status"]), ("text.mp4", "unreadable"))
+        program.run(1, "detect", self.folder / "text.mp4", "--model", self.models, code=PARTIAL)
+        self.assertIn("unreadable", program.run(2, "check", listed)[0])
+        program.run(2, "check", listed, "--strict", code=DATA)
+
+    def test_a_decoder_that_crashes_or_hangs(self):
+        for how, status in (("crash:00002", "crashed"), ("hang:00002", "timeout")):
+            store = self.folder / status
+            program.run(2, "extract", self.dataset, "-o", store, "--deadline", "5", code=PARTIAL, environment={"DESY_TEST_HELPER": how})
+            [line] = map(json.loads, (store / "quarantine.jsonl").read_text().splitlines())
+            self.assertEqual(line["status"], status)
+            self.assertIn("00002", line["video_path"])
+
+
+if __name__ == "__main__":
+    unittest.main()
