@@ -59,7 +59,7 @@ static void put_head(FILE *stream, const struct desy_page *page)
 
     const cJSON *fold_auc = cJSON_GetObjectItemCaseSensitive(page->options->out_of_fold, "roc_auc");
     const char *over = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(page->options->out_of_fold, "over"));
-    if (cJSON_IsNumber(fold_auc)) put_card(stream, true, "Out-of-fold ROC AUC", fold_auc->valuedouble, "%s", over ? over : "of training");
+    if (cJSON_IsNumber(fold_auc)) put_card(stream, true, "Out-of-fold ROC AUC", fold_auc->valuedouble, "over %s", over ? over : "the training clips");
     if (metrics->both) {
         put_card(stream, !fold_auc, "ROC AUC", metrics->roc_auc, "95 %% interval %.3f to %.3f over clips, %s", metrics->roc_auc_ci[0], metrics->roc_auc_ci[1], metrics->ci_method);
         put_card(stream, false, "Average precision", metrics->average_precision, "AI positive; %.4f with real positive", metrics->average_precision_real);

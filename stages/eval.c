@@ -191,11 +191,13 @@ static int score_share(struct evaluation *evaluation, const desy_world *world, s
     return rc;
 }
 
-static int describe(const struct evaluation *evaluation, cJSON *provenance)
+static int describe(const struct evaluation *evaluation, const char *store, cJSON *provenance)
 {
-    char trained[DESY_SHA256_HEX];
+    char trained[DESY_SHA256_HEX], index[DESY_SHA256_HEX], *path = desy_path_join(store, "index.h5");
     const desy_detector *detector = evaluation->detector;
-    int rc = desy_training_sha256(&evaluation->items, trained);
+    int rc = path ? desy_training_sha256(&evaluation->items, trained) : desy_error_memory("a path");
+    if (rc == DESY_OK) rc = desy_sha256_file(index, path);
+    free(path);
     if (rc != DESY_OK) return rc;
     const bool same = strcmp(trained, desy_detector_training_sha256(detector)) == 0;
     if (!same)
@@ -203,6 +205,7 @@ static int describe(const struct evaluation *evaluation, cJSON *provenance)
     return cJSON_AddStringToObject(provenance, "desy", DESY_VERSION) && cJSON_AddStringToObject(provenance, "model", desy_detector_name(detector))
                    && cJSON_AddStringToObject(provenance, "model_sha256", desy_detector_sha256(detector))
                    && cJSON_AddStringToObject(provenance, "extractor", desy_store_extractor(evaluation->store))
+                   && cJSON_AddStringToObject(provenance, "index_sha256", index)
                    && cJSON_AddStringToObject(provenance, "trained_on_content_sha256", desy_detector_data_sha256(detector))
                    && cJSON_AddNumberToObject(provenance, "seed", (double)desy_detector_seed(detector))
                    && cJSON_AddBoolToObject(provenance, "training_part_as_in_training", same)
@@ -210,12 +213,30 @@ static int describe(const struct evaluation *evaluation, cJSON *provenance)
                : desy_error_memory("the provenance");
 }
 
-int desy_eval_stage(struct desy_invocation *invocation, const char *store, const char *model, const char *directory)
+/* Is the report that is there of this model, this store and these options? metrics.json is the last of its files. */
+static bool is_done(const struct desy_report_options *options)
+{
+    double threshold = NAN;
+    const char *split = "", *level = "";
+    cJSON *metrics = NULL;
+    char *path = desy_path_join(options->directory, "metrics.json");
+    bool done = path && desy_file_exists(path) && desy_json_read(&metrics, path) == DESY_OK
+                && cJSON_Compare(cJSON_GetObjectItemCaseSensitive(metrics, "provenance"), options->provenance, true)
+                && desy_json_double(&threshold, metrics, "threshold", path) == DESY_OK && threshold == options->threshold
+                && desy_json_string(&split, metrics, "split", path) == DESY_OK && strcmp(split, options->split) == 0
+                && desy_json_string(&level, metrics, "level", path) == DESY_OK && strcmp(level, options->level) == 0;
+    cJSON_Delete(metrics);
+    free(path);
+    return done;
+}
+
+int desy_eval_stage(struct desy_invocation *invocation, const char *store, const char *model, const char *directory, bool unless_done)
 {
     desy_world *world = invocation->world;
     struct evaluation evaluation = {.level = -1};
     struct desy_scores scores = {0};
     char *subject = NULL;
+    bool done = false;
     cJSON *provenance = cJSON_CreateObject();
     struct desy_report_options options = {.directory = directory, .level = settings.level, .split = settings.split, .provenance = provenance};
 
@@ -224,8 +245,7 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_items_read(world, evaluation.store, desy_detector_seed(evaluation.detector), false, &evaluation.items));
     rc = choose_items(&evaluation);
-    if (rc == DESY_OK) rc = score_share(&evaluation, world, &scores);
-    if (rc == DESY_OK) rc = describe(&evaluation, provenance);
+    if (rc == DESY_OK) rc = describe(&evaluation, store, provenance);
     subject = desy_format("Model %s, level %s, %s of %s", desy_detector_name(evaluation.detector), settings.level,
                           strcmp(settings.split, "all") == 0 ? "all" : settings.split, base_name(store));
     if (rc == DESY_OK && !subject) rc = desy_error_memory("a title");
@@ -234,7 +254,15 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
         options.threshold_from = evaluation.level < 0 ? "validation" : "default";
     }
     options.subject = subject;
+    if (evaluation.level < 0) options.out_of_fold = desy_detector_out_of_fold(evaluation.detector);
     DESY_TRY(desy_agree(world, rc));
+    done = unless_done && desy_rank(world) == 0 && is_done(&options);
+    desy_broadcast(world, &done, sizeof done, 0);
+    if (done) {
+        desy_log_info("eval: the report is of this model and this store already: nothing to do");
+        goto out;
+    }
+    DESY_TRY(desy_agree(world, score_share(&evaluation, world, &scores)));
     DESY_TRY(report(invocation, &scores, &options));
 out:
     desy_scores_close(&scores);
@@ -257,5 +285,5 @@ int desy_eval_command(struct desy_invocation *invocation)
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");
     if (!settings.model)
         return desy_error(DESY_EENV, "no model ships with this version: train one (desy run DATASET -o out) and name it (--model out/best_models_pth)");
-    return desy_eval_stage(invocation, invocation->arguments[0], settings.model, invocation->output);
+    return desy_eval_stage(invocation, invocation->arguments[0], settings.model, invocation->output, false);
 }

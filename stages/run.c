@@ -59,7 +59,9 @@ static void print_summary(const struct paths *paths)
 {
     cJSON *metrics = NULL;
     if (desy_json_read(&metrics, paths->metrics) != DESY_OK) return;
-    const cJSON *auc = cJSON_GetObjectItem(metrics, "roc_auc");
+    const cJSON *auc = cJSON_GetObjectItem(metrics, "roc_auc"), *folds = cJSON_GetObjectItem(metrics, "out_of_fold");
+    if (cJSON_IsNumber(cJSON_GetObjectItem(folds, "roc_auc")))
+        desy_log_info("AUC out of fold: %.4f, over %s", cJSON_GetObjectItem(folds, "roc_auc")->valuedouble, cJSON_GetStringValue(cJSON_GetObjectItem(folds, "over")));
     if (cJSON_IsNumber(auc)) desy_log_info("AUC on the test part: %.4f", auc->valuedouble);
     desy_log_info("model: %s", paths->models);
     desy_log_info("report: %s/report.html", paths->report);
@@ -82,7 +84,7 @@ static int run_stages(struct desy_invocation *invocation, const char *dataset, c
     partial = desy_extract_stage(invocation, dataset, paths->store);
     if (partial != DESY_EPARTIAL) DESY_TRY(partial);
     DESY_TRY(desy_train_stage(invocation, paths->store, paths->models));
-    DESY_TRY(desy_eval_stage(invocation, paths->store, paths->models, paths->report));
+    DESY_TRY(desy_eval_stage(invocation, paths->store, paths->models, paths->report, true));
     if (desy_rank(world) == 0) print_summary(paths);
     if (partial == DESY_EPARTIAL) rc = desy_error(DESY_EPARTIAL, "finished, but some videos could not be read: see %s/quarantine.jsonl", paths->store);
 out:

@@ -37,6 +37,6 @@ extern const struct poptOption desy_check_options[], desy_extract_options[], des
 int desy_check_stage(struct desy_invocation *invocation, const char *dataset, const char *output);  /* output: check.json, NULL: none */
 int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store); /* DESY_EPARTIAL: some items failed */
 int desy_train_stage(struct desy_invocation *invocation, const char *store, const char *save_dir);
-int desy_eval_stage(struct desy_invocation *invocation, const char *store, const char *model, const char *report);
+int desy_eval_stage(struct desy_invocation *invocation, const char *store, const char *model, const char *report, bool unless_done);
 
 #endif

@@ -178,5 +178,6 @@ bool desy_detector_calibrated(const desy_detector *d) { return d->calibrated; }
 uint64_t desy_detector_seed(const desy_detector *d) { return d->seed; }
 const char *desy_detector_data_sha256(const desy_detector *d) { return d->data_sha256; }
 const char *desy_detector_training_sha256(const desy_detector *d) { return d->training_sha256; }
+const cJSON *desy_detector_out_of_fold(const desy_detector *d) { return cJSON_GetObjectItemCaseSensitive(d->model, "out_of_fold"); }
 int desy_detector_channels(const desy_detector *d) { return d->ensemble.n; }
 const char *desy_detector_channel(const desy_detector *d, int index) { return d->ensemble.heads[index].channel->name; }

@@ -3,6 +3,7 @@
 #ifndef DESY_TRAIN_DETECTOR_H
 #define DESY_TRAIN_DETECTOR_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ bool desy_detector_calibrated(const desy_detector *detector);
 uint64_t desy_detector_seed(const desy_detector *detector);          /* of the split: the parts can be drawn again (train/items.h) */
 const char *desy_detector_data_sha256(const desy_detector *detector);     /* content_sha256 of the store it was trained on */
 const char *desy_detector_training_sha256(const desy_detector *detector); /* desy_training_sha256 of its training part */
+const cJSON *desy_detector_out_of_fold(const desy_detector *detector);    /* roc_auc, over (in words) and more, of its training; NULL: none */
 int desy_detector_channels(const desy_detector *detector);
 const char *desy_detector_channel(const desy_detector *detector, int index);
 

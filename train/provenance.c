@@ -71,16 +71,26 @@ static cJSON *describe_extractor(const desy_store *store)
     return json;
 }
 
-static cJSON *describe_metrics(const struct desy_train_metrics *m)
+static cJSON *describe_out_of_fold(const struct desy_train_metrics *m)
+{
+    char over[128];
+    cJSON *json = cJSON_CreateObject();
+    const size_t *train = m->counts[DESY_SPLIT_TRAIN];
+    snprintf(over, sizeof over, "the %zu training clips, each scored by heads that had not seen its %s", train[0] + train[1], m->by_source ? "source" : "group");
+    add_number(json, "roc_auc", m->out_of_fold_auc);
+    add_number(json, "log_loss", m->out_of_fold_loss);
+    add_number(json, "accuracy", m->out_of_fold_accuracy);
+    cJSON_AddStringToObject(json, "folds_by", m->by_source ? "source" : "group");
+    cJSON_AddStringToObject(json, "over", over);
+    return json;
+}
+
+static cJSON *describe_validation(const struct desy_train_metrics *m)
 {
     cJSON *json = cJSON_CreateObject();
-    add_number(json, "out_of_fold_auc", m->out_of_fold_auc);
-    add_number(json, "out_of_fold_log_loss", m->out_of_fold_loss);
-    add_number(json, "out_of_fold_accuracy", m->out_of_fold_accuracy);
-    cJSON_AddStringToObject(json, "folds_by", m->by_source ? "source" : "group");
-    add_number(json, "validation_auc", m->validation_auc);
-    add_number(json, "validation_log_loss", m->validation_loss);
-    add_number(json, "validation_accuracy", m->validation_accuracy);
+    add_number(json, "roc_auc", m->validation_auc);
+    add_number(json, "log_loss", m->validation_loss);
+    add_number(json, "accuracy", m->validation_accuracy);
     return json;
 }
 
@@ -119,7 +129,8 @@ int desy_train_describe(cJSON *model, const desy_store *store, const struct desy
               cJSON_AddItemToObject(model, "extractor", describe_extractor(store)) &&
               cJSON_AddNumberToObject(model, "threshold", metrics->threshold) && cJSON_AddStringToObject(model, "threshold_from", "validation") &&
               cJSON_AddTrueToObject(model, "calibrated") && cJSON_AddNumberToObject(model, "prior", .5) &&
-              cJSON_AddItemToObject(model, "metrics", describe_metrics(metrics)) && cJSON_AddItemToObject(model, "training", training);
+              cJSON_AddItemToObject(model, "out_of_fold", describe_out_of_fold(metrics)) &&
+              cJSON_AddItemToObject(model, "validation", describe_validation(metrics)) && cJSON_AddItemToObject(model, "training", training);
     if (!ok) return desy_error_memory("a model");
     ok = cJSON_AddStringToObject(training, "data_sha256", identity->data_sha256) && cJSON_AddStringToObject(training, "training_sha256", training_sha256) &&
          cJSON_AddStringToObject(training, "fingerprint", identity->fingerprint) && cJSON_AddItemToObject(training, "items", describe_counts(metrics));

@@ -81,10 +81,12 @@ class Pipeline(program.Case):
     def test_a_second_run_does_nothing_twice(self):
         output = self.runs[2]
         made = {path: path.stat().st_mtime_ns for path in (output / "store").rglob("*.h5")}
+        report = [path.stat().st_mtime_ns for path in sorted((output / "report").iterdir())]
         log = program.run(3, "run", self.dataset, "-o", output, *OPTIONS, code=4)[1]
         self.assertIn("check: done already", log)
         self.assertIn("25 of 25 items were already done, 0 were extracted now", log)
-        self.assertIn("nothing to do", log)
+        self.assertEqual(log.count("nothing to do"), 2, log)
+        self.assertEqual(report, [path.stat().st_mtime_ns for path in sorted((output / "report").iterdir())])
         self.assertEqual(made, {path: path.stat().st_mtime_ns for path in (output / "store").rglob("*.h5")})
         self.assertEqual([path.name for path in (output / "best_models_pth").glob("v*")], ["v0001"])
 
