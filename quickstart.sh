@@ -25,7 +25,7 @@ desy=build/release/desy
 
 if [[ -z $dataset ]]; then
   dataset=quickstart-data/dataset.json output=quickstart-data/run
-  setup_step "24 generated clips in quickstart-data" "$desy" synth -o quickstart-data --videos 24
+  setup_step "48 generated clips in quickstart-data" "$desy" synth -o quickstart-data --videos 48
 else
   output=quickstart-data/run-$(basename "${dataset%.*}")
 fi

@@ -1,9 +1,11 @@
 #include "eval/metrics_json.h"
 
 #include "base/error.h"
+#include "features/synthesis.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Each adds one member and returns whether it could. */
 static bool number(cJSON *object, const char *key, double value) { return cJSON_AddNumberToObject(object, key, value) != NULL; }
@@ -83,7 +85,10 @@ static bool add_sources(cJSON *json, const struct desy_metrics *metrics)
 static bool add_notes(cJSON *json, const struct desy_metrics *metrics)
 {
     cJSON *notes = cJSON_AddArrayToObject(json, "notes");
-    bool ok = notes != NULL;
+    bool ok = notes != NULL, synthetic = false;
+    for (size_t s = 0; s < metrics->n_sources; s++) synthetic |= strncmp(metrics->sources[s].name, DESY_SYNTHETIC, strlen(DESY_SYNTHETIC)) == 0;
+    if (synthetic)
+        ok = ok && note(notes, "These clips were made by desy synth: a demonstration that the program works, not science. The figures say nothing about real videos.");
     if (!metrics->both)
         ok = ok && note(notes, "Only one class is present: ROC AUC, average precision and the equal error rate are not defined in that case.");
     if (metrics->n_pos == 0) ok = ok && note(notes, "No AI-generated clip has a score: precision, recall and F1 are not defined.");

@@ -10,7 +10,7 @@
 struct desy_report_options {
     const char *directory;
     double threshold;
-    const char *threshold_from; /* "default", "--threshold", "validation" */
+    const char *threshold_from; /* "default", "option", "validation" */
     const char *subject;        /* what was evaluated, for the title: "scores.csv", "hybrid-1 on the test split" */
     const char *level;          /* "all", "low", "mid", "high"; "" where unknown */
     const char *split;          /* "test", "val", "all"; "" where unknown */

@@ -23,8 +23,8 @@ static const struct {
 };
 static const struct { int width, height; } sizes[] = {{320, 240}, {352, 288}, {424, 240}, {480, 272}};
 static const int rates[] = {10, 25, 8, 15, 30, 12, 24};
-static const char *const sources[2][3] = {{"camera-handheld", "camera-tripod", "camera-zoom"},
-                                          {"generator-nearest", "generator-bilinear", "generator-checkerboard"}};
+static const char *const sources[2][3] = {{DESY_SYNTHETIC "camera-handheld", DESY_SYNTHETIC "camera-tripod", DESY_SYNTHETIC "camera-zoom"},
+                                          {DESY_SYNTHETIC "nearest", DESY_SYNTHETIC "bilinear", DESY_SYNTHETIC "checkerboard"}};
 
 /* Strides 3 (source), 5 (format), 4 (size), 7 (rate) have no common factor: every combination turns up. */
 void desy_synthesis_plan(struct desy_synthesis *clip, uint64_t seed, int index)

@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 #define DESY_SYNTHESIS_BROKEN_KINDS 3
+#define DESY_SYNTHETIC "synthetic-" /* how their sources begin, so that no report of them passes for one of real videos */
 
 struct desy_synthesis {
     int label;           /* 0 camera-like, 1 generated-like */
-    const char *source;  /* one of three a class */
+    const char *source;  /* one of three a class: DESY_SYNTHETIC and more */
     int kind;            /* which of the three */
     char name[32], group[32]; /* "0007.mp4"; clips of a group show the same scene */
     uint64_t seed, scene;

@@ -246,8 +246,8 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     DESY_TRY(desy_items_read(world, evaluation.store, desy_detector_seed(evaluation.detector), false, &evaluation.items));
     rc = choose_items(&evaluation);
     if (rc == DESY_OK) rc = describe(&evaluation, store, provenance);
-    subject = desy_format("Model %s, level %s, %s of %s", desy_detector_name(evaluation.detector), settings.level,
-                          strcmp(settings.split, "all") == 0 ? "all" : settings.split, base_name(store));
+    subject = desy_format("Model %s, level %s, on %s%s of %s", desy_detector_name(evaluation.detector), settings.level,
+                          strcmp(settings.split, "all") == 0 ? "all" : settings.split, strcmp(settings.split, "all") == 0 ? "" : " part", base_name(store));
     if (rc == DESY_OK && !subject) rc = desy_error_memory("a title");
     if (!options.threshold_from) {
         options.threshold = evaluation.level < 0 ? desy_detector_threshold(evaluation.detector) : .5;
