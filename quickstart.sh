@@ -41,11 +41,20 @@ elif ((status)); then
 fi
 
 model=$output/best_models_pth/$(cat "$output/best_models_pth/current")
-auc=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1])).get("roc_auc", "not computed: the test split lacks a class"))' "$output/report/metrics.json")
+figures=$(python3 - "$output/report/metrics.json" <<'END'
+import json, sys
+metrics = json.load(open(sys.argv[1]))
+folds = metrics.get("out_of_fold", {})
+print(f"{folds['roc_auc']:.4f} out of fold, over {folds['over']}" if "roc_auc" in folds else "not computed out of fold")
+print(f"        {metrics['roc_auc']:.4f} on the {metrics['n']} clips of the test part" if "roc_auc" in metrics else "        not computed on the test part, which lacks a class")
+END
+)
+note=
+[[ $dataset == quickstart-data/* ]] && note=$'\n        (generated clips: a demonstration, not science)'
 cat <<END
 
 Report: $PWD/$output/report/report.html
-AUC:    $auc$([[ $dataset == quickstart-data/* ]] && echo " (generated clips: a demonstration, not science)")
+AUC:    $figures$note
 
 Next, with your own videos:
   $desy detect VIDEO.mp4 --model $model

@@ -261,7 +261,7 @@ out:
     return rc;
 }
 
-static int run_epochs(struct trainer *t, const char *name, struct desy_curve *curve)
+static int run_epochs(struct trainer *t, const char *name, bool every_epoch, struct desy_curve *curve)
 {
     int rc = DESY_OK;
     for (int e = 0; e < t->options->epochs; e++) {
@@ -272,11 +272,14 @@ static int run_epochs(struct trainer *t, const char *name, struct desy_curve *cu
             curve->best = e;
             memcpy(t->best, t->parameters, t->count * sizeof *t->best);
         }
-        if (desy_rank(t->fit->world) == 0)
+        if (every_epoch && desy_rank(t->fit->world) == 0)
             desy_log_info("Epoch %d: Loss=%.4f, Acc=%.4f, validation Loss=%.4f, Acc=%.4f (%s)", e + 1, epoch->loss, epoch->accuracy, epoch->validation_loss,
                           epoch->validation_accuracy, name);
         if (e - curve->best >= t->options->patience) break;
     }
+    if (desy_rank(t->fit->world) == 0)
+        desy_log_info("train: %s: epoch %d of %d is the best, validation Loss=%.4f, Acc=%.4f", name, curve->best + 1, curve->count,
+                      curve->epochs[curve->best].validation_loss, curve->epochs[curve->best].validation_accuracy);
     memcpy(t->parameters, t->best, t->count * sizeof *t->best);
     rc = desy_agree(t->fit->world, desy_network_parameters_changed(t->head->network));
 out:
@@ -284,7 +287,7 @@ out:
 }
 
 int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *validation, const uint64_t *ids, const struct desy_channel *channel,
-                       const struct desy_layout *layout, const struct desy_train_options *options, uint64_t stream, const char *name,
+                       const struct desy_layout *layout, const struct desy_train_options *options, uint64_t stream, const char *name, bool every_epoch,
                        struct desy_head *head, struct desy_curve *curve)
 {
     struct trainer t = {.fit = fit, .validation = validation, .ids = ids, .options = options, .head = head,
@@ -296,7 +299,7 @@ int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *valida
     if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(fit->world, rc));
     DESY_TRY(desy_fit_standardise(fit, head->offset, head->inputs, head->median, head->scale));
-    DESY_TRY(run_epochs(&t, name, curve));
+    DESY_TRY(run_epochs(&t, name, every_epoch, curve));
     rc = desy_head_standardise(fit, head);
 out:
     close_trainer(&t);

@@ -23,9 +23,9 @@ void desy_curve_close(struct desy_curve *curve);
  * (seed, stream, epoch), AdamW, and early stopping on the log loss of `validation`'s items (weighted); the best epoch's
  * parameters stay. Gradients of the virtual shards are summed in int64 fixed point with a scale for each tensor and step,
  * so that any number of ranks gives the same bits; options->fast sums floats. ids (total): item ids, for dropout.
- * `name`: what the log calls this fit. DESY_EINTERRUPTED: a signal came; DESY_EDATA: the loss is not finite any more. */
+ * `name`: what the log calls this fit; `every_epoch`: a line for each, else one at the end. DESY_EINTERRUPTED: a signal came; DESY_EDATA: the loss is not finite any more. */
 int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *validation, const uint64_t *ids, const struct desy_channel *channel,
-                       const struct desy_layout *layout, const struct desy_train_options *options, uint64_t stream, const char *name,
+                       const struct desy_layout *layout, const struct desy_train_options *options, uint64_t stream, const char *name, bool every_epoch,
                        struct desy_head *head, struct desy_curve *curve);
 
 #endif

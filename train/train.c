@@ -102,7 +102,7 @@ static int fit_channel(struct training *t, const struct desy_fit *fit, const str
     if (channel->form == DESY_FORM_SMALL) return desy_head_fit_small(fit, channel, &t->set.layout, head);
     if (stream == 0) snprintf(name, sizeof name, "%s, all folds", channel->name);
     else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
-    return desy_head_fit_full(fit, &t->validation, t->ids, channel, &t->set.layout, t->options, stream, name, head, curve);
+    return desy_head_fit_full(fit, &t->validation, t->ids, channel, &t->set.layout, t->options, stream, name, stream <= 1, head, curve);
 }
 
 static int stop_if_asked(desy_world *world)
