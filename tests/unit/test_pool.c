@@ -1,0 +1,105 @@
+/* Pooling against numbers worked out by hand. */
+#include "base/error.h"
+#include "tests/unit/unit.h"
+#include "train/pool.h"
+
+#include <math.h>
+
+/* A frame is (a, b, f): two numbers of an encoder and a forensic one. */
+static const struct desy_layout layout = {2, 1};
+
+static void check_vector(const float *vector, const double *wanted)
+{
+    for (int i = 0; i < 7; i++)
+        if (!(fabs((double)vector[i] - wanted[i]) <= 1e-6)) fail_msg("number %d is %.9g, not %.9g", i, (double)vector[i], wanted[i]);
+}
+
+static void the_vector_is_laid_out_part_by_part(void **state)
+{
+    (void)state;
+    assert_int_equal(desy_pool_width(&layout), 7);
+    assert_int_equal(desy_pool_offset(&layout, DESY_POOL_MEAN), 0);
+    assert_int_equal(desy_pool_offset(&layout, DESY_POOL_DEVIATION), 2);
+    assert_int_equal(desy_pool_offset(&layout, DESY_POOL_STEP), 4);
+    assert_int_equal(desy_pool_offset(&layout, DESY_POOL_FORENSIC), 6);
+}
+
+/* a = 2, 4, 4, 6: mean 4, squares from it 4, 0, 0, 4, changes 2, 0, 2. b = 1, 1, -3, 1: mean 0, squares 1, 1, 9, 1, changes 0, 4, 4.
+ * f = 10, 20, 30, 60. */
+static const float clip[6][3] = {{2, 1, 10}, {4, 1, 20}, {4, -3, 30}, {6, 1, 60}, {NAN, 1e30f, INFINITY}, {-7, NAN, 5}};
+
+static void four_frames(void **state)
+{
+    (void)state;
+    float vector[7];
+    const double wanted[7] = {4, 0, sqrt(2), sqrt(3), log(4. / 3 + .01), log(8. / 3 + .01), 30};
+    assert_int_equal(desy_pool(vector, &layout, clip[0], 4, 4), DESY_OK);
+    check_vector(vector, wanted);
+}
+
+static void repeated_rows_never_enter(void **state)
+{
+    (void)state;
+    float four[7], of_six[7];
+    assert_int_equal(desy_pool(four, &layout, clip[0], 4, 4), DESY_OK);
+    assert_int_equal(desy_pool(of_six, &layout, clip[0], 6, 4), DESY_OK);
+    assert_memory_equal(four, of_six, sizeof four);
+}
+
+static void one_frame_does_not_move(void **state)
+{
+    (void)state;
+    float vector[7];
+    const double wanted[7] = {2, 1, 0, 0, log(.01), log(.01), 10};
+    assert_int_equal(desy_pool(vector, &layout, clip[0], 6, 1), DESY_OK);
+    check_vector(vector, wanted);
+}
+
+/* Sums of many equal numbers do not drift: 1000 times .1f has the mean .1f and the deviation 0. */
+static void sums_are_made_in_doubles(void **state)
+{
+    (void)state;
+    enum { FRAMES = 1000 };
+    static float still[FRAMES];
+    float vector[3];
+    const struct desy_layout one = {1, 0};
+    for (int t = 0; t < FRAMES; t++) still[t] = .1f;
+    assert_int_equal(desy_pool(vector, &one, still, FRAMES, FRAMES), DESY_OK);
+    assert_true(vector[0] == .1f);
+    assert_true(vector[1] < 1e-12f);
+}
+
+static void refuse(const float *features, int frames, int n_frames, const char *wanted)
+{
+    float vector[7];
+    assert_int_equal(desy_pool(vector, &layout, features, frames, n_frames), DESY_EDATA);
+    if (!strstr(desy_error_message(), wanted)) fail_msg("\"%s\" is not in: %s", wanted, desy_error_message());
+}
+
+static void what_is_not_finite_is_refused(void **state)
+{
+    (void)state;
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (int value = 0; value < 3; value++)
+        for (int d = 0; d < 3; d++) {
+            float features[2][3] = {{1, 2, 3}, {4, 5, 6}};
+            features[1][d] = bad[value];
+            refuse(features[0], 2, 2, "not finite");
+        }
+}
+
+static void frame_counts_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    refuse(clip[0], 4, 0, "0 frames");
+    refuse(clip[0], 4, -1, "-1 frames");
+    refuse(clip[0], 4, 5, "5 frames");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_vector_is_laid_out_part_by_part), cmocka_unit_test(four_frames),
+        cmocka_unit_test(repeated_rows_never_enter), cmocka_unit_test(one_frame_does_not_move), cmocka_unit_test(sums_are_made_in_doubles),
+        cmocka_unit_test(what_is_not_finite_is_refused), cmocka_unit_test(frame_counts_out_of_range_are_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
