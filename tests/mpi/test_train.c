@@ -1,0 +1,315 @@
+/* Training gives the same bits at any number of ranks: each job compares with what its rank 0 finds in a world of its own.
+ * And what goes wrong on one rank ends it on all of them, with the same code. */
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "tests/mpi/check.h"
+#include "train/adamw.h"
+#include "train/epochs.h"
+#include "train/fusion.h"
+#include "train/training_set.h"
+
+#include <math.h>
+
+enum { ITEMS = 215 }; /* no multiple of a tile */
+static const struct desy_layout wide = {180, 768}, narrow = {4, 0}; /* wide: more inputs than items for "mean", fewer for "e" */
+static desy_world *solo;
+
+/* Alone in spite of mpirun, whose signs (mpi/world.c) are hidden for a moment. */
+static int open_worlds(void)
+{
+    static const char *const signs[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"};
+    char *values[4];
+    for (int i = 0; i < 4; i++) {
+        values[i] = getenv(signs[i]) ? strdup(getenv(signs[i])) : NULL;
+        unsetenv(signs[i]);
+    }
+    int rc = desy_world_open(&solo);
+    for (int i = 0; i < 4; i++) {
+        if (values[i]) setenv(signs[i], values[i], 1);
+        free(values[i]);
+    }
+    return rc == DESY_OK ? desy_world_open(&world) : rc;
+}
+
+static float feature(size_t item, int d, int label)
+{
+    const double scale = ldexp(1, d % 7 - 3);
+    return (float)(scale * (desy_random_normal(1, item, (uint64_t)d) + (label == 1 ? .7 * (d % 3) : 0)) + d % 5);
+}
+
+/* Three of five items are for training, one for validation, one for tests; a few have no label. */
+static void fill(struct desy_training_set *set, desy_world *on, const struct desy_layout *layout)
+{
+    const int width = desy_pool_width(layout);
+    check(desy_training_set_open(set, on, layout, ITEMS) == DESY_OK);
+    for (size_t i = 0; i < ITEMS; i++) {
+        const uint64_t bits = desy_random_u64(2, 0, i);
+        const enum desy_split_part part = i % 5 < 3 ? DESY_SPLIT_TRAIN : i % 5 == 3 ? DESY_SPLIT_VAL : DESY_SPLIT_TEST;
+        set->items[i] = (struct desy_split_item){.id = 1000 + i, .group = i, .source = (bits >> 8) % 4 << 20, .label = i % 50 == 7 ? -1 : (int)(bits & 1), .part = part};
+        if (i < set->first || i >= set->first + set->count) continue;
+        for (int d = 0; d < width; d++) set->vectors[(i - set->first) * (size_t)width + (size_t)d] = feature(i, d, set->items[i].label);
+    }
+    check(desy_training_set_finish(set, 9) == DESY_OK);
+}
+
+/* Both fits of a set; weights (2, ITEMS) are the caller's. */
+static void make_fits(const struct desy_training_set *set, double *weights, struct desy_fit *fit, struct desy_fit *validation)
+{
+    size_t chosen, to_validate;
+    check(desy_training_weights(set, -1, weights, &chosen) == DESY_OK);
+    check(desy_validation_weights(set, weights + ITEMS, &to_validate) == DESY_OK);
+    *fit = desy_training_fit(set, weights, chosen);
+    *validation = desy_training_fit(set, weights + ITEMS, to_validate);
+}
+
+static struct desy_train_options options_of(int batch_size)
+{
+    return (struct desy_train_options){.seed = 5, .epochs = 3, .batch_size = batch_size, .patience = 3, .learning_rate = 1e-3, .weight_decay = .01,
+                                       .focal_alpha = -1, .device = "cpu"};
+}
+
+static int fit_full(const struct desy_training_set *set, const struct desy_train_options *options, struct desy_head *head, struct desy_curve *curve)
+{
+    double weights[2 * ITEMS];
+    uint64_t ids[ITEMS];
+    struct desy_fit fit, validation;
+    make_fits(set, weights, &fit, &validation);
+    for (size_t i = 0; i < ITEMS; i++) ids[i] = set->items[i].id;
+    return desy_head_fit_full(&fit, &validation, ids, desy_channel_find("high_mlp"), &set->layout, options, 1, "a test", false, head, curve);
+}
+
+static void add(desy_sha256 *hash, const void *data, size_t size)
+{
+    check(desy_sha256_update(hash, data, size) == DESY_OK);
+}
+
+static void add_head(desy_sha256 *hash, const struct desy_head *head)
+{
+    const size_t bytes = (size_t)head->inputs * sizeof(double);
+    float *parameters, *gradient;
+    size_t count;
+    add(hash, head->median, bytes);
+    add(hash, head->scale, bytes);
+    if (head->direction) add(hash, head->direction, bytes);
+    add(hash, &head->bias, sizeof head->bias);
+    add(hash, &head->mean, sizeof head->mean);
+    add(hash, &head->deviation, sizeof head->deviation);
+    if (!head->network) return;
+    check(desy_network_buffers(head->network, &parameters, &gradient, &count) == DESY_OK);
+    add(hash, parameters, count * sizeof *parameters);
+}
+
+/* Logits of all items, by all heads: (ITEMS, n), new. */
+static double *gather_logits(desy_world *on, const struct desy_fit *fit, const struct desy_ensemble *ensemble)
+{
+    const size_t n = (size_t)ensemble->n;
+    double *mine = malloc((fit->count * n + 1) * sizeof *mine), *all = NULL;
+    size_t total;
+    check(mine != NULL);
+    for (size_t i = 0; i < fit->count; i++)
+        for (size_t k = 0; k < n; k++)
+            check(desy_head_logits(&ensemble->heads[k], fit->vectors + i * fit->stride, fit->stride, 1, mine + i * n + k) == DESY_OK);
+    check(desy_gatherall(on, mine, fit->count, n * sizeof *mine, (void **)&all, &total) == DESY_OK && total == ITEMS);
+    free(mine);
+    return all;
+}
+
+static void digest_small(desy_world *on, desy_sha256 *hash)
+{
+    static const char *const names[] = {"e", "step", "mean"};
+    struct desy_training_set set = {0};
+    struct desy_ensemble ensemble = {.layout = wide};
+    struct desy_fit fit, validation;
+    double weights[2 * ITEMS], fused[ITEMS], threshold;
+    fill(&set, on, &wide);
+    make_fits(&set, weights, &fit, &validation);
+    check(fit.chosen > 63 && fit.chosen < 180); /* both ways to components are taken */
+    add(hash, set.folds, sizeof(int) * ITEMS);
+    for (int k = 0; k < 3; k++) {
+        check(desy_head_fit_small(&fit, desy_channel_find(names[k]), &wide, &ensemble.heads[ensemble.n++]) == DESY_OK);
+        add_head(hash, &ensemble.heads[k]);
+    }
+    double *logits = gather_logits(on, &fit, &ensemble);
+    check(desy_fusion_fit(&fit, logits, &ensemble) == DESY_OK);
+    for (size_t i = 0; i < ITEMS; i++) fused[i] = desy_ensemble_fuse(&ensemble, logits + i * 3);
+    check(desy_choose_threshold(&validation, fused, &threshold) == DESY_OK);
+    add(hash, ensemble.weight, sizeof ensemble.weight);
+    add(hash, ensemble.slope, sizeof ensemble.slope);
+    add(hash, ensemble.intercept, sizeof ensemble.intercept);
+    add(hash, fused, sizeof fused);
+    add(hash, &threshold, sizeof threshold);
+    free(logits);
+    desy_ensemble_close(&ensemble);
+    desy_training_set_close(&set);
+}
+
+/* Of 3: as many shards of one item, fewer than ranks. Of 10: shards of two, three of the eight are padding alone; the last batch is odd. */
+static void digest_full(desy_world *on, desy_sha256 *hash)
+{
+    const int batches[] = {3, 10};
+    struct desy_training_set set = {0};
+    fill(&set, on, &narrow);
+    for (int i = 0; i < 2; i++) {
+        struct desy_head head = {0};
+        struct desy_curve curve = {0};
+        const struct desy_train_options options = options_of(batches[i]);
+        check(fit_full(&set, &options, &head, &curve) == DESY_OK);
+        check(curve.count == 3 && curve.epochs[curve.best].validation_loss < .8 * log(2)); /* it learns */
+        add_head(hash, &head);
+        add(hash, curve.epochs, (size_t)curve.count * sizeof *curve.epochs);
+        add(hash, &curve.best, sizeof curve.best);
+        desy_head_close(&head);
+        desy_curve_close(&curve);
+    }
+    desy_training_set_close(&set);
+}
+
+static void test_bits(const char *what, void (*digest)(desy_world *, desy_sha256 *))
+{
+    char wanted[DESY_SHA256_HEX] = "", got[DESY_SHA256_HEX];
+    desy_sha256 *hash = NULL;
+    if (desy_rank(world) == 0) {
+        check(desy_sha256_open(&hash) == DESY_OK);
+        digest(solo, hash);
+        check(desy_sha256_finish(&hash, wanted) == DESY_OK);
+    }
+    desy_broadcast(world, wanted, sizeof wanted, 0);
+    check(desy_sha256_open(&hash) == DESY_OK);
+    digest(world, hash);
+    check(desy_sha256_finish(&hash, got) == DESY_OK);
+    if (strcmp(got, wanted) != 0) fprintf(stderr, "%s: %s, alone %s\n", what, got, wanted);
+    check(strcmp(got, wanted) == 0);
+}
+
+/* A batch of all items, step by step, in one piece: shards, padding and their sums must not show. */
+static double plain_step(const struct desy_training_set *set, const struct desy_fit *fit, const struct desy_head *head, int epoch, desy_network *network, struct desy_adamw *adamw)
+{
+    float x[ITEMS * 8], labels[ITEMS], shares[ITEMS], *parameters, *gradient;
+    double room[8], loss;
+    uint64_t ids[ITEMS], seed = desy_random_u64(5, 1, 0); /* train/epochs.c: seed and stream, then 1 and the epoch for dropout */
+    size_t count;
+    int n = 0;
+    const struct desy_network_loss how = {.alpha = -1, .dropout = .5, .dropout_seed = desy_random_u64(seed, 1, (uint64_t)epoch)};
+    for (size_t i = 0; i < ITEMS; i++) {
+        if (!(fit->weights[i] > 0)) continue;
+        desy_head_row(head, set->vectors + i * fit->stride, x + 8 * n, room);
+        labels[n] = (float)set->items[i].label, shares[n] = (float)(fit->weights[i] / (double)fit->chosen), ids[n++] = set->items[i].id;
+    }
+    check(desy_network_buffers(network, &parameters, &gradient, &count) == DESY_OK);
+    if (!adamw->count) check(desy_adamw_open(adamw, count) == DESY_OK);
+    check(desy_network_gradient(network, x, labels, shares, ids, n, &how, &loss, NULL) == DESY_OK);
+    desy_adamw_step(adamw, parameters, gradient, 1e-3, .01);
+    return loss;
+}
+
+static void test_against_plain_steps(void)
+{
+    struct desy_training_set set = {0}, whole = {0};
+    struct desy_head head = {0};
+    struct desy_curve curve = {0};
+    struct desy_adamw adamw = {0};
+    struct desy_fit fit, validation;
+    desy_network *network = NULL;
+    double weights[2 * ITEMS];
+    fill(&set, world, &narrow);
+    fill(&whole, solo, &narrow);
+    make_fits(&whole, weights, &fit, &validation);
+    check(fit.chosen % 8 != 0);
+    const struct desy_train_options options = options_of((int)fit.chosen);
+    check(fit_full(&set, &options, &head, &curve) == DESY_OK);
+    check(desy_network_open(&network, "high_mlp", 8, desy_random_u64(desy_random_u64(5, 1, 0), 0, 0), "cpu", 1) == DESY_OK);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        const double loss = plain_step(&whole, &fit, &head, epoch, network, &adamw);
+        check(fabs(curve.epochs[epoch].loss / loss - 1) < 1e-5);
+    }
+    desy_adamw_close(&adamw);
+    desy_network_close(&network);
+    desy_head_close(&head);
+    desy_curve_close(&curve);
+    desy_training_set_close(&set);
+    desy_training_set_close(&whole);
+}
+
+static void test_fast(void)
+{
+    struct desy_training_set set = {0};
+    struct desy_head heads[2] = {{0}};
+    struct desy_curve curve = {0};
+    struct desy_train_options options = options_of(10);
+    float *parameters[2], *gradient;
+    size_t count;
+    fill(&set, world, &narrow);
+    for (int i = 0; i < 2; i++) {
+        options.fast = i == 1;
+        check(fit_full(&set, &options, &heads[i], &curve) == DESY_OK);
+        check(desy_network_buffers(heads[i].network, &parameters[i], &gradient, &count) == DESY_OK);
+        desy_curve_close(&curve);
+    }
+    for (size_t i = 0; i < count; i++) check(fabsf(parameters[0][i] - parameters[1][i]) < 1e-3f);
+    for (int i = 0; i < 2; i++) desy_head_close(&heads[i]);
+    desy_training_set_close(&set);
+}
+
+static void expect_refusal(int rc, const char *wanted)
+{
+    check(rc == DESY_EDATA);
+    if (!strstr(desy_error_message(), wanted)) fprintf(stderr, "\"%s\" is not in: %s\n", wanted, desy_error_message());
+    check(strstr(desy_error_message(), wanted) != NULL);
+}
+
+/* One number that is not finite, in a training item of the last rank. */
+static void test_damaged_feature(float bad)
+{
+    struct desy_training_set set = {0};
+    struct desy_head head = {0};
+    struct desy_curve curve = {0};
+    struct desy_fit fit, validation;
+    double weights[2 * ITEMS];
+    const struct desy_train_options options = options_of(10);
+    fill(&set, world, &narrow);
+    make_fits(&set, weights, &fit, &validation);
+    if (desy_rank(world) == desy_size(world) - 1) {
+        size_t i = 0;
+        while (!(weights[set.first + i] > 0)) i++;
+        set.vectors[i * fit.stride + 2] = bad;
+    }
+    expect_refusal(desy_head_fit_small(&fit, desy_channel_find("mean"), &narrow, &head), "not finite");
+    desy_head_close(&head);
+    expect_refusal(fit_full(&set, &options, &head, &curve), "not finite");
+    desy_head_close(&head);
+    desy_curve_close(&curve);
+    desy_training_set_close(&set);
+}
+
+static void test_exploding(bool fast)
+{
+    struct desy_training_set set = {0};
+    struct desy_head head = {0};
+    struct desy_curve curve = {0};
+    struct desy_train_options options = options_of(10);
+    options.learning_rate = 1e30;
+    options.fast = fast;
+    fill(&set, world, &narrow);
+    expect_refusal(fit_full(&set, &options, &head, &curve), "not finite");
+    desy_head_close(&head);
+    desy_curve_close(&curve);
+    desy_training_set_close(&set);
+}
+
+int main(void)
+{
+    check(open_worlds() == DESY_OK);
+    check(desy_size(solo) == 1 && desy_log_open(NULL, desy_rank(world), desy_size(world), true) == DESY_OK);
+    test_bits("small forms", digest_small);
+    test_bits("full form", digest_full);
+    test_against_plain_steps();
+    test_fast();
+    test_damaged_feature(NAN);
+    test_damaged_feature(-INFINITY);
+    test_exploding(false);
+    test_exploding(true);
+    desy_world_close(&solo);
+    desy_world_close(&world);
+    return 0;
+}
