@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { ITEMS = 215 }; /* no multiple of a tile */
+enum { ITEMS = 215, BATCH = 10 }; /* items: no multiple of a tile */
 static const struct desy_layout wide = {180, 768}, narrow = {4, 0}; /* wide: more inputs than items for "mean", fewer for "e" */
 static desy_world *solo;
 
@@ -46,7 +46,7 @@ static void fill(struct desy_training_set *set, desy_world *on, const struct des
     for (size_t i = 0; i < ITEMS; i++) {
         const uint64_t bits = desy_random_u64(2, 0, i);
         const enum desy_split_part part = i % 5 < 3 ? DESY_SPLIT_TRAIN : i % 5 == 3 ? DESY_SPLIT_VAL : DESY_SPLIT_TEST;
-        set->items[i] = (struct desy_split_item){.id = 1000 + i, .group = i, .source = (bits >> 8) % 4 << 20, .label = i % 50 == 7 ? -1 : (int)(bits & 1), .part = part};
+        set->items[i] = (struct desy_split_item){.id = 1000 + i, .group = i, .source = (bits >> 8) % 4 << 20, .label = i % 60 == 7 ? -1 : (int)(bits & 1), .part = part};
         if (i < set->first || i >= set->first + set->count) continue;
         for (int d = 0; d < width; d++) set->vectors[(i - set->first) * (size_t)width + (size_t)d] = feature(i, d, set->items[i].label);
     }
@@ -147,7 +147,7 @@ static void digest_small(desy_world *on, desy_sha256 *hash)
 /* Of 3: as many shards of one item, fewer than ranks. Of 10: shards of two, three of the eight are padding alone; the last batch is odd. */
 static void digest_full(desy_world *on, desy_sha256 *hash)
 {
-    const int batches[] = {3, 10};
+    const int batches[] = {3, BATCH};
     struct desy_training_set set = {0};
     fill(&set, on, &narrow);
     for (int i = 0; i < 2; i++) {
@@ -182,25 +182,52 @@ static void test_bits(const char *what, void (*digest)(desy_world *, desy_sha256
     check(strcmp(got, wanted) == 0);
 }
 
-/* A batch of all items, step by step, in one piece: shards, padding and their sums must not show. */
-static double plain_step(const struct desy_training_set *set, const struct desy_fit *fit, const struct desy_head *head, int epoch, desy_network *network, struct desy_adamw *adamw)
+/* What training should be, with each batch in one piece: shards, their padding and their sums must not show. */
+struct plain {
+    const struct desy_training_set *set; /* all of it */
+    struct desy_fit fit;
+    const struct desy_head *head;
+    desy_network *network;
+    struct desy_adamw adamw;
+    uint64_t seed;
+};
+
+/* Items `rows` of a batch; the sum of their losses. */
+static double plain_step(struct plain *p, const uint32_t *rows, int n, int epoch)
 {
-    float x[ITEMS * 8], labels[ITEMS], shares[ITEMS], *parameters, *gradient;
+    float x[BATCH * 8], labels[BATCH], shares[BATCH], *parameters, *gradient;
     double room[8], loss;
-    uint64_t ids[ITEMS], seed = desy_random_u64(5, 1, 0); /* train/epochs.c: seed and stream, then 1 and the epoch for dropout */
+    uint64_t ids[BATCH];
     size_t count;
-    int n = 0;
-    const struct desy_network_loss how = {.alpha = -1, .dropout = .5, .dropout_seed = desy_random_u64(seed, 1, (uint64_t)epoch)};
-    for (size_t i = 0; i < ITEMS; i++) {
-        if (!(fit->weights[i] > 0)) continue;
-        desy_head_row(head, set->vectors + i * fit->stride, x + 8 * n, room);
-        labels[n] = (float)set->items[i].label, shares[n] = (float)(fit->weights[i] / (double)fit->chosen), ids[n++] = set->items[i].id;
+    const struct desy_network_loss how = {.alpha = -1, .dropout = .5, .dropout_seed = desy_random_u64(p->seed, 1, (uint64_t)epoch)};
+    for (int i = 0; i < n; i++) {
+        desy_head_row(p->head, p->set->vectors + rows[i] * p->fit.stride, x + 8 * i, room);
+        labels[i] = (float)p->set->items[rows[i]].label;
+        shares[i] = (float)(p->fit.weights[rows[i]] / n);
+        ids[i] = p->set->items[rows[i]].id;
     }
-    check(desy_network_buffers(network, &parameters, &gradient, &count) == DESY_OK);
-    if (!adamw->count) check(desy_adamw_open(adamw, count) == DESY_OK);
-    check(desy_network_gradient(network, x, labels, shares, ids, n, &how, &loss, NULL) == DESY_OK);
-    desy_adamw_step(adamw, parameters, gradient, 1e-3, .01);
-    return loss;
+    check(desy_network_buffers(p->network, &parameters, &gradient, &count) == DESY_OK);
+    if (!p->adamw.count) check(desy_adamw_open(&p->adamw, count) == DESY_OK);
+    check(desy_network_gradient(p->network, x, labels, shares, ids, n, &how, &loss, NULL) == DESY_OK);
+    desy_adamw_step(&p->adamw, parameters, gradient, 1e-3, .01);
+    return loss * n;
+}
+
+/* The mean loss. Streams of random numbers as in train/epochs.c: 0 parameters, 1 dropout, from 2 on the order of each epoch. */
+static double plain_epoch(struct plain *p, int epoch)
+{
+    uint32_t chosen[ITEMS], order[ITEMS], rows[BATCH];
+    double loss = 0;
+    size_t n = 0;
+    for (uint32_t i = 0; i < ITEMS; i++)
+        if (p->fit.weights[i] > 0) chosen[n++] = i;
+    desy_random_permutation(p->seed, 2 + (uint64_t)epoch, n, order);
+    for (size_t from = 0; from < n; from += BATCH) {
+        int used = 0;
+        for (size_t i = from; i < n && i < from + BATCH; i++) rows[used++] = chosen[order[i]];
+        loss += plain_step(p, rows, used, epoch);
+    }
+    return loss / (double)n;
 }
 
 static void test_against_plain_steps(void)
@@ -208,23 +235,19 @@ static void test_against_plain_steps(void)
     struct desy_training_set set = {0}, whole = {0};
     struct desy_head head = {0};
     struct desy_curve curve = {0};
-    struct desy_adamw adamw = {0};
-    struct desy_fit fit, validation;
-    desy_network *network = NULL;
+    struct desy_fit validation;
+    struct plain plain = {.set = &whole, .head = &head, .seed = desy_random_u64(5, 1, 0)};
+    const struct desy_train_options options = options_of(BATCH);
     double weights[2 * ITEMS];
     fill(&set, world, &narrow);
     fill(&whole, solo, &narrow);
-    make_fits(&whole, weights, &fit, &validation);
-    check(fit.chosen % 8 != 0);
-    const struct desy_train_options options = options_of((int)fit.chosen);
+    make_fits(&whole, weights, &plain.fit, &validation);
+    check(plain.fit.chosen % BATCH % 2 == 1); /* the last batch ends within a shard */
     check(fit_full(&set, &options, &head, &curve) == DESY_OK);
-    check(desy_network_open(&network, "high_mlp", 8, desy_random_u64(desy_random_u64(5, 1, 0), 0, 0), "cpu", 1) == DESY_OK);
-    for (int epoch = 0; epoch < 3; epoch++) {
-        const double loss = plain_step(&whole, &fit, &head, epoch, network, &adamw);
-        check(fabs(curve.epochs[epoch].loss / loss - 1) < 1e-5);
-    }
-    desy_adamw_close(&adamw);
-    desy_network_close(&network);
+    check(desy_network_open(&plain.network, "high_mlp", 8, desy_random_u64(plain.seed, 0, 0), "cpu", 1) == DESY_OK);
+    for (int epoch = 0; epoch < 3; epoch++) check(fabs(curve.epochs[epoch].loss / plain_epoch(&plain, epoch) - 1) < 1e-5);
+    desy_adamw_close(&plain.adamw);
+    desy_network_close(&plain.network);
     desy_head_close(&head);
     desy_curve_close(&curve);
     desy_training_set_close(&set);
@@ -236,7 +259,7 @@ static void test_fast(void)
     struct desy_training_set set = {0};
     struct desy_head heads[2] = {{0}};
     struct desy_curve curve = {0};
-    struct desy_train_options options = options_of(10);
+    struct desy_train_options options = options_of(BATCH);
     float *parameters[2], *gradient;
     size_t count;
     fill(&set, world, &narrow);
@@ -266,7 +289,7 @@ static void test_damaged_feature(float bad)
     struct desy_curve curve = {0};
     struct desy_fit fit, validation;
     double weights[2 * ITEMS];
-    const struct desy_train_options options = options_of(10);
+    const struct desy_train_options options = options_of(BATCH);
     fill(&set, world, &narrow);
     make_fits(&set, weights, &fit, &validation);
     if (desy_rank(world) == desy_size(world) - 1) {
@@ -287,7 +310,7 @@ static void test_exploding(bool fast)
     struct desy_training_set set = {0};
     struct desy_head head = {0};
     struct desy_curve curve = {0};
-    struct desy_train_options options = options_of(10);
+    struct desy_train_options options = options_of(BATCH);
     options.learning_rate = 1e30;
     options.fast = fast;
     fill(&set, world, &narrow);
