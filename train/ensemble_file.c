@@ -179,7 +179,7 @@ int desy_ensemble_read(struct desy_ensemble *ensemble, const char *directory, co
     if (encoder < 1 || encoder > 1 << 20 || forensic < 0 || forensic > 1 << 20)
         DESY_TRY(desy_error(DESY_EDATA, "model.json: a layout of %lld and %lld numbers", encoder, forensic));
     ensemble->layout = (struct desy_layout){(int)encoder, (int)forensic};
-    DESY_TRY(desy_safetensors_open(&file, path));
+    if (desy_safetensors_open(&file, path) != DESY_OK) DESY_TRY(desy_error(DESY_EDATA, "%s", desy_error_message()));
     cJSON_ArrayForEach(channel, cJSON_GetObjectItemCaseSensitive(model, "channels"))
         DESY_TRY(read_head(ensemble, channel, file, path, device));
     if (ensemble->n == 0) DESY_TRY(desy_error(DESY_EDATA, "model.json: no channels"));

@@ -87,7 +87,7 @@ class BadInput(program.Case):
         self.refused(DATA, ["1024"], "eval", self.store, "--model", dims, "-o", self.folder / "refused")
         cut = self.altered_model("cut", lambda model: None)
         os.truncate(cut / "weights.safetensors", 1000)
-        self.refused(ENVIRONMENT, ["weights.safetensors"], "eval", self.store, "--model", cut, "-o", self.folder / "refused")
+        self.refused(DATA, ["weights.safetensors"], "eval", self.store, "--model", cut, "-o", self.folder / "refused")
 
     def test_weights(self):
         empty = self.folder / "no-weights"
