@@ -30,6 +30,10 @@ int desy_model_current(const char *save_dir, char **directory, char fingerprint[
     if (desy_json_read(&model, path) == DESY_OK &&
         desy_json_string(&found, cJSON_GetObjectItemCaseSensitive(model, "training"), "fingerprint", path) == DESY_OK && strlen(found) == 64)
         strcpy(fingerprint, found);
+    else {
+        free(*directory);
+        *directory = NULL;
+    }
 out:
     cJSON_Delete(model);
     free(name);
