@@ -7,6 +7,7 @@
 #include "mpi/signals.h"
 #include "train/epochs.h"
 #include "train/fusion.h"
+#include "train/levels.h"
 #include "train/model_directory.h"
 #include "train/provenance.h"
 #include "train/training_set.h"
@@ -28,13 +29,15 @@ struct training {
     double *out_of_fold;               /* (total, n) */
     struct desy_ensemble ensemble;     /* of the channels that are kept */
     double *logits;                    /* (total, ensemble.n): out-of-fold, of those */
+    double *kept_logits;               /* (training items, ensemble.n): the same without the others */
+    uint64_t *kept_ids;
     struct desy_curve curve;           /* of the full form, in its final fit */
 };
 
 static bool is_wanted(const struct desy_train_options *options, const struct desy_channel *channel)
 {
     bool has_other_form = false;
-    if (options->level >= 0 && (int)channel->level != options->level) return false;
+    if (options->level != DESY_TRAIN_ALL && (int)channel->level != options->level) return false;
     for (const struct desy_channel *other = desy_channels; other->name; other++)
         has_other_form |= other->level == channel->level && other->form != channel->form;
     const enum desy_form form = options->size == DESY_SIZE_FULL ? DESY_FORM_FULL : DESY_FORM_SMALL;
@@ -44,6 +47,7 @@ static bool is_wanted(const struct desy_train_options *options, const struct des
 /* The channels of the table that this extractor and these options allow. */
 static int choose_candidates(struct training *t)
 {
+    if (t->options->level == DESY_TRAIN_FUSION) return DESY_OK;
     for (const struct desy_channel *channel = desy_channels; channel->name; channel++) {
         int offset, inputs;
         if (!is_wanted(t->options, channel) || !desy_channel_inputs(channel, &t->set.layout, &offset, &inputs)) continue;
@@ -66,7 +70,8 @@ static int open_training(struct training *t, desy_store *store)
     t->fold_weights = malloc((total + 1) * sizeof *t->fold_weights);
     t->validation_weights = malloc((total + 1) * sizeof *t->validation_weights);
     t->logits = malloc((total + 1) * DESY_MAX_CHANNELS * sizeof *t->logits);
-    if (rc == DESY_OK && (!t->ids || !t->weights || !t->fold_weights || !t->validation_weights || !t->logits)) rc = desy_error_memory("training");
+    t->kept_ids = malloc((total + 1) * sizeof *t->kept_ids);
+    if (rc == DESY_OK && (!t->kept_ids || !t->ids || !t->weights || !t->fold_weights || !t->validation_weights || !t->logits)) rc = desy_error_memory("training");
     for (size_t i = 0; rc == DESY_OK && i < total; i++) t->ids[i] = t->set.items[i].id;
     if (rc == DESY_OK) rc = desy_training_weights(&t->set, -1, t->weights, &chosen);
     if (rc == DESY_OK) rc = desy_validation_weights(&t->set, t->validation_weights, &to_validate);
@@ -77,6 +82,9 @@ static int open_training(struct training *t, desy_store *store)
     DESY_TRY(desy_agree(t->world, rc));
     t->fit = desy_training_fit(&t->set, t->weights, chosen);
     t->validation = desy_training_fit(&t->set, t->validation_weights, to_validate);
+    chosen = 0;
+    for (size_t i = 0; i < total; i++)
+        if (t->weights[i] > 0) t->kept_ids[chosen++] = t->ids[i];
 out:
     return rc;
 }
@@ -93,6 +101,8 @@ static void close_training(struct training *t)
     free(t->validation_weights);
     free(t->out_of_fold);
     free(t->logits);
+    free(t->kept_logits);
+    free(t->kept_ids);
 }
 
 /* stream: which fit this is, 0 the final one, 1 + f that without fold f. */
@@ -193,9 +203,49 @@ static int fit_ensemble(struct training *t)
     }
     for (size_t i = 0; i < t->set.total; i++)
         for (int k = 0; k < t->ensemble.n; k++) t->logits[i * (size_t)t->ensemble.n + (size_t)k] = t->out_of_fold[i * (size_t)t->n + (size_t)columns[k]];
-    rc = desy_fusion_fit(&t->fit, t->logits, &t->ensemble);
 out:
     return rc;
+}
+
+/* In place of the two steps above: heads and out-of-fold logits of the levels that were trained one by one. */
+static int load_levels(struct training *t, const struct desy_train_identity *identity)
+{
+    char *directories[DESY_LEVELS] = {NULL}, training_sha256[65];
+    size_t n = 0;
+    int rc = DESY_OK;
+    if (desy_rank(t->world) == 0) {
+        rc = desy_training_sha256(&t->items, training_sha256);
+        if (rc == DESY_OK) rc = desy_levels_find(directories, t->options->save_dir, identity, training_sha256, t->options->seed);
+    }
+    DESY_TRY(desy_agree(t->world, rc));
+    for (int level = 0; level < DESY_LEVELS; level++) {
+        DESY_TRY(desy_agree(t->world, desy_broadcast_text(t->world, &directories[level], 0)));
+        if (directories[level] && desy_rank(t->world) == 0) desy_log_info("train: level %s is that of %s", desy_level_name((enum desy_level)level), directories[level]);
+    }
+    t->ensemble.layout = t->set.layout;
+    DESY_TRY(desy_agree(t->world, desy_levels_load(&t->ensemble, &t->kept_logits, directories, t->kept_ids, t->fit.chosen, t->options->device)));
+    for (size_t i = 0; i < t->set.total; i++) {
+        if (!(t->weights[i] > 0)) continue;
+        memcpy(t->logits + i * (size_t)t->ensemble.n, t->kept_logits + n++ * (size_t)t->ensemble.n, (size_t)t->ensemble.n * sizeof *t->logits);
+    }
+out:
+    for (int level = 0; level < DESY_LEVELS; level++) free(directories[level]);
+    return rc;
+}
+
+/* What the model keeps of the logits that its fusion is fitted to. */
+static int keep_logits(struct training *t)
+{
+    const size_t width = (size_t)t->ensemble.n;
+    size_t n = 0;
+    if (!t->kept_logits) t->kept_logits = malloc((t->fit.chosen * width + 1) * sizeof *t->kept_logits);
+    if (!t->kept_logits) return desy_error_memory("out-of-fold logits");
+    for (size_t i = 0; i < t->set.total; i++)
+        if (t->weights[i] > 0) memcpy(t->kept_logits + n++ * width, t->logits + i * width, width * sizeof *t->kept_logits);
+    t->ensemble.out_of_fold = t->kept_logits;
+    t->ensemble.ids = t->kept_ids;
+    t->ensemble.training = t->fit.chosen;
+    return DESY_OK;
 }
 
 /* Fused logits of every row by the final channels, on every rank; new. */
@@ -266,8 +316,13 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
     int rc;
     DESY_TRY(open_training(&t, store));
     say_plan(&t);
-    DESY_TRY(fit_folds(&t));
-    DESY_TRY(fit_ensemble(&t));
+    if (options->level == DESY_TRAIN_FUSION) DESY_TRY(load_levels(&t, identity));
+    else {
+        DESY_TRY(fit_folds(&t));
+        DESY_TRY(fit_ensemble(&t));
+    }
+    DESY_TRY(desy_agree(world, keep_logits(&t)));
+    DESY_TRY(desy_fusion_fit(&t.fit, t.logits, &t.ensemble));
     DESY_TRY(measure(&t, &metrics));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));
@@ -289,7 +344,8 @@ int desy_train(desy_world *world, desy_store *store, const struct desy_train_opt
     if (desy_rank(world) == 0) {
         rc = desy_train_identify(&identity, store, options);
         if (rc == DESY_OK) rc = desy_model_current(options->save_dir, &result->directory, there);
-        result->skipped = rc == DESY_OK && strcmp(there, identity.fingerprint) == 0;
+        /* A fusion depends on the versions that are there, too. */
+        result->skipped = rc == DESY_OK && options->level != DESY_TRAIN_FUSION && strcmp(there, identity.fingerprint) == 0;
     }
     DESY_TRY(desy_agree(world, rc));
     desy_broadcast(world, &result->skipped, sizeof result->skipped, 0);
