@@ -83,6 +83,7 @@ static void what_is_wrong_is_named_by_line_and_item(void **state)
         {"{\"video_path\": \"b.mp4\", \"label\": 0, \"label\": 1}", "the key \"label\" stands twice"},
         {"{\"video_path\": \"b.mp4\", \"label\": }", "not valid JSON"},
         {"{\"video_path\": \"b.mp4\", \"label\": 0} x", ""},
+        {"{\"video_path\": \"b.mp4, \"label\": 0}", "the line ends in the middle of a text"},
         {"{\"label\": 0}", "\"video_path\" is missing"},
         {"{\"video_path\": \"\", \"label\": 0}", "\"video_path\" is missing, empty"},
         {"{\"video_path\": 7, \"label\": 0}", "\"video_path\" is missing, empty or no text"},
@@ -112,7 +113,7 @@ static void broken_files_are_named(void **state)
 {
     desy_dataset *dataset = NULL;
     (void)state;
-    refused_text("[" GOOD ",\n{\"video_path\": \"b.mp4\",\n\"label\": 0", "d.json: line 3, item 2: the file ends in the middle");
+    refused_text("[" GOOD ",\n{\"video_path\": \"b.mp4\",\n\"label\": 0", "d.json: line 2, item 2: the file ends in the middle");
     refused_text("[" GOOD "\n", "d.json: line 2, item 2: the file ends before the array is closed");
     refused_text("[" GOOD ",\n]", "d.json: line 2, item 1: a comma before the end");
     refused_text("[" GOOD "]\n" GOOD, "d.json: line 2, item 1: text after the end of the array");
