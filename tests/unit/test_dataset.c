@@ -145,6 +145,26 @@ static void ids_are_of_the_path_as_given(void **state)
     desy_dataset_close(&other);
 }
 
+/* hashlib.sha256(b"a.mp4\0" b"0\0" b"camera\0" b"g\0" b"val\0" b"b.mp4\0" b"\0\0\0\0") */
+static void the_identity_is_of_items_in_order(void **state)
+{
+    static const char *const items[] = {
+        "{\"video_path\": \"a.mp4\", \"label\": 0, \"source\": \"camera\", \"group\": \"g\", \"split\": \"val\", \"text\": \"no part of it\", \"bytes\": 5}",
+        "{\"video_path\": \"b.mp4\"}"};
+    char hex[65], text[512];
+    (void)state;
+    for (int turned = 0; turned < 2; turned++) {
+        desy_dataset *dataset = NULL;
+        snprintf(text, sizeof text, "%s\n%s\n", items[turned], items[!turned]);
+        write_text("d.json", text);
+        assert_int_equal(desy_dataset_open(&dataset, "d.json", false), DESY_OK);
+        assert_int_equal(desy_dataset_sha256(dataset, hex), DESY_OK);
+        if (turned) assert_string_not_equal(hex, "9527740359747c3b78aabe01502b7ac1c3c703d230a0a3dcd17a14682125385f");
+        else assert_string_equal(hex, "9527740359747c3b78aabe01502b7ac1c3c703d230a0a3dcd17a14682125385f");
+        desy_dataset_close(&dataset);
+    }
+}
+
 static void estimates_order_the_work(void **state)
 {
     desy_dataset *dataset = open_text("[{\"video_path\": \"a\", \"label\": 0, \"bytes\": 5000}, {\"video_path\": \"b\", \"label\": 0, \"bytes\": 5000, \"duration\": 900},"
@@ -202,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrays_and_lines_are_the_same), cmocka_unit_test(what_is_wrong_is_named_by_line_and_item),
         cmocka_unit_test(broken_files_are_named), cmocka_unit_test(ids_are_of_the_path_as_given),
+        cmocka_unit_test(the_identity_is_of_items_in_order),
         cmocka_unit_test(estimates_order_the_work), cmocka_unit_test(items_travel_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
