@@ -14,7 +14,7 @@ struct desy_command_line {
 };
 
 static struct {
-    const char *output, *log_directory, *progress;
+    char *output, *log_directory, *progress; /* popt's copies: ours to free */
     long long seed;
     int quiet, json, help;
 } common;
@@ -177,4 +177,8 @@ void desy_options_close(struct desy_command_line **line)
     free((*line)->words);
     free(*line);
     *line = NULL;
+    free(common.output);
+    free(common.log_directory);
+    free(common.progress);
+    memset(&common, 0, sizeof common);
 }
