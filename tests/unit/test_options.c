@@ -4,7 +4,7 @@
 #include "tests/unit/unit.h"
 
 static struct {
-    const char *name;
+    char *name;
     int workers, loud;
     double deadline;
     char **many;
@@ -24,6 +24,15 @@ static struct desy_command_line *line;
 static struct desy_invocation invocation;
 static bool help;
 
+static void forget(void)
+{
+    desy_options_close(&line);
+    for (int i = 0; settings.many && settings.many[i]; i++) free(settings.many[i]);
+    free(settings.many);
+    free(settings.name);
+    memset(&settings, 0, sizeof settings);
+}
+
 /* Words end with NULL. What is parsed is valid until the next call. */
 static int parse(const char *first, ...)
 {
@@ -33,8 +42,7 @@ static int parse(const char *first, ...)
     va_start(rest, first);
     while (words[n]) words[++n] = va_arg(rest, char *);
     va_end(rest);
-    desy_options_close(&line);
-    memset(&settings, 0, sizeof settings);
+    forget();
     memset(&invocation, 0, sizeof invocation);
     help = false;
     return desy_options_parse(&line, &invocation, &help, &stage, n, words);
@@ -83,11 +91,12 @@ static void dashes_and_underscores_are_the_same(void **state)
 static void the_command_line_overrides_the_config(void **state)
 {
     (void)state;
-    write_text("c.json", "{\"num-workers\": 2, \"data_dir\": \"from config\", \"deadline\": 0.1, \"seed\": 9007199254740993, \"loud\": true,"
+    write_text("c.json", "{\"num-workers\": 2, \"data_dir\": \"from config\", \"deadline\": 0.1, \"seed\": 9007199254740992, \"loud\": true,"
                          " \"json\": false, \"many\": [\"a\", \"b\"], \"output\": \"o\"}");
-    assert_parsed(parse("--data-dir=from line", "--num_workers", "5", "--config", "c.json", "word", NULL));
+    assert_parsed(parse("--seed=7", "--num_workers", "5", "--config", "c.json", "word", NULL));
     assert_int_equal(settings.workers, 5);
-    assert_string_equal(settings.name, "from line");
+    assert_int_equal(invocation.seed, 7);
+    assert_string_equal(settings.name, "from config");
     assert_true(settings.deadline == 0.1);
     assert_true(settings.loud);
     assert_false(invocation.json);
@@ -97,10 +106,12 @@ static void the_command_line_overrides_the_config(void **state)
     assert_string_equal(invocation.output, "o");
     assert_string_equal(invocation.arguments[0], "word");
     assert_int_equal(invocation.argument_count, 1);
-    assert_parsed(parse("--config=c.json", "--seed=7", NULL));
-    assert_string_equal(settings.name, "from config");
+    assert_parsed(parse("--config=c.json", NULL));
     assert_int_equal(settings.workers, 2);
-    assert_int_equal(invocation.seed, 7);
+    assert_int_equal(invocation.seed, 9007199254740992);
+    assert_parsed(parse(NULL)); /* and of the one before nothing is left */
+    assert_null(invocation.output);
+    assert_int_equal(invocation.seed, 1);
 }
 
 static void a_wrong_config_is_named(void **state)
@@ -129,7 +140,7 @@ static void progress_is_one_of_three(void **state)
 
 static int leave(void **state)
 {
-    desy_options_close(&line);
+    forget();
     return leave_directory(state);
 }
 
