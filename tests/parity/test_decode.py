@@ -39,6 +39,7 @@ CLIPS = {
     "rotated.mp4": ("{b-frames.mp4}", "-c copy -metadata:s:v:0 rotate=90"),
     "cut.mp4": ("{b-frames.mp4}", "-c copy"),  # from 1 s on: an edit list, and frames before it that are decoded and not shown
     "copied.mkv": ("{b-frames.mp4}", "-c copy"),
+    "late.mkv": ("{b-frames.mp4}", "-c copy -output_ts_offset 5"),
 }
 
 
