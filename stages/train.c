@@ -23,7 +23,7 @@ static struct {
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels and their fusion, one alone, or the fusion of those trained so (default all)", "all|low|mid|high|fusion"},
-    {"size", 0, POPT_ARG_STRING, &settings.size, 0, "small forms (solved), full ones (trained by epochs), or the better out of fold (default auto)", "auto|small|full"},
+    {"size", 0, POPT_ARG_STRING, &settings.size, 0, "small forms (solved), full ones (trained by epochs), or those where they are clearly better out of fold (default auto)", "auto|small|full"},
     {"epochs", 0, POPT_ARG_INT, &settings.epochs, 0, "of full forms, at most (default 30)", "N"},
     {"batch-size", 0, POPT_ARG_INT, &settings.batch_size, 0, "of full forms (default 2)", "N"},
     {"lr", 0, POPT_ARG_DOUBLE, &settings.learning_rate, 0, "learning rate of full forms (default 0.001)", "R"},

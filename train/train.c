@@ -152,38 +152,50 @@ static int fit_folds(struct training *t)
     return rc;
 }
 
-/* The weighted log loss of out-of-fold logits of one channel after Platt's calibration. */
-static int channel_loss(struct training *t, int candidate, double *loss)
+/* Out-of-fold logits of one channel, calibrated by Platt's method. calibrated (total). */
+static int calibrate(struct training *t, int candidate, double *calibrated)
 {
-    double accuracy;
     struct desy_ensemble alone = {.layout = t->set.layout, .n = 1};
     alone.heads[0].channel = t->candidates[candidate];
     const enum desy_level level = t->candidates[candidate]->level;
-    for (size_t i = 0; i < t->set.total; i++) t->logits[i] = t->out_of_fold[i * (size_t)t->n + (size_t)candidate];
-    int rc = desy_fusion_fit(&t->fit, t->logits, &alone);
-    if (rc != DESY_OK) return rc;
-    for (size_t i = 0; i < t->set.total; i++) t->logits[i] = alone.slope[level] * t->logits[i] + alone.intercept[level];
-    desy_fit_log_loss(&t->fit, t->logits, loss, &accuracy);
-    return DESY_OK;
+    for (size_t i = 0; i < t->set.total; i++) calibrated[i] = t->out_of_fold[i * (size_t)t->n + (size_t)candidate];
+    int rc = desy_fusion_fit(&t->fit, calibrated, &alone);
+    for (size_t i = 0; rc == DESY_OK && i < t->set.total; i++) calibrated[i] = alone.slope[level] * calibrated[i] + alone.intercept[level];
+    return rc;
 }
 
-/* Where a level was trained in both forms, the one of lower out-of-fold loss stays. keep (n). */
+/* A full form stays if its out-of-fold loss is lower than the small one's by more than a standard error (Breiman et al. 1984, the
+ * rule of one standard error): on few clips the difference is mostly chance, and the simpler form wins. */
+static int compare_forms(struct training *t, int full, int small, bool *keep)
+{
+    double difference, error, loss[2], accuracy;
+    double *room = malloc((2 * t->set.total + 1) * sizeof *room), *of_full = room, *of_small = room ? room + t->set.total : NULL;
+    int rc = desy_agree(t->world, room ? DESY_OK : desy_error_memory("calibrated logits"));
+    if (rc != DESY_OK) goto out;
+    DESY_TRY(calibrate(t, full, of_full));
+    DESY_TRY(calibrate(t, small, of_small));
+    desy_fit_loss_difference(&t->fit, of_full, of_small, &difference, &error);
+    desy_fit_log_loss(&t->fit, of_full, &loss[0], &accuracy);
+    desy_fit_log_loss(&t->fit, of_small, &loss[1], &accuracy);
+    keep[full] = difference + error < 0;
+    keep[small] = !keep[full];
+    if (desy_rank(t->world) == 0)
+        desy_log_info("train: level %s stays in its %s form: out-of-fold log loss %.4f (%s), %.4f (%s), difference %.4f +- %.4f", desy_level_name(t->candidates[full]->level),
+                      keep[full] ? "full" : "small", loss[0], t->candidates[full]->name, loss[1], t->candidates[small]->name, difference, error);
+out:
+    free(room);
+    return rc;
+}
+
+/* keep (n). Where a level was trained in both forms, one stays. */
 static int choose_forms(struct training *t, bool *keep)
 {
     int rc = DESY_OK;
-    double losses[DESY_MAX_CHANNELS];
-    for (int c = 0; c < t->n; c++) DESY_TRY(channel_loss(t, c, &losses[c]));
-    for (int c = 0; c < t->n; c++) {
-        const struct desy_channel *channel = t->candidates[c];
-        keep[c] = true;
-        for (int other = 0; other < t->n; other++) {
-            if (t->candidates[other]->level != channel->level || t->candidates[other]->form == channel->form) continue;
-            keep[c] = losses[c] < losses[other] || (losses[c] == losses[other] && channel->form == DESY_FORM_SMALL);
-            if (keep[c] && desy_rank(t->world) == 0)
-                desy_log_info("train: level %s in its %s form: out-of-fold log loss %.4f (%s), %.4f (%s)", desy_level_name(channel->level),
-                              channel->form == DESY_FORM_FULL ? "full" : "small", losses[c], channel->name, losses[other], t->candidates[other]->name);
-        }
-    }
+    for (int c = 0; c < t->n; c++) keep[c] = true;
+    for (int full = 0; full < t->n; full++)
+        for (int small = 0; small < t->n; small++)
+            if (t->candidates[full]->form == DESY_FORM_FULL && t->candidates[small]->form == DESY_FORM_SMALL && t->candidates[full]->level == t->candidates[small]->level)
+                DESY_TRY(compare_forms(t, full, small, keep));
 out:
     return rc;
 }

@@ -14,7 +14,7 @@ struct desy_train_options {
     const char *save_dir;
     uint64_t seed;
     int level;                    /* enum desy_level (train/channel.h): that one alone; DESY_TRAIN_ALL, DESY_TRAIN_FUSION */
-    enum desy_size size;          /* of levels that have both forms; auto: both are trained, the lower out-of-fold log loss is kept */
+    enum desy_size size;          /* of levels that have both forms; auto: both are trained, and the full one stays if it is clearly better out of fold */
     int epochs, batch_size, patience; /* full forms */
     double learning_rate, weight_decay;
     bool focal;
