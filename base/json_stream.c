@@ -92,7 +92,15 @@ static int collect(desy_json_stream *stream, int c)
     stream->used = 0;
     for (;; c = next_char(stream)) {
         if (c == EOF && check_end(stream) != DESY_OK) return DESY_EDATA;
-        if (c == EOF) return depth || quoted ? fail(stream, "the file ends in the middle of an element") : DESY_OK;
+        if (c == EOF && (depth || quoted)) {
+            stream->line = stream->began; /* the fault is nearer to there than to the end of the file */
+            return fail(stream, "the file ends in the middle of an element that begins here");
+        }
+        if (c == EOF) return DESY_OK;
+        if (quoted && c == '\n') {
+            stream->line--;
+            return fail(stream, "the line ends in the middle of a text: a quotation mark is missing or too many");
+        }
         if (!quoted && depth == 0 && (c == ',' || c == ']' || c == '\n')) {
             put_back(stream, c);
             return DESY_OK;

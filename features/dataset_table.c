@@ -49,10 +49,11 @@ static int keep_text(desy_dataset *dataset, const char *text, uint64_t *offset)
     return DESY_OK;
 }
 
-/* Sources are few (generators, collections): a linear look, the last one first, since neighbours share theirs. */
+/* Sources are few (generators, collections), so those seen lately are looked through; one that is not among them is kept again. */
+#define LATELY 64
 static int keep_source(desy_dataset *dataset, const char *text, uint32_t *index)
 {
-    for (uint32_t i = dataset->source_count; i-- > 0;)
+    for (uint32_t i = dataset->source_count; i-- > (dataset->source_count > LATELY ? dataset->source_count - LATELY : 0);)
         if (strcmp(dataset->arena + dataset->sources[i], text) == 0) {
             *index = i;
             return DESY_OK;

@@ -142,7 +142,9 @@ static void warn(struct reading *reading, int64_t errors, bool cut)
     struct desy_clip *clip = reading->clip;
     const AVFormatContext *format = reading->source.format;
     const AVStream *stream = reading->source.stream;
-    double promised = stream->duration > 0 ? (double)stream->duration * av_q2d(stream->time_base) : (double)format->duration / AV_TIME_BASE;
+    /* Matroska's duration is counted from 0, also where the first frame is later. */
+    int64_t late = strncmp(format->iformat->name, "matroska", 8) == 0 && format->start_time > 0 ? format->start_time : 0;
+    double promised = stream->duration > 0 ? (double)stream->duration * av_q2d(stream->time_base) : (double)(format->duration - late) / AV_TIME_BASE;
     bool less = promised > clip->duration * 1.1 + 0.2;
     if (stream->nb_frames > clip->total_frames && (less || cut || errors))
         snprintf(clip->reason, sizeof clip->reason, "cut short or damaged: its container promises %lld frames, %lld can be decoded",

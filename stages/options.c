@@ -14,7 +14,7 @@ struct desy_command_line {
 };
 
 static struct {
-    const char *output, *log_directory, *progress;
+    char *output, *log_directory, *progress; /* popt's copies: ours to free */
     long long seed;
     int quiet, json, help;
 } common;
@@ -75,14 +75,15 @@ out:
     return rc;
 }
 
-/* The guide spells --data_dir and --batch_size: underscores in an option's name become dashes. */
-static char *with_dashes(const char *word)
+/* The guide spells --data_dir and --batch_size: underscores in an option's name become dashes, those of --config as well.
+ * Behind "--" nothing is an option. */
+static void put_dashes(struct desy_command_line *line)
 {
-    char *copy = strdup(word);
-    if (copy && copy[0] == '-' && copy[1] == '-')
-        for (char *c = copy; *c && *c != '='; c++)
+    for (int i = 1; i < line->count && strcmp(line->words[i], "--") != 0; i++) {
+        if (strncmp(line->words[i], "--", 2) != 0) continue;
+        for (char *c = line->words[i]; *c && *c != '='; c++)
             if (*c == '_') *c = '-';
-    return copy;
+    }
 }
 
 static const char *config_path(int argc, char **argv)
@@ -137,7 +138,8 @@ int desy_options_parse(struct desy_command_line **line_out, struct desy_invocati
     if (!line) return desy_error_memory("the command line");
     DESY_TRY(add_word(line, desy_format("desy %s", stage->name)));
     if (config_path(argc, argv)) DESY_TRY(add_config(line, config_path(argc, argv)));
-    for (int i = 0; i < argc; i++) DESY_TRY(add_word(line, with_dashes(argv[i])));
+    for (int i = 0; i < argc; i++) DESY_TRY(add_word(line, strdup(argv[i])));
+    put_dashes(line);
 
     static struct poptOption table[3];
     fill_table(table, stage);
@@ -175,4 +177,8 @@ void desy_options_close(struct desy_command_line **line)
     free((*line)->words);
     free(*line);
     *line = NULL;
+    free(common.output);
+    free(common.log_directory);
+    free(common.progress);
+    memset(&common, 0, sizeof common);
 }

@@ -22,8 +22,8 @@ static struct {
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
-    {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels and their fusion, or one alone (default all)", "all|low|mid|high"},
-    {"size", 0, POPT_ARG_STRING, &settings.size, 0, "small forms (solved), full ones (trained by epochs), or the better out of fold (default auto)", "auto|small|full"},
+    {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels and their fusion, one alone, or the fusion of those trained so (default all)", "all|low|mid|high|fusion"},
+    {"size", 0, POPT_ARG_STRING, &settings.size, 0, "small forms (solved), full ones (trained by epochs), or those where they are clearly better out of fold (default auto)", "auto|small|full"},
     {"epochs", 0, POPT_ARG_INT, &settings.epochs, 0, "of full forms, at most (default 30)", "N"},
     {"batch-size", 0, POPT_ARG_INT, &settings.batch_size, 0, "of full forms (default 2)", "N"},
     {"lr", 0, POPT_ARG_DOUBLE, &settings.learning_rate, 0, "learning rate of full forms (default 0.001)", "R"},
@@ -56,9 +56,9 @@ static int find_word(const char *word, const char *const *names, int n)
 
 static int parse_settings(struct desy_train_options *options)
 {
-    static const char *const levels[] = {"low", "mid", "high", "all"}, *const sizes[] = {"auto", "small", "full"}, *const losses[] = {"bce", "focal"};
-    const int level = find_word(settings.level, levels, 4), size = find_word(settings.size, sizes, 3), loss = find_word(settings.loss, losses, 2);
-    if (level == 4) return desy_error(DESY_EUSAGE, "--level must be all, low, mid or high, not %s", settings.level);
+    static const char *const levels[] = {"low", "mid", "high", "fusion", "all"}, *const sizes[] = {"auto", "small", "full"}, *const losses[] = {"bce", "focal"};
+    const int level = find_word(settings.level, levels, 5), size = find_word(settings.size, sizes, 3), loss = find_word(settings.loss, losses, 2);
+    if (level == 5) return desy_error(DESY_EUSAGE, "--level must be all, low, mid, high or fusion, not %s", settings.level);
     if (size == 3) return desy_error(DESY_EUSAGE, "--size must be auto, small or full, not %s", settings.size);
     if (loss == 2) return desy_error(DESY_EUSAGE, "--loss must be bce or focal, not %s", settings.loss);
     if (settings.epochs < 1 || settings.epochs > 100000) return desy_error(DESY_EUSAGE, "--epochs must be 1 to 100000, not %d", settings.epochs);
@@ -67,7 +67,7 @@ static int parse_settings(struct desy_train_options *options)
     if (!(settings.learning_rate > 0 && settings.learning_rate <= 10)) return desy_error(DESY_EUSAGE, "--lr must lie between 0 and 10, not %g", settings.learning_rate);
     if (!(settings.weight_decay >= 0 && settings.weight_decay < 1)) return desy_error(DESY_EUSAGE, "--weight-decay must lie in [0, 1), not %g", settings.weight_decay);
     if (!(settings.gamma >= 0 && settings.gamma <= 100) || !(settings.alpha <= 1)) return desy_error(DESY_EUSAGE, "--focal-gamma must lie in [0, 100], --focal-alpha in [0, 1]");
-    options->level = level < 3 ? level : -1;
+    options->level = level < 4 ? level : DESY_TRAIN_ALL; /* the words are in the order of the numbers */
     options->size = (enum desy_size)size;
     options->focal = loss == 1;
     options->epochs = settings.epochs, options->batch_size = settings.batch_size, options->patience = settings.patience;

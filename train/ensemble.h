@@ -13,6 +13,10 @@ struct desy_ensemble {
     int n;
     double weight[DESY_LEVELS], bias;                     /* fused logit = bias + sum of weight x level logit */
     double slope[DESY_LEVELS], intercept[DESY_LEVELS];    /* a level's calibrated logit = slope x level logit + intercept */
+    /* What the fusion was fitted to; borrowed, and only written: */
+    const double *out_of_fold; /* (training, n); NULL: not known */
+    const uint64_t *ids;       /* (training) */
+    size_t training;
 };
 
 /* A level's logit is the mean of its channels' standardised logits; false: it has none. logits: one a head. */
@@ -21,7 +25,7 @@ bool desy_ensemble_level(const struct desy_ensemble *ensemble, enum desy_level l
 double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *logits);
 double desy_sigmoid(double logit);
 
-/* weights.safetensors, and "layout", "channels", "fusion" in `model`. Not collective. */
+/* weights.safetensors, out_of_fold.safetensors if known, and "layout", "channels", "fusion" in `model`. Not collective. */
 int desy_ensemble_write(const struct desy_ensemble *ensemble, const char *directory, cJSON *model);
 /* The inverse. DESY_EDATA: not such a model, or its tensors do not fit. */
 int desy_ensemble_read(struct desy_ensemble *ensemble, const char *directory, const cJSON *model, const char *device);

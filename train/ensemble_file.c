@@ -61,6 +61,26 @@ static int write_weights(const struct desy_ensemble *ensemble, const char *direc
     return rc;
 }
 
+/* ids (training), and a column of logits for each channel. */
+static int write_out_of_fold(const struct desy_ensemble *ensemble, const char *directory)
+{
+    struct desy_tensor tensors[1 + DESY_MAX_CHANNELS];
+    const size_t n = ensemble->training;
+    double *columns = malloc((n * (size_t)ensemble->n + 1) * sizeof *columns);
+    char *path = desy_path_join(directory, "out_of_fold.safetensors");
+    int rc = columns && path ? DESY_OK : desy_error_memory("out-of-fold logits");
+    tensors[0] = (struct desy_tensor){.name = "ids", .dtype = "U64", .shape = {(int64_t)n}, .dimensions = 1, .data = ensemble->ids, .count = n, .bytes = n * 8};
+    for (int k = 0; rc == DESY_OK && k < ensemble->n; k++) {
+        double *column = columns + (size_t)k * n;
+        for (size_t i = 0; i < n; i++) column[i] = ensemble->out_of_fold[i * (size_t)ensemble->n + (size_t)k];
+        tensors[1 + k] = (struct desy_tensor){.name = (char *)ensemble->heads[k].channel->name, .dtype = "F64", .shape = {(int64_t)n}, .dimensions = 1, .data = column, .count = n, .bytes = n * 8};
+    }
+    if (rc == DESY_OK) rc = desy_safetensors_write(path, tensors, 1 + (size_t)ensemble->n);
+    free(columns);
+    free(path);
+    return rc;
+}
+
 static cJSON *describe_head(const struct desy_head *head)
 {
     cJSON *json = cJSON_CreateObject();
@@ -91,7 +111,8 @@ int desy_ensemble_write(const struct desy_ensemble *ensemble, const char *direct
         cJSON_AddNumberToObject(of_level, "slope", ensemble->slope[level]);
         cJSON_AddNumberToObject(of_level, "intercept", ensemble->intercept[level]);
     }
-    return write_weights(ensemble, directory);
+    int rc = write_weights(ensemble, directory);
+    return rc == DESY_OK && ensemble->out_of_fold ? write_out_of_fold(ensemble, directory) : rc;
 }
 
 /* The tensor CHANNEL.NAME into `data`; it must have this type and number of elements. */

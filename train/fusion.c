@@ -118,17 +118,40 @@ int desy_fit_auc(const struct desy_fit *fit, const double *logits, double *auc)
     return DESY_OK;
 }
 
+/* -ln of the probability that sigmoid(logit) gives to the item's class. */
+static double item_loss(const struct desy_fit *fit, const double *logits, size_t i)
+{
+    const double t = fit->labels[i] ? -logits[i] : logits[i];
+    return t > 0 ? t + log1p(exp(-t)) : log1p(exp(t));
+}
+
 void desy_fit_log_loss(const struct desy_fit *fit, const double *logits, double *loss, double *accuracy)
 {
     double sum = 0, weights = 0, right = 0, n = 0;
     for (size_t i = 0; i < fit->total; i++) {
         if (!(fit->weights[i] > 0)) continue;
-        double t = fit->labels[i] ? -logits[i] : logits[i];
-        sum += fit->weights[i] * (t > 0 ? t + log1p(exp(-t)) : log1p(exp(t)));
+        sum += fit->weights[i] * item_loss(fit, logits, i);
         weights += fit->weights[i];
         right += (logits[i] >= 0) == (fit->labels[i] == 1);
         n++;
     }
     *loss = weights > 0 ? sum / weights : NAN;
     *accuracy = n > 0 ? right / n : NAN;
+}
+
+void desy_fit_loss_difference(const struct desy_fit *fit, const double *one, const double *other, double *mean, double *error)
+{
+    double sum = 0, weights = 0, square = 0;
+    for (size_t i = 0; i < fit->total; i++) {
+        if (!(fit->weights[i] > 0)) continue;
+        sum += fit->weights[i] * (item_loss(fit, one, i) - item_loss(fit, other, i));
+        weights += fit->weights[i];
+    }
+    *mean = sum / weights;
+    for (size_t i = 0; i < fit->total; i++) {
+        if (!(fit->weights[i] > 0)) continue;
+        const double from_mean = fit->weights[i] * (item_loss(fit, one, i) - item_loss(fit, other, i) - *mean);
+        square += from_mean * from_mean;
+    }
+    *error = sqrt(square) / weights;
 }

@@ -17,5 +17,7 @@ int desy_choose_threshold(const struct desy_fit *fit, const double *logits, doub
 int desy_fit_auc(const struct desy_fit *fit, const double *logits, double *auc);
 /* Weighted mean of the log loss of sigmoid(logit); and the share of items on the right side of 0. Not collective. */
 void desy_fit_log_loss(const struct desy_fit *fit, const double *logits, double *loss, double *accuracy);
+/* Weighted mean over items of loss(one) - loss(other), with its standard error (items taken as independent). Not collective. */
+void desy_fit_loss_difference(const struct desy_fit *fit, const double *one, const double *other, double *mean, double *error);
 
 #endif

@@ -41,8 +41,7 @@ out:
     return rc;
 }
 
-/* One more than the highest number of a version that is there. */
-static int next_version(const char *save_dir, int *version)
+int desy_model_next_version(const char *save_dir, int *version)
 {
     DIR *listing = opendir(save_dir);
     *version = 1;
@@ -57,8 +56,8 @@ static int next_version(const char *save_dir, int *version)
 
 static void remove_directory(const char *directory)
 {
-    static const char *const names[] = {"weights.safetensors", "model.json"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {"weights.safetensors", "out_of_fold.safetensors", "model.json"};
+    for (int i = 0; i < 3; i++) {
         char *path = desy_path_join(directory, names[i]);
         if (path) unlink(path);
         free(path);
@@ -72,7 +71,7 @@ static int claim_version(const char *save_dir, const char *temporary, char **dir
     char name[16];
     int version;
     for (;;) {
-        int rc = next_version(save_dir, &version);
+        int rc = desy_model_next_version(save_dir, &version);
         if (rc != DESY_OK) return rc;
         snprintf(name, sizeof name, "v%04d", version);
         if (!(*directory = desy_path_join(save_dir, name))) return desy_error_memory("a path");

@@ -8,6 +8,9 @@
  * read. *directory: new, caller frees. */
 int desy_model_current(const char *save_dir, char **directory, char fingerprint[65]);
 
+/* One more than the highest number of a version that is there. DESY_EENV: no such directory. */
+int desy_model_next_version(const char *save_dir, int *version);
+
 /* Writes ensemble and model.json (`model` gets the ensemble's members) as the next version, then `current`. *directory: new,
  * caller frees. Trainings that run at once get versions of their own. DESY_EENV. */
 int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory);

@@ -19,7 +19,7 @@ static cJSON *describe_options(const struct desy_train_options *o)
     cJSON *json = cJSON_CreateObject();
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed); /* as text: a double holds 53 bits */
     cJSON_AddStringToObject(json, "seed", seed);
-    cJSON_AddStringToObject(json, "level", o->level < 0 ? "all" : desy_level_name((enum desy_level)o->level));
+    cJSON_AddStringToObject(json, "level", o->level == DESY_TRAIN_ALL ? "all" : o->level == DESY_TRAIN_FUSION ? "fusion" : desy_level_name((enum desy_level)o->level));
     cJSON_AddStringToObject(json, "size", size_names[o->size]);
     cJSON_AddNumberToObject(json, "epochs", o->epochs);
     cJSON_AddNumberToObject(json, "batch_size", o->batch_size);

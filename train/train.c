@@ -7,6 +7,7 @@
 #include "mpi/signals.h"
 #include "train/epochs.h"
 #include "train/fusion.h"
+#include "train/levels.h"
 #include "train/model_directory.h"
 #include "train/provenance.h"
 #include "train/training_set.h"
@@ -28,13 +29,15 @@ struct training {
     double *out_of_fold;               /* (total, n) */
     struct desy_ensemble ensemble;     /* of the channels that are kept */
     double *logits;                    /* (total, ensemble.n): out-of-fold, of those */
+    double *kept_logits;               /* (training items, ensemble.n): the same without the others */
+    uint64_t *kept_ids;
     struct desy_curve curve;           /* of the full form, in its final fit */
 };
 
 static bool is_wanted(const struct desy_train_options *options, const struct desy_channel *channel)
 {
     bool has_other_form = false;
-    if (options->level >= 0 && (int)channel->level != options->level) return false;
+    if (options->level != DESY_TRAIN_ALL && (int)channel->level != options->level) return false;
     for (const struct desy_channel *other = desy_channels; other->name; other++)
         has_other_form |= other->level == channel->level && other->form != channel->form;
     const enum desy_form form = options->size == DESY_SIZE_FULL ? DESY_FORM_FULL : DESY_FORM_SMALL;
@@ -44,6 +47,7 @@ static bool is_wanted(const struct desy_train_options *options, const struct des
 /* The channels of the table that this extractor and these options allow. */
 static int choose_candidates(struct training *t)
 {
+    if (t->options->level == DESY_TRAIN_FUSION) return DESY_OK;
     for (const struct desy_channel *channel = desy_channels; channel->name; channel++) {
         int offset, inputs;
         if (!is_wanted(t->options, channel) || !desy_channel_inputs(channel, &t->set.layout, &offset, &inputs)) continue;
@@ -66,7 +70,8 @@ static int open_training(struct training *t, desy_store *store)
     t->fold_weights = malloc((total + 1) * sizeof *t->fold_weights);
     t->validation_weights = malloc((total + 1) * sizeof *t->validation_weights);
     t->logits = malloc((total + 1) * DESY_MAX_CHANNELS * sizeof *t->logits);
-    if (rc == DESY_OK && (!t->ids || !t->weights || !t->fold_weights || !t->validation_weights || !t->logits)) rc = desy_error_memory("training");
+    t->kept_ids = malloc((total + 1) * sizeof *t->kept_ids);
+    if (rc == DESY_OK && (!t->kept_ids || !t->ids || !t->weights || !t->fold_weights || !t->validation_weights || !t->logits)) rc = desy_error_memory("training");
     for (size_t i = 0; rc == DESY_OK && i < total; i++) t->ids[i] = t->set.items[i].id;
     if (rc == DESY_OK) rc = desy_training_weights(&t->set, -1, t->weights, &chosen);
     if (rc == DESY_OK) rc = desy_validation_weights(&t->set, t->validation_weights, &to_validate);
@@ -77,6 +82,9 @@ static int open_training(struct training *t, desy_store *store)
     DESY_TRY(desy_agree(t->world, rc));
     t->fit = desy_training_fit(&t->set, t->weights, chosen);
     t->validation = desy_training_fit(&t->set, t->validation_weights, to_validate);
+    chosen = 0;
+    for (size_t i = 0; i < total; i++)
+        if (t->weights[i] > 0) t->kept_ids[chosen++] = t->ids[i];
 out:
     return rc;
 }
@@ -93,6 +101,8 @@ static void close_training(struct training *t)
     free(t->validation_weights);
     free(t->out_of_fold);
     free(t->logits);
+    free(t->kept_logits);
+    free(t->kept_ids);
 }
 
 /* stream: which fit this is, 0 the final one, 1 + f that without fold f. */
@@ -142,38 +152,50 @@ static int fit_folds(struct training *t)
     return rc;
 }
 
-/* The weighted log loss of out-of-fold logits of one channel after Platt's calibration. */
-static int channel_loss(struct training *t, int candidate, double *loss)
+/* Out-of-fold logits of one channel, calibrated by Platt's method. calibrated (total). */
+static int calibrate(struct training *t, int candidate, double *calibrated)
 {
-    double accuracy;
     struct desy_ensemble alone = {.layout = t->set.layout, .n = 1};
     alone.heads[0].channel = t->candidates[candidate];
     const enum desy_level level = t->candidates[candidate]->level;
-    for (size_t i = 0; i < t->set.total; i++) t->logits[i] = t->out_of_fold[i * (size_t)t->n + (size_t)candidate];
-    int rc = desy_fusion_fit(&t->fit, t->logits, &alone);
-    if (rc != DESY_OK) return rc;
-    for (size_t i = 0; i < t->set.total; i++) t->logits[i] = alone.slope[level] * t->logits[i] + alone.intercept[level];
-    desy_fit_log_loss(&t->fit, t->logits, loss, &accuracy);
-    return DESY_OK;
+    for (size_t i = 0; i < t->set.total; i++) calibrated[i] = t->out_of_fold[i * (size_t)t->n + (size_t)candidate];
+    int rc = desy_fusion_fit(&t->fit, calibrated, &alone);
+    for (size_t i = 0; rc == DESY_OK && i < t->set.total; i++) calibrated[i] = alone.slope[level] * calibrated[i] + alone.intercept[level];
+    return rc;
 }
 
-/* Where a level was trained in both forms, the one of lower out-of-fold loss stays. keep (n). */
+/* A full form stays if its out-of-fold loss is lower than the small one's by more than a standard error (Breiman et al. 1984, the
+ * rule of one standard error): on few clips the difference is mostly chance, and the simpler form wins. */
+static int compare_forms(struct training *t, int full, int small, bool *keep)
+{
+    double difference, error, loss[2], accuracy;
+    double *room = malloc((2 * t->set.total + 1) * sizeof *room), *of_full = room, *of_small = room ? room + t->set.total : NULL;
+    int rc = desy_agree(t->world, room ? DESY_OK : desy_error_memory("calibrated logits"));
+    if (rc != DESY_OK) goto out;
+    DESY_TRY(calibrate(t, full, of_full));
+    DESY_TRY(calibrate(t, small, of_small));
+    desy_fit_loss_difference(&t->fit, of_full, of_small, &difference, &error);
+    desy_fit_log_loss(&t->fit, of_full, &loss[0], &accuracy);
+    desy_fit_log_loss(&t->fit, of_small, &loss[1], &accuracy);
+    keep[full] = difference + error < 0;
+    keep[small] = !keep[full];
+    if (desy_rank(t->world) == 0)
+        desy_log_info("train: level %s stays in its %s form: out-of-fold log loss %.4f (%s), %.4f (%s), difference %.4f +- %.4f", desy_level_name(t->candidates[full]->level),
+                      keep[full] ? "full" : "small", loss[0], t->candidates[full]->name, loss[1], t->candidates[small]->name, difference, error);
+out:
+    free(room);
+    return rc;
+}
+
+/* keep (n). Where a level was trained in both forms, one stays. */
 static int choose_forms(struct training *t, bool *keep)
 {
     int rc = DESY_OK;
-    double losses[DESY_MAX_CHANNELS];
-    for (int c = 0; c < t->n; c++) DESY_TRY(channel_loss(t, c, &losses[c]));
-    for (int c = 0; c < t->n; c++) {
-        const struct desy_channel *channel = t->candidates[c];
-        keep[c] = true;
-        for (int other = 0; other < t->n; other++) {
-            if (t->candidates[other]->level != channel->level || t->candidates[other]->form == channel->form) continue;
-            keep[c] = losses[c] < losses[other] || (losses[c] == losses[other] && channel->form == DESY_FORM_SMALL);
-            if (keep[c] && desy_rank(t->world) == 0)
-                desy_log_info("train: level %s in its %s form: out-of-fold log loss %.4f (%s), %.4f (%s)", desy_level_name(channel->level),
-                              channel->form == DESY_FORM_FULL ? "full" : "small", losses[c], channel->name, losses[other], t->candidates[other]->name);
-        }
-    }
+    for (int c = 0; c < t->n; c++) keep[c] = true;
+    for (int full = 0; full < t->n; full++)
+        for (int small = 0; small < t->n; small++)
+            if (t->candidates[full]->form == DESY_FORM_FULL && t->candidates[small]->form == DESY_FORM_SMALL && t->candidates[full]->level == t->candidates[small]->level)
+                DESY_TRY(compare_forms(t, full, small, keep));
 out:
     return rc;
 }
@@ -193,9 +215,49 @@ static int fit_ensemble(struct training *t)
     }
     for (size_t i = 0; i < t->set.total; i++)
         for (int k = 0; k < t->ensemble.n; k++) t->logits[i * (size_t)t->ensemble.n + (size_t)k] = t->out_of_fold[i * (size_t)t->n + (size_t)columns[k]];
-    rc = desy_fusion_fit(&t->fit, t->logits, &t->ensemble);
 out:
     return rc;
+}
+
+/* In place of the two steps above: heads and out-of-fold logits of the levels that were trained one by one. */
+static int load_levels(struct training *t, const struct desy_train_identity *identity)
+{
+    char *directories[DESY_LEVELS] = {NULL}, training_sha256[65];
+    size_t n = 0;
+    int rc = DESY_OK;
+    if (desy_rank(t->world) == 0) {
+        rc = desy_training_sha256(&t->items, training_sha256);
+        if (rc == DESY_OK) rc = desy_levels_find(directories, t->options->save_dir, identity, training_sha256, t->options->seed);
+    }
+    DESY_TRY(desy_agree(t->world, rc));
+    for (int level = 0; level < DESY_LEVELS; level++) {
+        DESY_TRY(desy_agree(t->world, desy_broadcast_text(t->world, &directories[level], 0)));
+        if (directories[level] && desy_rank(t->world) == 0) desy_log_info("train: level %s is that of %s", desy_level_name((enum desy_level)level), directories[level]);
+    }
+    t->ensemble.layout = t->set.layout;
+    DESY_TRY(desy_agree(t->world, desy_levels_load(&t->ensemble, &t->kept_logits, directories, t->kept_ids, t->fit.chosen, t->options->device)));
+    for (size_t i = 0; i < t->set.total; i++) {
+        if (!(t->weights[i] > 0)) continue;
+        memcpy(t->logits + i * (size_t)t->ensemble.n, t->kept_logits + n++ * (size_t)t->ensemble.n, (size_t)t->ensemble.n * sizeof *t->logits);
+    }
+out:
+    for (int level = 0; level < DESY_LEVELS; level++) free(directories[level]);
+    return rc;
+}
+
+/* What the model keeps of the logits that its fusion is fitted to. */
+static int keep_logits(struct training *t)
+{
+    const size_t width = (size_t)t->ensemble.n;
+    size_t n = 0;
+    if (!t->kept_logits) t->kept_logits = malloc((t->fit.chosen * width + 1) * sizeof *t->kept_logits);
+    if (!t->kept_logits) return desy_error_memory("out-of-fold logits");
+    for (size_t i = 0; i < t->set.total; i++)
+        if (t->weights[i] > 0) memcpy(t->kept_logits + n++ * width, t->logits + i * width, width * sizeof *t->kept_logits);
+    t->ensemble.out_of_fold = t->kept_logits;
+    t->ensemble.ids = t->kept_ids;
+    t->ensemble.training = t->fit.chosen;
+    return DESY_OK;
 }
 
 /* Fused logits of every row by the final channels, on every rank; new. */
@@ -266,8 +328,13 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
     int rc;
     DESY_TRY(open_training(&t, store));
     say_plan(&t);
-    DESY_TRY(fit_folds(&t));
-    DESY_TRY(fit_ensemble(&t));
+    if (options->level == DESY_TRAIN_FUSION) DESY_TRY(load_levels(&t, identity));
+    else {
+        DESY_TRY(fit_folds(&t));
+        DESY_TRY(fit_ensemble(&t));
+    }
+    DESY_TRY(desy_agree(world, keep_logits(&t)));
+    DESY_TRY(desy_fusion_fit(&t.fit, t.logits, &t.ensemble));
     DESY_TRY(measure(&t, &metrics));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));
@@ -289,7 +356,8 @@ int desy_train(desy_world *world, desy_store *store, const struct desy_train_opt
     if (desy_rank(world) == 0) {
         rc = desy_train_identify(&identity, store, options);
         if (rc == DESY_OK) rc = desy_model_current(options->save_dir, &result->directory, there);
-        result->skipped = rc == DESY_OK && strcmp(there, identity.fingerprint) == 0;
+        /* A fusion depends on the versions that are there, too. */
+        result->skipped = rc == DESY_OK && options->level != DESY_TRAIN_FUSION && strcmp(there, identity.fingerprint) == 0;
     }
     DESY_TRY(desy_agree(world, rc));
     desy_broadcast(world, &result->skipped, sizeof result->skipped, 0);

@@ -6,13 +6,15 @@
 #include "features/store.h"
 #include "mpi/world.h"
 
+/* All levels and their fusion; or the fusion alone, of the newest versions of the levels that were trained one by one. */
+enum { DESY_TRAIN_ALL = -1, DESY_TRAIN_FUSION = 3 };
 enum desy_size { DESY_SIZE_AUTO, DESY_SIZE_SMALL, DESY_SIZE_FULL };
 
 struct desy_train_options {
     const char *save_dir;
     uint64_t seed;
-    int level;                    /* enum desy_level (train/channel.h) to train that one alone; -1: all, and their fusion */
-    enum desy_size size;          /* of levels that have both forms; auto: both are trained, the lower out-of-fold log loss is kept */
+    int level;                    /* enum desy_level (train/channel.h): that one alone; DESY_TRAIN_ALL, DESY_TRAIN_FUSION */
+    enum desy_size size;          /* of levels that have both forms; auto: both are trained, and the full one stays if it is clearly better out of fold */
     int epochs, batch_size, patience; /* full forms */
     double learning_rate, weight_decay;
     bool focal;

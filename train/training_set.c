@@ -15,7 +15,8 @@ int desy_training_set_open(struct desy_training_set *set, desy_world *world, con
     set->items = calloc(total + 1, sizeof *set->items);
     set->labels = calloc(total + 1, sizeof *set->labels);
     set->folds = calloc(total + 1, sizeof *set->folds);
-    return set->vectors && set->items && set->labels && set->folds ? DESY_OK : desy_error_memory("the training set");
+    set->kin = calloc(total + 1, sizeof *set->kin);
+    return set->vectors && set->items && set->labels && set->folds && set->kin ? DESY_OK : desy_error_memory("the training set");
 }
 
 void desy_training_set_close(struct desy_training_set *set)
@@ -24,22 +25,57 @@ void desy_training_set_close(struct desy_training_set *set)
     free(set->items);
     free(set->labels);
     free(set->folds);
+    free(set->kin);
     memset(set, 0, sizeof *set);
+}
+
+/* Is item i fitted to when fold `left_out` (-1: none) is left out? */
+static bool is_fitted(const struct desy_training_set *set, size_t i, int left_out)
+{
+    return set->folds[i] >= 0 && (left_out < 0 || !(set->kin[i] & 1 << left_out));
+}
+
+struct member {
+    uint64_t group;
+    size_t index;
+};
+
+static int by_group(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+    return (x->group > y->group) - (x->group < y->group);
+}
+
+/* Folds by source may tear a group apart: its other items must not teach what the one left out is asked. */
+static int find_kin(struct desy_training_set *set)
+{
+    struct member *members = malloc((set->total + 1) * sizeof *members);
+    size_t n = 0;
+    if (!members) return desy_error_memory("folds");
+    for (size_t i = 0; i < set->total; i++)
+        if (set->folds[i] >= 0) members[n++] = (struct member){set->items[i].group, i};
+    qsort(members, n, sizeof *members, by_group);
+    for (size_t from = 0, to; from < n; from = to) {
+        uint8_t folds = 0;
+        for (to = from; to < n && members[to].group == members[from].group; to++) folds |= (uint8_t)(1 << set->folds[members[to].index]);
+        for (size_t i = from; i < to; i++) set->kin[members[i].index] = folds;
+    }
+    free(members);
+    return DESY_OK;
 }
 
 /* Every fit leaves one fold out and still needs both classes. */
 static int check_folds(const struct desy_training_set *set)
 {
-    size_t in_fold[DESY_FOLDS][2] = {{0}};
-    for (size_t i = 0; i < set->total; i++)
-        if (set->folds[i] >= 0) in_fold[set->folds[i]][set->labels[i]]++;
     for (int label = 0; label < 2; label++) {
         const size_t n = set->counts[DESY_SPLIT_TRAIN][label];
         const char *what = label ? "AI-generated" : "real";
         if (n < 4) return desy_error(DESY_EDATA, "%zu %s training videos: at least 4 of each class are needed", n, what);
-        for (int f = 0; f < DESY_FOLDS; f++)
-            if (in_fold[f][label] == n)
-                return desy_error(DESY_EDATA, "all %s training videos share one group: nothing can be tried on unseen groups; add videos of other groups", what);
+        for (int f = 0; f < DESY_FOLDS; f++) {
+            size_t left = 0;
+            for (size_t i = 0; i < set->total; i++) left += set->labels[i] == label && is_fitted(set, i, f);
+            if (left == 0) return desy_error(DESY_EDATA, "all %s training videos share their groups or sources: nothing can be tried on unseen ones; add videos of others", what);
+        }
     }
     return DESY_OK;
 }
@@ -61,6 +97,7 @@ int desy_training_set_finish(struct desy_training_set *set, uint64_t seed)
     n = 0;
     for (size_t i = 0; i < set->total; i++)
         set->folds[i] = set->items[i].label >= 0 && set->items[i].part == DESY_SPLIT_TRAIN ? folds[n++] : -1;
+    DESY_TRY(find_kin(set));
     rc = check_folds(set);
 out:
     free(chosen);
@@ -140,7 +177,7 @@ static int weigh(const struct desy_training_set *set, enum desy_split_part part,
     if (!sorted) return desy_error_memory("sample weights");
     for (size_t i = 0; i < set->total; i++) {
         const struct desy_split_item *item = &set->items[i];
-        if (item->label < 0 || item->part != part || (part == DESY_SPLIT_TRAIN && set->folds[i] == left_out)) continue;
+        if (item->label < 0 || item->part != part || (part == DESY_SPLIT_TRAIN && !is_fitted(set, i, left_out))) continue;
         sorted[n++] = (struct source_count){item->source ^ (uint64_t)item->label, i};
     }
     qsort(sorted, n, sizeof *sorted, by_key);

@@ -19,6 +19,7 @@ struct desy_training_set {
     struct desy_split_item *items; /* (total), on every rank */
     uint8_t *labels;               /* (total) */
     int *folds;                    /* (total): 0..DESY_FOLDS - 1 for training items, else -1 */
+    uint8_t *kin;                  /* (total): bit f: fold f has an item of the same group */
     bool by_source;                /* folds keep sources apart, else groups */
     size_t counts[3][2];           /* part, label */
 };
@@ -32,7 +33,8 @@ int desy_training_set_finish(struct desy_training_set *set, uint64_t seed);
 int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed);
 void desy_training_set_close(struct desy_training_set *set);
 
-/* Sample weights of the training items, without those of fold `left_out` (-1: all): 1 / sqrt(n of the source), each class
+/* Sample weights of the training items, without those of fold `left_out` and those of other folds that share a group with one of
+ * them (a prompt that several generators were given), or of all (-1): 1 / sqrt(n of the source), each class
  * scaled to half the items. weights (total), 0 for the others; *chosen: how many are not 0. Not collective. */
 int desy_training_weights(const struct desy_training_set *set, int left_out, double *weights, size_t *chosen);
 /* The same of the validation items. */

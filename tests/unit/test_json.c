@@ -117,6 +117,8 @@ static void broken_streams(void **state)
     broken("[{\"a\": 1},", "before the array is closed");
     broken("[{\"a\": 1", "middle of an element");
     broken("[\"a", "middle of an element");
+    broken("{\"a\": 1}\n{\"a\": 2\n{\"a\": 3}\n", "line 2, item 2: the file ends in the middle of an element");
+    broken("{\"a\": 1}\n{\"a: 2}\n{\"a\": 3}\n", "line 2, item 2: the line ends in the middle of a text");
     broken("[1,]", "comma");
     broken("[1 2]", "line 1, item 1");
     broken("[{} {}]", "comma is missing");
