@@ -121,6 +121,21 @@ static void losses(void **state)
     assert_true(isnan(loss) && isnan(accuracy));
 }
 
+static void differences_of_losses(void **state)
+{
+    (void)state;
+    double mean, error;
+    /* Losses ln 2, ln 4, ln 4 against ln 4, ln 4, ln 2: differences -ln 2, 0, ln 2 (and one without a weight), weights 2, 1, 1. */
+    const double one[] = {logit_of(.5), logit_of(.75), logit_of(.25), 5}, other[] = {logit_of(.25), logit_of(.75), logit_of(.5), 9};
+    const struct desy_fit fit = fit_of((uint8_t[]){1, 0, 1, 0}, (double[]){2, 1, 1, 0}, 4);
+    desy_fit_loss_difference(&fit, one, other, &mean, &error);
+    check_near(mean, -log(2) / 4);
+    /* From the mean: -3/4, 1/4, 5/4 of ln 2, by weight: -6/4, 1/4, 5/4. */
+    check_near(error, log(2) * sqrt(36 + 1 + 25) / 4 / 4);
+    desy_fit_loss_difference(&fit, one, one, &mean, &error);
+    assert_true(mean == 0 && error == 0);
+}
+
 /* A level is the mean of its channels; the fused logit their weighted sum. */
 static void levels(void **state)
 {
@@ -144,6 +159,6 @@ static void levels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(thresholds), cmocka_unit_test(saturated_probabilities_are_ties), cmocka_unit_test(areas),
-        cmocka_unit_test(losses), cmocka_unit_test(levels)};
+        cmocka_unit_test(losses), cmocka_unit_test(differences_of_losses), cmocka_unit_test(levels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
