@@ -23,7 +23,7 @@ def run(tool, *arguments, data):
 
 
 def make_items(rng, times):
-    """label, source, part, in an order of their own; sources of both classes share their numbers, as hashes may."""
+    """label, source, part, group, in an order of their own; sources of both classes share their numbers, as hashes may."""
     label, source = [], []
     for k in 0, 1:
         for s, n in enumerate(SOURCES[k]):
@@ -33,7 +33,7 @@ def make_items(rng, times):
     order = rng.permutation(len(label))
     label, source, part = np.array(label)[order], np.array(source)[order], part[order]
     label[rng.permutation(len(label))[:3]] = -1  # unlabelled: there, but never chosen
-    return label, source, part
+    return label, source, part, rng.integers(0, 3 * len(label), len(label))  # now and then several items to a group
 
 
 def make_vectors(rng, label, source, width):
@@ -72,14 +72,19 @@ def reference_logits(x, label, weights, chosen):
 
 def check_small(name, channel, encoder, forensic, times, offset, inputs, more_items, fold=-1):
     rng = np.random.default_rng(len(name) + encoder)
-    label, source, part = make_items(rng, times)
+    label, source, part, group = make_items(rng, times)
     x, n = make_vectors(rng, label, source, 3 * encoder + forensic), len(label)
-    out, err = run("fit_small", channel, encoder, forensic, n, fold, data=x.tobytes() + np.stack([label, source, part], 1).astype(np.int32).tobytes())
+    out, err = run("fit_small", channel, encoder, forensic, n, fold, data=x.tobytes() + np.stack([label, source, part, group], 1).astype(np.int32).tobytes())
     folds, rest = np.frombuffer(out, np.int32, n), np.frombuffer(out, np.float64, offset=4 * n)
     weights, median, scale, logits = np.split(rest, np.cumsum([n, inputs, inputs]))
     in_training = (part == TRAIN) & (label >= 0)
-    chosen = in_training & (folds != fold)
-    assert (folds[in_training] >= 0).all() and (folds[~in_training] == -1).all() and (fold == -1 or chosen.sum() < in_training.sum())
+    assert (folds[in_training] >= 0).all() and (folds[~in_training] == -1).all()
+    for s in range(5):
+        for k in 0, 1:
+            assert len(set(folds[in_training & (source == s) & (label == k)])) <= 1, "a source lies in two folds"
+    chosen = in_training if fold == -1 else in_training & ~np.isin(group, group[in_training & (folds == fold)])
+    if fold >= 0:
+        assert chosen.sum() < (in_training & (folds != fold)).sum() < in_training.sum(), "nothing was left out"
     assert err.split() == [str(offset), str(inputs), str(chosen.sum())], err
     assert (chosen.sum() > inputs) == more_items, "the wrong path was taken"
     np.testing.assert_allclose(weights, reference_weights(label, source, chosen), rtol=1e-12, atol=0)
