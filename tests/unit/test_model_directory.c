@@ -154,6 +154,35 @@ static void what_is_written_reads_back_to_the_bit(void **state)
     desy_ensemble_close(&e);
 }
 
+static void check_column(const desy_safetensors *file, const char *name, const char *dtype, const void *wanted)
+{
+    const struct desy_tensor *tensor = desy_safetensors_find(file, name);
+    assert_non_null(tensor);
+    assert_string_equal(tensor->dtype, dtype);
+    assert_int_equal(tensor->bytes, 3 * 8);
+    assert_memory_equal(tensor->data, wanted, 3 * 8);
+}
+
+static void out_of_fold_logits_are_kept(void **state)
+{
+    (void)state;
+    char *directory;
+    desy_safetensors *file;
+    struct desy_ensemble ensemble = make_ensemble();
+    ensemble.out_of_fold = (const double[]){1. / 3, 2, -3, 4, 5, -6. / 7};
+    ensemble.ids = (const uint64_t[]){7, UINT64_MAX, 1};
+    ensemble.training = 3;
+    assert_int_equal(publish("kept", &ensemble, &directory), DESY_OK);
+    assert_int_equal(entries("kept/v0001"), 3);
+    assert_int_equal(desy_safetensors_open(&file, "kept/v0001/out_of_fold.safetensors"), DESY_OK);
+    check_column(file, "ids", "U64", ensemble.ids);
+    check_column(file, "step", "F64", (double[]){1. / 3, -3, 5});
+    check_column(file, "high_mlp", "F64", (double[]){2, 4, -6. / 7});
+    desy_safetensors_close(&file);
+    free(directory);
+    desy_ensemble_close(&ensemble);
+}
+
 static void refuse(const char *model, const char *wanted)
 {
     desy_detector *detector = NULL;
@@ -259,7 +288,10 @@ static void failures_leave_nothing_behind(void **state)
     (void)state;
     char *directory;
     struct desy_ensemble whole = make_ensemble(), bad = make_ensemble();
-    bad.bias = NAN; /* has no place in JSON: fails when the weights are written already */
+    bad.bias = NAN; /* has no place in JSON: fails when all the rest is written already */
+    bad.out_of_fold = (const double[]){1, 2};
+    bad.ids = (const uint64_t[]){3};
+    bad.training = 1;
     publish_whole("tidy", "tidy/v0001");
     assert_int_equal(publish("tidy", &bad, &directory), DESY_EUSAGE);
     assert_null(directory);
@@ -282,7 +314,7 @@ static void failures_leave_nothing_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(versions_count_up), cmocka_unit_test(the_last_version_is_9999),
-        cmocka_unit_test(what_is_written_reads_back_to_the_bit), cmocka_unit_test(damaged_descriptions_are_refused),
+        cmocka_unit_test(what_is_written_reads_back_to_the_bit), cmocka_unit_test(out_of_fold_logits_are_kept), cmocka_unit_test(damaged_descriptions_are_refused),
         cmocka_unit_test(damaged_weights_are_refused), cmocka_unit_test(current_that_names_nothing_is_refused),
         cmocka_unit_test(failures_leave_nothing_behind)};
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
