@@ -177,6 +177,9 @@ static int read_fusion(struct desy_ensemble *ensemble, const cJSON *fusion)
     DESY_TRY(desy_json_double(&ensemble->bias, fusion, "bias", where));
     for (int level = 0; level < DESY_LEVELS; level++) {
         const cJSON *of_level = cJSON_GetObjectItemCaseSensitive(fusion, desy_level_name((enum desy_level)level));
+        bool wanted = false;
+        for (int i = 0; i < ensemble->n; i++) wanted |= (int)ensemble->heads[i].channel->level == level;
+        if (!of_level && wanted) return desy_error(DESY_EDATA, "%s: lacks the level %s, which has channels", where, desy_level_name((enum desy_level)level));
         if (!of_level) continue;
         DESY_TRY(desy_json_double(&ensemble->weight[level], of_level, "weight", where));
         DESY_TRY(desy_json_double(&ensemble->slope[level], of_level, "slope", where));

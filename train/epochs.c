@@ -178,7 +178,7 @@ static int sum_reproducibly(struct trainer *t, size_t own)
         double bound = 0;
         for (size_t s = 0; s < own; s++) {
             const float most = desy_fixed_bound_f32(t->shard_gradients + s * t->count + t->tensors[k].offset, t->tensors[k].count);
-            if (!(most <= bound)) bound = most;
+            if (!(most <= bound) && !isnan(bound)) bound = most;
         }
         t->bounds[k] = bound;
     }

@@ -79,7 +79,7 @@ static int load_level(struct desy_ensemble *ensemble, double *logits, const char
     DESY_TRY(desy_ensemble_read(&one, directory, model, device));
     if (one.layout.encoder != ensemble->layout.encoder || one.layout.forensic != ensemble->layout.forensic)
         DESY_TRY(desy_error(DESY_EDATA, "%s: was trained on features of another layout", directory));
-    DESY_TRY(desy_safetensors_open(&file, path));
+    if (desy_safetensors_open(&file, path) != DESY_OK) DESY_TRY(desy_error(DESY_EDATA, "%s: cannot be read: train that level again", path));
     for (int k = 0; k < one.n; k++) {
         if ((int)one.heads[k].channel->level != level || ensemble->n == DESY_MAX_CHANNELS) continue;
         DESY_TRY(read_logits(file, path, one.heads[k].channel->name, ids, n, logits + ensemble->n, DESY_MAX_CHANNELS));

@@ -82,43 +82,69 @@ static int fit_median(const struct desy_fit *fit, int offset, int inputs, double
     return rc;
 }
 
-/* sums[d] = sum over chosen items of x[d] (centre NULL) or (x[d] - centre[d])^2. `row`, `sums_fixed`: room. */
-static int sum_columns(const struct desy_fit *fit, int offset, int inputs, const double *centre, double bound, double *row, int64_t *fixed, double *sums)
+/* Room for the moments of `inputs` columns. units[d] is a power of two that no magnitude of the column exceeds: each column is
+ * summed on a scale of its own, so that a huge number in one costs the others nothing. */
+struct moments {
+    double *row, *mean, *units;
+    int64_t *fixed;
+};
+
+static int find_units(const struct desy_fit *fit, int offset, int inputs, double *units)
 {
-    int rc = DESY_OK, exponent = desy_fixed_exponent(bound, fit->chosen);
-    memset(fixed, 0, (size_t)inputs * sizeof *fixed);
+    memset(units, 0, (size_t)inputs * sizeof *units);
+    for (size_t i = 0; i < fit->count; i++) {
+        const float *x = fit->vectors + i * fit->stride + offset;
+        for (int d = 0; d < inputs && is_chosen(fit, i); d++)
+            if (!(fabsf(x[d]) <= units[d]) && !isnan(units[d])) units[d] = fabsf(x[d]);
+    }
+    desy_max_f64(fit->world, units, (size_t)inputs);
+    for (int d = 0; d < inputs; d++) {
+        int exponent;
+        if (!isfinite(units[d])) return desy_error(DESY_EDATA, "a feature is not finite: extract these videos again");
+        frexp(units[d], &exponent);
+        units[d] = ldexp(1, exponent);
+    }
+    return DESY_OK;
+}
+
+/* sums[d] = sum over chosen items of x[d] (centre NULL) or (x[d] - centre[d])^2. */
+static int sum_columns(const struct desy_fit *fit, int offset, int inputs, const double *centre, struct moments *m, double *sums)
+{
+    int rc = DESY_OK, exponent = desy_fixed_exponent(4, fit->chosen); /* |x| <= 1 unit, (x - centre)^2 <= 4 units^2 */
+    memset(m->fixed, 0, (size_t)inputs * sizeof *m->fixed);
     for (size_t i = 0; rc == DESY_OK && i < fit->count; i++) {
         if (!is_chosen(fit, i)) continue;
         const float *x = fit->vectors + i * fit->stride + offset;
-        for (int d = 0; d < inputs; d++) row[d] = centre ? ((double)x[d] - centre[d]) * ((double)x[d] - centre[d]) : (double)x[d];
-        rc = desy_fixed_add(fixed, row, (size_t)inputs, exponent);
+        for (int d = 0; d < inputs; d++) {
+            const double value = ((double)x[d] - (centre ? centre[d] : 0)) / m->units[d];
+            m->row[d] = centre ? value * value : value;
+        }
+        rc = desy_fixed_add(m->fixed, m->row, (size_t)inputs, exponent);
     }
     rc = desy_agree(fit->world, rc);
-    if (rc == DESY_OK) desy_fixed_finish(fit->world, fixed, sums, (size_t)inputs, exponent);
-    return rc;
+    if (rc != DESY_OK) return rc;
+    desy_fixed_finish(fit->world, m->fixed, sums, (size_t)inputs, exponent);
+    for (int d = 0; d < inputs; d++) sums[d] *= centre ? m->units[d] * m->units[d] : m->units[d];
+    return DESY_OK;
 }
 
 int desy_fit_standardise(const struct desy_fit *fit, int offset, int inputs, double *median, double *scale)
 {
     const size_t n = (size_t)inputs;
-    double bound = 0;
-    double *row = malloc(n * sizeof *row), *mean = malloc(n * sizeof *mean);
-    int64_t *fixed = malloc(n * sizeof *fixed);
-    int rc = desy_agree(fit->world, row && mean && fixed ? DESY_OK : desy_error_memory("moments"));
+    struct moments m = {malloc(n * sizeof *m.row), malloc(n * sizeof *m.mean), malloc(n * sizeof *m.units), malloc(n * sizeof *m.fixed)};
+    int rc = desy_agree(fit->world, m.row && m.mean && m.units && m.fixed ? DESY_OK : desy_error_memory("moments"));
     if (rc != DESY_OK) goto out;
     DESY_TRY(fit_median(fit, offset, inputs, median));
-    for (size_t i = 0; i < fit->count; i++)
-        for (int d = 0; d < inputs; d++)
-            if (is_chosen(fit, i)) bound = fmax(bound, fabs((double)fit->vectors[i * fit->stride + (size_t)(offset + d)]));
-    desy_max_f64(fit->world, &bound, 1);
-    DESY_TRY(sum_columns(fit, offset, inputs, NULL, bound, row, fixed, mean));
-    for (int d = 0; d < inputs; d++) mean[d] /= (double)fit->chosen;
-    DESY_TRY(sum_columns(fit, offset, inputs, mean, 4 * bound * bound, row, fixed, scale));
+    DESY_TRY(find_units(fit, offset, inputs, m.units));
+    DESY_TRY(sum_columns(fit, offset, inputs, NULL, &m, m.mean));
+    for (int d = 0; d < inputs; d++) m.mean[d] /= (double)fit->chosen;
+    DESY_TRY(sum_columns(fit, offset, inputs, m.mean, &m, scale));
     for (int d = 0; d < inputs; d++) scale[d] = sqrt(scale[d] / (double)fit->chosen) + 1e-6;
 out:
-    free(row);
-    free(mean);
-    free(fixed);
+    free(m.row);
+    free(m.mean);
+    free(m.units);
+    free(m.fixed);
     return rc;
 }
 
