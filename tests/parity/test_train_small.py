@@ -42,7 +42,7 @@ def make_vectors(rng, label, source, width):
     factors = rng.standard_normal((n, hidden)) + .5 * (label[:, None] == 1) * rng.standard_normal(hidden) + .3 * rng.standard_normal((5, hidden))[source]
     x = factors @ (rng.standard_normal((hidden, width)) * .8 ** np.arange(hidden)[:, None]) + .3 * rng.standard_normal((n, width))
     x[rng.random(x.shape) < .01] *= 20
-    x = x * 10 ** rng.uniform(-2, 1, width) + rng.uniform(-5, 5, width)
+    x = (x + rng.uniform(-5, 5, width)) * 10 ** rng.uniform(-6, 6, width)  # sums of all columns on one scale would lose the small ones
     x[:, ::17] = 3.25
     return x.astype(np.float32)
 
