@@ -4,6 +4,14 @@
 
 #include <stdint.h>
 
+/* A function of plain loops, compiled for several instruction sets, the best of which is taken at run time. The bits are the same
+ * with each, since -ffp-contract=off leaves every operation as it is written. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define DESY_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define DESY_VECTOR_CLONES
+#endif
+
 #define DESY_CPU_WORDS 16 /* 1,024 processors */
 
 /* Number of processors online; at least 1. */

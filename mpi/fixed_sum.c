@@ -1,5 +1,6 @@
 #include "mpi/fixed_sum.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 
 #include <math.h>
@@ -59,7 +60,7 @@ int desy_fixed_sum(desy_world *world, const double *mine, size_t count, size_t n
     return rc;
 }
 
-float desy_fixed_bound_f32(const float *values, size_t n)
+DESY_VECTOR_CLONES float desy_fixed_bound_f32(const float *values, size_t n)
 {
     uint32_t most = 0;
     float bound;
@@ -82,10 +83,10 @@ int desy_fixed_exponent_f32(double bound, uint64_t addends)
 #define INTEGER_MAKER 0x1.8p52
 #define INTEGER_MAKER_BITS INT64_C(0x4338000000000000)
 
-int desy_fixed_add_f32(int64_t *accumulator, const float *values, size_t n, int exponent)
+/* false: some value is out of range. */
+DESY_VECTOR_CLONES static bool add_floats(int64_t *restrict accumulator, const float *restrict values, size_t n, double scale)
 {
-    const double scale = ldexp(1, exponent);
-    int bad = 0;
+    int64_t bad = 0;
     for (size_t i = 0; i < n; i++) {
         const double scaled = (double)values[i] * scale, shifted = scaled + INTEGER_MAKER;
         int64_t bits;
@@ -93,12 +94,19 @@ int desy_fixed_add_f32(int64_t *accumulator, const float *values, size_t n, int 
         accumulator[i] += bits - INTEGER_MAKER_BITS;
         bad |= !(fabs(scaled) < 0x1p51);
     }
-    for (size_t i = 0; bad && i < n; i++)
+    return !bad;
+}
+
+int desy_fixed_add_f32(int64_t *accumulator, const float *values, size_t n, int exponent)
+{
+    const double scale = ldexp(1, exponent);
+    if (add_floats(accumulator, values, n, scale)) return DESY_OK;
+    for (size_t i = 0; i < n; i++)
         if (!(fabs((double)values[i] * scale) < 0x1p51)) return out_of_range(i, values[i]);
     return DESY_OK;
 }
 
-void desy_fixed_values_f32(float *values, const int64_t *accumulator, size_t n, int exponent)
+DESY_VECTOR_CLONES void desy_fixed_values_f32(float *values, const int64_t *accumulator, size_t n, int exponent)
 {
     const double unit = ldexp(1, -exponent);
     for (size_t i = 0; i < n; i++) {

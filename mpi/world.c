@@ -131,13 +131,23 @@ int desy_broadcast_text(desy_world *world, char **text, int root)
     return rc;
 }
 
+/* Non-blocking collectives advance only when they are asked, which many bytes cannot afford. For those the ranks gather first,
+ * waiting as ever, and then MPI's own wait is short. */
+#define MANY_BYTES ((size_t)1 << 16)
+
 static void reduce(desy_world *world, void *values, size_t n, size_t width, MPI_Datatype type, MPI_Op op)
 {
     MPI_Request request;
     if (alone(world)) return;
     const size_t most = CHUNK / width;
+    const bool many = n * width >= MANY_BYTES;
+    if (many) desy_barrier(world);
     for (size_t done = 0; done < n; done += most) {
         size_t part = n - done < most ? n - done : most;
+        if (many) {
+            MPI_Allreduce(MPI_IN_PLACE, (char *)values + done * width, (int)part, type, op, world->comm);
+            continue;
+        }
         MPI_Iallreduce(MPI_IN_PLACE, (char *)values + done * width, (int)part, type, op, world->comm, &request);
         desy_mpi_wait(&request);
     }

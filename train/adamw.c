@@ -1,5 +1,6 @@
 #include "train/adamw.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 
 #include <math.h>
@@ -16,7 +17,7 @@ int desy_adamw_open(struct desy_adamw *adamw, size_t count)
     return adamw->first && adamw->second ? DESY_OK : desy_error_memory("the optimiser");
 }
 
-void desy_adamw_step(struct desy_adamw *adamw, float *restrict parameters, const float *restrict gradient, double learning_rate, double weight_decay)
+DESY_VECTOR_CLONES void desy_adamw_step(struct desy_adamw *adamw, float *restrict parameters, const float *restrict gradient, double learning_rate, double weight_decay)
 {
     float *restrict first = adamw->first, *restrict second = adamw->second;
     adamw->step++;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define DROPOUT .5
+#define AHEAD_ROWS 256 /* inputs that are gathered at once: a collective costs more than a few rows */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
 
 struct trainer {
@@ -23,22 +24,23 @@ struct trainer {
     /* what a step works with */
     uint32_t *chosen, *order;    /* (n) rows of the fit's items; their order in this epoch */
     size_t n, batch, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
-    const uint32_t *batch_rows;  /* of this step */
+    float *ahead, *mine;         /* (ahead_room, inputs): inputs of the next items in this order, from all ranks; this rank's of them */
+    size_t ahead_room, ahead_from, ahead_count;
     size_t in_batch;
     float *x, *labels, *weights; /* (shards * shard_rows, inputs), padded with weight 0 */
-    float *mine;                 /* (batch, inputs) this rank's rows of a batch */
     uint64_t *shard_ids;
     /* the network's flat buffers */
     const struct desy_network_tensor *tensors;
     size_t n_tensors, count;
     float *parameters, *gradient, *shard_gradients /* (own_shards, count) */, *best;
     int64_t *fixed;              /* (count) */
-    double *bounds;              /* (n_tensors) */
+    double *bounds;              /* (n_tensors + 1) */
     struct desy_adamw adamw;
     /* of this rank, over an epoch */
     double *losses;              /* of each shard */
     size_t n_losses;
     int64_t right;
+    int pending;                 /* a failure of this rank alone, which the next agreement brings to the others */
 };
 
 void desy_curve_close(struct desy_curve *curve)
@@ -55,6 +57,7 @@ static int open_trainer(struct trainer *t)
     t->shards = t->batch < DESY_VIRTUAL_SHARDS ? t->batch : DESY_VIRTUAL_SHARDS;
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     t->own_shards = (t->shards + ranks - 1) / ranks;
+    t->ahead_room = t->batch > AHEAD_ROWS ? t->batch : AHEAD_ROWS;
     const size_t rows = t->shards * t->shard_rows;
     float *gradient;
     int rc;
@@ -69,13 +72,14 @@ static int open_trainer(struct trainer *t)
     t->labels = calloc(rows, sizeof *t->labels);
     t->weights = calloc(rows, sizeof *t->weights);
     t->shard_ids = calloc(rows, sizeof *t->shard_ids);
-    t->mine = malloc(t->batch * inputs * sizeof *t->mine);
+    t->ahead = malloc(t->ahead_room * inputs * sizeof *t->ahead);
+    t->mine = malloc(t->ahead_room * inputs * sizeof *t->mine);
     t->shard_gradients = malloc(t->own_shards * t->count * sizeof *t->shard_gradients);
     t->best = malloc(t->count * sizeof *t->best);
     t->fixed = malloc(t->count * sizeof *t->fixed);
-    t->bounds = malloc(t->n_tensors * sizeof *t->bounds);
+    t->bounds = malloc((t->n_tensors + 1) * sizeof *t->bounds);
     t->losses = malloc((fit->chosen / t->batch + 1) * t->own_shards * sizeof *t->losses);
-    if (!t->chosen || !t->order || !t->x || !t->labels || !t->weights || !t->shard_ids || !t->mine || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
+    if (!t->chosen || !t->order || !t->x || !t->labels || !t->weights || !t->shard_ids || !t->ahead || !t->mine || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i;
@@ -92,6 +96,7 @@ static void close_trainer(struct trainer *t)
     free(t->labels);
     free(t->weights);
     free(t->shard_ids);
+    free(t->ahead);
     free(t->mine);
     free(t->shard_gradients);
     free(t->best);
@@ -110,38 +115,52 @@ static int owner_of(const struct desy_fit *fit, size_t row, int ranks)
     return 0; /* shares cover all rows */
 }
 
-/* The rows of a batch, wherever they lie, on every rank and in the batch's order. */
-static int gather_batch(struct trainer *t)
+/* Inputs of the next items from `from` on, wherever they lie, on every rank and in this epoch's order. */
+static int gather_ahead(struct trainer *t, size_t from)
 {
     const struct desy_fit *fit = t->fit;
-    const int ranks = desy_size(fit->world), inputs = t->head->inputs;
-    const size_t row_bytes = (size_t)inputs * sizeof *t->mine, rows = t->shards * t->shard_rows;
+    const int ranks = desy_size(fit->world);
+    const size_t inputs = (size_t)t->head->inputs;
     size_t have = 0, total, next = 0;
-    void *all = NULL;
-    double *room = malloc((size_t)inputs * sizeof *room);
+    float *all = NULL;
+    double *room = malloc(inputs * sizeof *room);
     int rc = desy_agree(fit->world, room ? DESY_OK : desy_error_memory("a batch"));
     if (rc != DESY_OK) goto out;
-    for (size_t i = 0; i < t->in_batch; i++) {
-        const size_t row = t->batch_rows[i];
-        if (row >= fit->first && row < fit->first + fit->count)
-            desy_head_row(t->head, fit->vectors + (row - fit->first) * fit->stride, t->mine + have++ * (size_t)inputs, room);
+    t->ahead_from = from;
+    t->ahead_count = t->n - from < t->ahead_room ? t->n - from : t->ahead_room;
+    for (size_t i = 0; i < t->ahead_count; i++) {
+        const size_t row = t->chosen[t->order[from + i]];
+        if (row >= fit->first && row < fit->first + fit->count) desy_head_row(t->head, fit->vectors + (row - fit->first) * fit->stride, t->mine + have++ * inputs, room);
     }
-    DESY_TRY(desy_gatherall(fit->world, t->mine, have, row_bytes, &all, &total));
-    memset(t->x, 0, rows * row_bytes);
-    memset(t->weights, 0, rows * sizeof *t->weights);
-    for (int rank = 0; rank < ranks; rank++)
-        for (size_t i = 0; i < t->in_batch; i++) {
-            const size_t row = t->batch_rows[i];
-            if (owner_of(fit, row, ranks) != rank) continue;
-            memcpy(t->x + i * (size_t)inputs, (const char *)all + next++ * row_bytes, row_bytes);
-            t->labels[i] = fit->labels[row];
-            t->weights[i] = (float)(fit->weights[row] / (double)t->in_batch);
-            t->shard_ids[i] = t->ids[row];
-        }
+    DESY_TRY(desy_gatherall(fit->world, t->mine, have, inputs * sizeof *t->mine, (void **)&all, &total));
+    for (int rank = 0; rank < ranks; rank++) /* as they came: by rank, and in this order within each */
+        for (size_t i = 0; i < t->ahead_count; i++)
+            if (owner_of(fit, t->chosen[t->order[from + i]], ranks) == rank) memcpy(t->ahead + i * inputs, all + next++ * inputs, inputs * sizeof *all);
 out:
     free(room);
     free(all);
     return rc;
+}
+
+/* The batch from `from` on, padded to whole shards. */
+static int prepare_batch(struct trainer *t, size_t from)
+{
+    const size_t inputs = (size_t)t->head->inputs, rows = t->shards * t->shard_rows;
+    t->in_batch = t->n - from < t->batch ? t->n - from : t->batch;
+    if (from == 0 || from + t->in_batch > t->ahead_from + t->ahead_count) {
+        int rc = gather_ahead(t, from);
+        if (rc != DESY_OK) return rc;
+    }
+    memset(t->x, 0, rows * inputs * sizeof *t->x);
+    memset(t->weights, 0, rows * sizeof *t->weights);
+    memcpy(t->x, t->ahead + (from - t->ahead_from) * inputs, t->in_batch * inputs * sizeof *t->x);
+    for (size_t i = 0; i < t->in_batch; i++) {
+        const size_t row = t->chosen[t->order[from + i]];
+        t->labels[i] = t->fit->labels[row];
+        t->weights[i] = (float)(t->fit->weights[row] / (double)t->in_batch);
+        t->shard_ids[i] = t->ids[row];
+    }
+    return DESY_OK;
 }
 
 /* Gradients of this rank's shards of the batch; *own of them. A shard of padding alone adds nothing and is left out. */
@@ -162,56 +181,74 @@ static int run_shards(struct trainer *t, const struct desy_network_loss *how, si
     return rc;
 }
 
-static void sum_fast(struct trainer *t, size_t own)
+/* The sum of all shards' gradients. rc: how this rank's shards went. */
+static int sum_fast(struct trainer *t, size_t own, int rc)
 {
+    rc = desy_agree(t->fit->world, rc);
+    if (rc != DESY_OK) return rc;
     memset(t->gradient, 0, t->count * sizeof *t->gradient);
     for (size_t s = 0; s < own; s++)
         for (size_t i = 0; i < t->count; i++) t->gradient[i] += t->shard_gradients[s * t->count + i];
     desy_sum_f32(t->fit->world, t->gradient, t->count);
+    return DESY_OK;
 }
 
-/* Each tensor's scale comes from its largest magnitude in any shard; NaN or infinity stops here on every rank. */
-static int sum_reproducibly(struct trainer *t, size_t own)
+/* Each tensor's scale comes from its largest magnitude in any shard; NaN or infinity stops here on every rank. A failure of one
+ * rank travels with the maxima. */
+static int find_scales(struct trainer *t, size_t own, int rc)
 {
-    int rc = DESY_OK;
     for (size_t k = 0; k < t->n_tensors; k++) {
         double bound = 0;
-        for (size_t s = 0; s < own; s++) {
+        for (size_t s = 0; rc == DESY_OK && s < own; s++) {
             const float most = desy_fixed_bound_f32(t->shard_gradients + s * t->count + t->tensors[k].offset, t->tensors[k].count);
             if (!(most <= bound) && !isnan(bound)) bound = most;
         }
         t->bounds[k] = bound;
     }
-    desy_max_f64(t->fit->world, t->bounds, t->n_tensors);
-    memset(t->fixed, 0, t->count * sizeof *t->fixed);
+    t->bounds[t->n_tensors] = rc != DESY_OK;
+    desy_max_f64(t->fit->world, t->bounds, t->n_tensors + 1);
+    if (t->bounds[t->n_tensors] > 0) return desy_agree(t->fit->world, rc);
     for (size_t k = 0; k < t->n_tensors; k++) {
         if (!isfinite(t->bounds[k])) return desy_error(DESY_EDATA, "the gradient of %s is not finite: lower --lr", t->tensors[k].name);
         t->bounds[k] = desy_fixed_exponent_f32(t->bounds[k], t->shards);
-        for (size_t s = 0; rc == DESY_OK && s < own; s++)
-            rc = desy_fixed_add_f32(t->fixed + t->tensors[k].offset, t->shard_gradients + s * t->count + t->tensors[k].offset, t->tensors[k].count, (int)t->bounds[k]);
     }
-    rc = desy_agree(t->fit->world, rc);
-    if (rc != DESY_OK) return rc;
+    return DESY_OK;
+}
+
+/* Piece by piece, so that the accumulator stays in the cache while all shards are added to it. */
+static int add_shards(struct trainer *t, const struct desy_network_tensor *tensor, size_t own, int exponent)
+{
+    enum { PIECE = 4096 };
+    int rc = DESY_OK;
+    for (size_t done = 0; rc == DESY_OK && done < tensor->count; done += PIECE) {
+        const size_t n = tensor->count - done < PIECE ? tensor->count - done : PIECE, at = tensor->offset + done;
+        memset(t->fixed + at, 0, n * sizeof *t->fixed);
+        for (size_t s = 0; rc == DESY_OK && s < own; s++) rc = desy_fixed_add_f32(t->fixed + at, t->shard_gradients + s * t->count + at, n, exponent);
+    }
+    return rc;
+}
+
+/* The same in fixed point. Nothing can be out of range below the bounds that were just found. */
+static int sum_reproducibly(struct trainer *t, size_t own, int rc)
+{
+    DESY_TRY(find_scales(t, own, rc));
+    for (size_t k = 0; k < t->n_tensors; k++) DESY_TRY(add_shards(t, &t->tensors[k], own, (int)t->bounds[k]));
     desy_sum_i64(t->fit->world, t->fixed, t->count);
     for (size_t k = 0; k < t->n_tensors; k++)
         desy_fixed_values_f32(t->gradient + t->tensors[k].offset, t->fixed + t->tensors[k].offset, t->tensors[k].count, (int)t->bounds[k]);
-    return DESY_OK;
+out:
+    return rc;
 }
 
 static int run_step(struct trainer *t, size_t from, const struct desy_network_loss *how)
 {
-    size_t own;
-    uint32_t rows[t->batch];
+    size_t own = 0;
     int rc;
-    t->in_batch = t->n - from < t->batch ? t->n - from : t->batch;
-    for (size_t i = 0; i < t->in_batch; i++) rows[i] = t->chosen[t->order[from + i]];
-    t->batch_rows = rows;
-    DESY_TRY(gather_batch(t));
-    DESY_TRY(desy_agree(t->fit->world, run_shards(t, how, &own)));
-    if (t->options->fast) sum_fast(t, own);
-    else DESY_TRY(sum_reproducibly(t, own));
+    DESY_TRY(prepare_batch(t, from));
+    rc = t->pending == DESY_OK ? run_shards(t, how, &own) : t->pending;
+    DESY_TRY(t->options->fast ? sum_fast(t, own, rc) : sum_reproducibly(t, own, rc));
     desy_adamw_step(&t->adamw, t->parameters, t->gradient, t->options->learning_rate, t->options->weight_decay);
-    DESY_TRY(desy_agree(t->fit->world, desy_network_parameters_changed(t->head->network)));
+    t->pending = desy_network_parameters_changed(t->head->network);
 out:
     return rc;
 }
@@ -250,7 +287,9 @@ static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
     t->n_losses = 0;
     t->right = 0;
     desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
-    for (size_t from = 0; from < t->n; from += t->batch) DESY_TRY(run_step(t, from, &how));
+    for (size_t from = 0; rc == DESY_OK && from < t->n; from += t->batch) rc = run_step(t, from, &how);
+    DESY_TRY(rc);
+    DESY_TRY(desy_agree(t->fit->world, t->pending));
     DESY_TRY(desy_fixed_sum(t->fit->world, t->losses, t->n_losses, 1, t->n, &epoch->loss));
     desy_sum_i64(t->fit->world, &t->right, 1);
     epoch->loss /= (double)t->n;
