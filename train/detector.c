@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "train/ensemble.h"
+#include "train/model_directory.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,26 +24,6 @@ struct desy_detector {
     float *vector; /* (pool width) */
 };
 
-/* `current` holds the name of a version and a newline. */
-static int follow_current(char **directory, const char *save_dir)
-{
-    char *path = desy_path_join(save_dir, "current"), *text = NULL;
-    size_t size;
-    int rc = path ? DESY_OK : desy_error_memory("a path");
-    DESY_TRY(rc);
-    if (!desy_file_exists(path))
-        DESY_TRY(desy_error(DESY_EDATA, "%s: no model there (neither model.json nor current): desy train STORE --save-dir %s makes one", save_dir, save_dir));
-    DESY_TRY(desy_file_read(&text, &size, path));
-    text[strcspn(text, "\r\n")] = '\0';
-    if (!*text || strchr(text, '/')) DESY_TRY(desy_error(DESY_EDATA, "%s: does not name a version of this directory", path));
-    *directory = desy_path_join(save_dir, text);
-    rc = *directory ? DESY_OK : desy_error_memory("a path");
-out:
-    free(path);
-    free(text);
-    return rc;
-}
-
 static int find_directory(desy_detector *detector, const char *model)
 {
     char *path = desy_path_join(model, "model.json");
@@ -51,7 +32,7 @@ static int find_directory(desy_detector *detector, const char *model)
     if (desy_file_exists(path)) {
         detector->directory = strdup(model);
         if (!detector->directory) rc = desy_error_memory("a path");
-    } else rc = follow_current(&detector->directory, model);
+    } else rc = desy_model_follow_current(&detector->directory, model);
     free(path);
     if (rc != DESY_OK) return rc;
     size_t length = strlen(detector->directory);

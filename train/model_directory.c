@@ -11,32 +11,45 @@
 #include <string.h>
 #include <unistd.h>
 
+/* `current` holds the name of a version and a newline. */
+int desy_model_follow_current(char **directory, const char *save_dir)
+{
+    char *path = desy_path_join(save_dir, "current"), *text = NULL;
+    size_t size;
+    int rc = path ? DESY_OK : desy_error_memory("a path");
+    *directory = NULL;
+    DESY_TRY(rc);
+    if (!desy_file_exists(path))
+        DESY_TRY(desy_error(DESY_EDATA, "%s: no model there (neither model.json nor current): desy train STORE --save-dir %s makes one", save_dir, save_dir));
+    DESY_TRY(desy_file_read(&text, &size, path));
+    text[strcspn(text, "\r\n")] = '\0';
+    if (!*text || strchr(text, '/')) DESY_TRY(desy_error(DESY_EDATA, "%s: does not name a version of this directory", path));
+    *directory = desy_path_join(save_dir, text);
+    rc = *directory ? DESY_OK : desy_error_memory("a path");
+out:
+    free(path);
+    free(text);
+    return rc;
+}
+
 int desy_model_current(const char *save_dir, char **directory, char fingerprint[65])
 {
     const char *found;
-    char *name = NULL, *path = NULL;
-    size_t size;
+    char *path = NULL;
     cJSON *model = NULL;
-    int rc = DESY_OK;
-    *directory = NULL;
     fingerprint[0] = '\0';
-    if (!(path = desy_path_join(save_dir, "current"))) return desy_error_memory("a path");
-    if (!desy_file_exists(path) || desy_file_read(&name, &size, path) != DESY_OK) goto out;
-    name[strcspn(name, "\r\n")] = '\0';
-    free(path);
-    *directory = desy_path_join(save_dir, name);
-    path = *directory ? desy_path_join(*directory, "model.json") : NULL;
+    int rc = desy_model_follow_current(directory, save_dir);
+    if (rc == DESY_EDATA) return DESY_OK;
+    DESY_TRY(rc);
+    path = desy_path_join(*directory, "model.json");
     if (!path) DESY_TRY(desy_error_memory("a path"));
-    if (desy_json_read(&model, path) == DESY_OK &&
-        desy_json_string(&found, cJSON_GetObjectItemCaseSensitive(model, "training"), "fingerprint", path) == DESY_OK && strlen(found) == 64)
-        strcpy(fingerprint, found);
-    else {
+    if (desy_json_read(&model, path) != DESY_OK) { /* none that can be read */
         free(*directory);
         *directory = NULL;
-    }
+    } else if (desy_json_string(&found, cJSON_GetObjectItemCaseSensitive(model, "training"), "fingerprint", path) == DESY_OK && strlen(found) == 64)
+        strcpy(fingerprint, found);
 out:
     cJSON_Delete(model);
-    free(name);
     free(path);
     return rc;
 }

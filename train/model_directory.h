@@ -4,6 +4,9 @@
 
 #include "train/ensemble.h"
 
+/* The directory that SAVE_DIR/current names; new, caller frees. DESY_EDATA: there is no such file, or it names nothing of this directory. */
+int desy_model_follow_current(char **directory, const char *save_dir);
+
 /* The directory of the version in use, and the fingerprint of its training; "" and NULL if there is none, or none that can be
  * read. *directory: new, caller frees. */
 int desy_model_current(const char *save_dir, char **directory, char fingerprint[65]);
