@@ -16,6 +16,51 @@ static long line_of(const char *text, const char *position)
     return line;
 }
 
+/* Bytes of the UTF-8 character at `c` (RFC 3629: shortest form, no surrogates, up to U+10FFFF); 0 if there is none. Text ends with NUL. */
+static int utf8_length(const unsigned char *c)
+{
+    const int length = *c < 0x80 ? 1 : *c >= 0xc2 && *c < 0xe0 ? 2 : (*c & 0xf0) == 0xe0 ? 3 : *c >= 0xf0 && *c < 0xf5 ? 4 : 0;
+    for (int i = 1; i < length; i++)
+        if ((c[i] & 0xc0) != 0x80) return 0;
+    if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] >= 0xa0) || (*c == 0xf0 && c[1] < 0x90) || (*c == 0xf4 && c[1] >= 0x90)) return 0;
+    return length;
+}
+
+/* What is wrong with a text before cJSON sees it, which lets these pass; NULL: nothing. *position: where. */
+static const char *find_bad_text(const char *text, size_t size, const char **position)
+{
+    char character[5] = "";
+    for (const char *c = text; c < text + size;) {
+        const size_t left = (size_t)(text + size - c);
+        memcpy(character, c, left < 4 ? left : 4);
+        character[left < 4 ? left : 4] = '\0';
+        const int length = utf8_length((const unsigned char *)character);
+        *position = c;
+        if (length == 0) return "not UTF-8";
+        if (*c == '\\' && left >= 6 && memcmp(c, "\\u0000", 6) == 0) return "a text with \\u0000 in it";
+        c += *c == '\\' && left >= 2 ? 1 + (c[1] > 0) : length; /* what is escaped is not looked at */
+    }
+    return NULL;
+}
+
+/* Names of files need not be UTF-8, JSON must be: what is not becomes U+FFFD. Takes and returns an allocated text; NULL: no memory. */
+static char *mend_utf8(char *text)
+{
+    size_t bad = 0, used = 0;
+    for (const unsigned char *c = (const unsigned char *)text; *c; c += utf8_length(c) ? utf8_length(c) : 1) bad += utf8_length(c) == 0;
+    if (bad == 0) return text;
+    char *mended = malloc(strlen(text) + 2 * bad + 1);
+    for (const unsigned char *c = (const unsigned char *)text; mended && *c;) {
+        const int length = utf8_length(c);
+        memcpy(mended + used, length ? (const char *)c : "\xef\xbf\xbd", (size_t)(length ? length : 3));
+        used += (size_t)(length ? length : 3);
+        c += length ? length : 1;
+    }
+    if (mended) mended[used] = '\0';
+    free(text);
+    return mended;
+}
+
 /* cJSON keeps both of two equal keys and finds the first: silently wrong either way. Sorting keeps large objects cheap. */
 static int compare_keys(const void *a, const void *b)
 {
@@ -55,6 +100,9 @@ int desy_json_parse_element(cJSON **json, const char *text, size_t size, const c
     const char *end = NULL, *duplicate = NULL;
     char where[48] = "";
     if (item > 0) snprintf(where, sizeof where, ", item %ld", item);
+    const char *bad = find_bad_text(text, size, &end);
+    if (bad) return desy_error(DESY_EDATA, "%s: line %ld%s: %s", name, line + line_of(text, end) - 1, where, bad);
+    end = NULL;
     cJSON *value = cJSON_ParseWithLengthOpts(text, size, &end, 0);
     if (!value) return desy_error(DESY_EDATA, "%s: line %ld%s: not valid JSON", name, line + line_of(text, end ? end : text) - 1, where);
     for (; end < text + size; end++)
@@ -108,6 +156,7 @@ int desy_json_text(char **text, const cJSON *json, bool indented, const char *na
     cJSON *copy = cJSON_Duplicate(json, true);
     *text = copy && spell_numbers(copy) ? cJSON_PrintBuffered(copy, 4096, indented) : NULL;
     cJSON_Delete(copy);
+    if (*text) *text = mend_utf8(*text);
     return *text ? DESY_OK : desy_error_memory(name);
 }
 

@@ -82,13 +82,14 @@ static bool add_sources(cJSON *json, const struct desy_metrics *metrics)
     return object != NULL;
 }
 
-static bool add_notes(cJSON *json, const struct desy_metrics *metrics)
+static bool add_notes(cJSON *json, const struct desy_metrics *metrics, const struct desy_report_options *options)
 {
     cJSON *notes = cJSON_AddArrayToObject(json, "notes");
     bool ok = notes != NULL, synthetic = false;
     for (size_t s = 0; s < metrics->n_sources; s++) synthetic |= strncmp(metrics->sources[s].name, DESY_SYNTHETIC, strlen(DESY_SYNTHETIC)) == 0;
     if (synthetic)
         ok = ok && note(notes, "These clips were made by desy synth: a demonstration that the program works, not science. The figures say nothing about real videos.");
+    if (strcmp(options->split, "all") == 0) ok = ok && note(notes, "These are all clips, those that the model was trained on too: the figures flatter it.");
     if (!metrics->both)
         ok = ok && note(notes, "Only one class is present: ROC AUC, average precision and the equal error rate are not defined in that case.");
     if (metrics->n_pos == 0) ok = ok && note(notes, "No AI-generated clip has a score: precision, recall and F1 are not defined.");
@@ -96,7 +97,7 @@ static bool add_notes(cJSON *json, const struct desy_metrics *metrics)
         ok = ok && note(notes, "No clip reaches the threshold: precision is ill-defined and is set to 0, as scikit-learn does.");
     if (!metrics->probabilities) ok = ok && note(notes, "Some scores lie outside [0, 1]: they are not probabilities, and have no Brier score and no calibration error.");
     if (metrics->both && metrics->ci_method[0] == 'N')
-        ok = ok && note(notes, "DeLong's variance is 0 here (the classes are separated perfectly, or a class has one clip): the interval of the AUC is Newcombe's.");
+        ok = ok && note(notes, "DeLong's variance is 0 here (the classes are separated perfectly, all scores are equal, or a class has one clip): the interval of the AUC is Newcombe's.");
     if (metrics->n_failed > 0) ok = ok && note(notes, "Clips that could not be read have no score, and no part in any figure; their number is n_failed.");
     return ok;
 }
@@ -122,7 +123,7 @@ int desy_metrics_json(cJSON **out, const struct desy_metrics *metrics, const str
     if (json && add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
         && integer(json, "n_neg", metrics->n_neg) && integer(json, "n_failed", metrics->n_failed) && add_ranking(json, metrics)
         && add_options(json, options) && add_point(json, &metrics->point) && add_calibration(json, metrics) && add_sources(json, metrics)
-        && add_sweep(json, metrics) && add_notes(json, metrics) && add_copy(json, "provenance", options->provenance))
+        && add_sweep(json, metrics) && add_notes(json, metrics, options) && add_copy(json, "provenance", options->provenance))
         return DESY_OK;
     cJSON_Delete(json);
     *out = NULL;

@@ -189,7 +189,7 @@ out:
     return rc;
 }
 
-static int finish(struct batch *batch, const char *journal, const char *output)
+static int finish(struct batch *batch, const char *journal, const char *output, bool json)
 {
     size_t failed = 0;
     desy_progress_finish(&batch->progress);
@@ -197,6 +197,17 @@ static int finish(struct batch *batch, const char *journal, const char *output)
     int rc = desy_journal_read(&batch->index, journal, batch->dataset, batch->config);
     if (rc == DESY_OK) rc = write_results(batch, output, &failed);
     if (rc == DESY_OK) desy_log_info("batch: %s", output);
+    if (rc == DESY_OK && json) {
+        cJSON *summary = cJSON_CreateObject();
+        char *text = NULL;
+        cJSON_AddStringToObject(summary, "scores", output);
+        cJSON_AddNumberToObject(summary, "n", (double)desy_dataset_count(batch->dataset));
+        cJSON_AddNumberToObject(summary, "n_failed", (double)failed);
+        rc = desy_json_text(&text, summary, false, "the summary");
+        if (text) puts(text);
+        free(text);
+        cJSON_Delete(summary);
+    }
     return rc == DESY_OK && failed ? desy_error(DESY_EPARTIAL, "%zu of %zu videos could not be scored: see \"status\" in %s", failed,
                                                 desy_dataset_count(batch->dataset), output) : rc;
 }
@@ -209,7 +220,9 @@ int desy_batch_command(struct desy_invocation *invocation)
     char *journal = NULL;
     desy_world *world = invocation->world;
     struct batch batch = {0};
-    if (invocation->argument_count == 0 || !invocation->output) return desy_error(DESY_EUSAGE, "desy batch DATASET|DIR|LIST -o SCORES.jsonl");
+    if (invocation->argument_count == 0 || !invocation->output) return desy_error(DESY_EUSAGE, "batch needs videos and a file to write to: desy batch DATASET|DIR|LIST -o SCORES.jsonl");
+    if (desy_is_directory(invocation->output) || (csv_path && desy_is_directory(csv_path)))
+        return desy_error(DESY_EUSAGE, "%s: is a directory, and batch writes a file", desy_is_directory(invocation->output) ? invocation->output : csv_path);
     journal = desy_format("%s.journal", invocation->output);
     rc = journal ? desy_scoring_open(&batch.scoring, world) : desy_error_memory("a path");
     if (rc == DESY_OK) rc = desy_scoring_sha256(batch.scoring, batch.config);
@@ -220,7 +233,7 @@ int desy_batch_command(struct desy_invocation *invocation)
     if (dataset) desy_progress_start(&batch.progress, "batch", (double)tasks * TASK_ITEMS, tasks * TASK_ITEMS, invocation->progress, false);
     const struct desy_queue queue = {.context = &batch, .describe = describe, .run = run, .done = done, .tick = tick, .stop = stop};
     DESY_TRY(desy_queue_run(world, &queue, order, tasks));
-    if (desy_rank(world) == 0) rc = finish(&batch, journal, invocation->output);
+    if (desy_rank(world) == 0) rc = finish(&batch, journal, invocation->output, invocation->json);
     rc = desy_agree(world, rc);
 out:
     desy_scoring_close(&batch.scoring);

@@ -181,6 +181,10 @@ static cJSON *make_report(const struct check *check, struct finding *all, size_t
     cJSON_AddNumberToObject(report, "n_duplicate", (double)duplicates);
     cJSON_AddNumberToObject(report, "n_duplicate_with_other_label", (double)cross);
     *problems = missing + duplicates;
+    if (labels[1] + labels[2] > 0 && (labels[1] == 0 || labels[2] == 0)) {
+        list_finding(report, labels[1] ? "no AI-generated video" : "no real video", "", NULL, 0);
+        ++*problems;
+    }
     for (int s = DESY_STATUS_UNREADABLE; s <= DESY_STATUS_CRASHED; s++) {
         char key[32];
         snprintf(key, sizeof key, "n_%s", desy_status_name((enum desy_status)s));

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "features/dataset.h"
+#include "mpi/signals.h"
 #include "stages/commands.h"
 #include "stages/scoring.h"
 
@@ -44,6 +45,7 @@ static int score_share(desy_scoring *scoring, const desy_dataset *dataset, int r
             rc = desy_scoring_submit(scoring, item.video_path, item.video_path);
         }
         if (rc == DESY_OK) rc = desy_scoring_next(scoring, &result);
+        if (rc == DESY_OK && desy_interrupted()) rc = desy_error(DESY_EINTERRUPTED, "interrupted before all videos were scored; for many, desy batch continues where it stopped");
         if (rc == DESY_OK) rc = desy_json_text(&line, result, false, item.video_path);
         if (rc == DESY_OK) fprintf(stream, "%s\n", line);
         free(line);
@@ -88,6 +90,7 @@ int desy_detect_command(struct desy_invocation *invocation)
     desy_scoring *scoring = NULL;
     desy_world *world = invocation->world;
     if (invocation->argument_count == 0) return desy_error(DESY_EUSAGE, "name a video, a directory or a list: desy detect VIDEO...");
+    if (invocation->output) return desy_error(DESY_EUSAGE, "detect prints to stdout and takes no -o: redirect it, or use desy batch -o SCORES.jsonl");
     /* Command lines are short: every rank reads the paths itself. */
     DESY_TRY(desy_agree(world, desy_dataset_from_paths(&dataset, invocation->arguments, (size_t)invocation->argument_count)));
     DESY_TRY(desy_agree(world, desy_scoring_open(&scoring, world)));

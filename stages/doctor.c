@@ -116,6 +116,7 @@ int desy_doctor_command(struct desy_invocation *invocation)
 {
     int rc, missing = 0;
     bool first = desy_rank(invocation->world) == 0;
+    if (invocation->argument_count > 0 || invocation->output) return desy_error(DESY_EUSAGE, "doctor takes no arguments and no -o");
     cJSON *report = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(report, "findings");
     say(list, &missing, "desy", true, true, "%s", DESY_VERSION);
     say(list, &missing, "MPI", true, true, "%s; %d ranks", desy_mpi_version(), desy_size(invocation->world));

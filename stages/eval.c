@@ -279,7 +279,8 @@ int desy_eval_command(struct desy_invocation *invocation)
 {
     if (!invocation->output) return desy_error(DESY_EUSAGE, "eval needs -o REPORT, the directory to write to");
     if (settings.scores) {
-        if (invocation->argument_count > 0 || settings.model) return desy_error(DESY_EUSAGE, "eval --scores takes no store and no --model");
+        if (invocation->argument_count > 0 || settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0)
+            return desy_error(DESY_EUSAGE, "eval --scores takes no store, no --model, no --split and no --level: the file says it all");
         return eval_scores(invocation, settings.scores, invocation->output);
     }
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");

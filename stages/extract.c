@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "model/model.h"
 #include "mpi/queue.h"
@@ -268,7 +269,19 @@ static int finish(struct extraction *e)
     if (rc != DESY_OK) return rc;
     desy_broadcast(world, counts, sizeof counts, 0);
     if (first) desy_log_info("extract: %" PRIu64 " items ok, %" PRIu64 " failed, in %s", counts[0], counts[1], e->store);
-    if (counts[1] == 0) return DESY_OK;
+    if (first && e->invocation->json) {
+        cJSON *summary = cJSON_CreateObject();
+        char *text = NULL;
+        cJSON_AddStringToObject(summary, "store", e->store);
+        cJSON_AddNumberToObject(summary, "n", (double)(counts[0] + counts[1]));
+        cJSON_AddNumberToObject(summary, "n_failed", (double)counts[1]);
+        rc = desy_json_text(&text, summary, false, "the summary");
+        if (text) puts(text);
+        free(text);
+        cJSON_Delete(summary);
+    }
+    rc = desy_agree(world, rc);
+    if (rc != DESY_OK || counts[1] == 0) return rc;
     return desy_error(DESY_EPARTIAL, "%" PRIu64 " of %" PRIu64 " items failed; %s/quarantine.jsonl says why", counts[1], counts[0] + counts[1], e->store);
 }
 

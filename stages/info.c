@@ -70,9 +70,12 @@ int desy_info_command(struct desy_invocation *invocation)
     int rc;
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "name one store or one model: desy info STORE|MODEL");
     const char *path = invocation->arguments[0];
-    char *text = NULL, *index = desy_path_join(path, "extract.json");
+    if (invocation->output) return desy_error(DESY_EUSAGE, "info prints to stdout and takes no -o");
+    char *text = NULL, *index = desy_path_join(path, "extract.json"), *model = desy_path_join(path, "model.json"), *current = desy_path_join(path, "current");
     cJSON *report = cJSON_CreateObject(), *member = NULL;
-    if (!index || !report) DESY_TRY(desy_error_memory("the report"));
+    if (!index || !model || !current || !report) DESY_TRY(desy_error_memory("the report"));
+    if (!desy_file_exists(index) && !desy_file_exists(model) && !desy_file_exists(current))
+        DESY_TRY(desy_error(DESY_EDATA, "%s: neither a feature store (extract.json, index.h5) nor a model (model.json, or current)", path));
     DESY_TRY(desy_file_exists(index) ? describe_store(report, path) : describe_model(report, path));
     if (invocation->json) {
         DESY_TRY(desy_json_text(&text, report, true, path));
@@ -89,5 +92,7 @@ out:
     cJSON_Delete(report);
     free(text);
     free(index);
+    free(model);
+    free(current);
     return rc;
 }

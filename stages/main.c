@@ -6,6 +6,7 @@
 #include "stages/options.h"
 #include "stages/stage.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ static int run_stage(desy_world *world, int argc, char **argv)
     const struct desy_stage *stage = argc > 1 ? find_stage(argv[1]) : NULL;
     if (!stage) {
         if (argc > 1 && strcmp(argv[1], "--version") == 0) return speaks && puts("desy " DESY_VERSION) < 0 ? DESY_EENV : DESY_OK;
-        bool asked = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0);
+        bool asked = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0);
         if (speaks) print_usage(asked ? stdout : stderr);
         if (asked) return DESY_OK;
         return argc > 1 ? desy_error(DESY_EUSAGE, "'%s' is no command of desy", argv[1]) : desy_error(DESY_EUSAGE, "no command given");
@@ -65,9 +66,10 @@ int main(int argc, char **argv)
         return rc;
     }
     desy_signals_install();
-    rc = desy_agree(world, run_stage(world, argc, argv));
+    rc = run_stage(world, argc, argv);
+    if (fflush(stdout) != 0 && rc == DESY_OK) rc = desy_error(DESY_EENV, "stdout can't be written: %s", strerror(errno));
+    rc = desy_agree(world, rc);
     if (rc != DESY_OK && desy_rank(world) == 0) desy_log_error("%s", desy_error_message());
-    if (fflush(stdout) != 0 && rc == DESY_OK) rc = DESY_EENV;
     desy_log_close();
     desy_spawner_stop();
     desy_world_close(&world);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "features/dataset.h"
 #include "stages/commands.h"
+#include "train/items.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,8 @@ static void free_paths(struct paths *paths)
     free(paths->metrics);
 }
 
-/* Rank 0: does check.json speak of this very list? */
-static int check_is_done(bool *is_done, const char *check, const char *dataset_path)
+/* Rank 0: can a model be trained on this list, and does check.json speak of it already? */
+static int look_at_list(bool *is_done, const char *check, const char *dataset_path, uint64_t seed)
 {
     char sha256[65];
     cJSON *report = NULL;
@@ -46,6 +47,7 @@ static int check_is_done(bool *is_done, const char *check, const char *dataset_p
     int rc;
     *is_done = false;
     DESY_TRY(desy_dataset_open(&dataset, dataset_path, true));
+    DESY_TRY(desy_items_check(dataset, seed));
     DESY_TRY(desy_dataset_sha256(dataset, sha256));
     if (desy_file_exists(check) && desy_json_read(&report, check) == DESY_OK && desy_json_string(&of, report, "dataset_sha256", check) == DESY_OK)
         *is_done = strcmp(of, sha256) == 0;
@@ -74,7 +76,7 @@ static int run_stages(struct desy_invocation *invocation, const char *dataset, c
     bool checked = false;
     desy_world *world = invocation->world;
     if (desy_rank(world) == 0) {
-        rc = check_is_done(&checked, paths->check, dataset);
+        rc = look_at_list(&checked, paths->check, dataset, invocation->seed);
         if (rc == DESY_OK) rc = desy_make_directory(invocation->output);
     }
     DESY_TRY(desy_agree(world, rc));
@@ -94,7 +96,7 @@ out:
 int desy_run_command(struct desy_invocation *invocation)
 {
     struct paths paths = {0};
-    if (invocation->argument_count != 1 || !invocation->output) return desy_error(DESY_EUSAGE, "desy run DATASET -o DIR");
+    if (invocation->argument_count != 1 || !invocation->output) return desy_error(DESY_EUSAGE, "run needs one data set and a directory to write to: desy run DATASET -o DIR");
     int rc = make_paths(&paths, invocation->output);
     if (rc == DESY_OK) rc = run_stages(invocation, invocation->arguments[0], &paths);
     free_paths(&paths);

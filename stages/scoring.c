@@ -17,7 +17,7 @@
 static struct {
     const char *model, *threshold, *level, *weights, *device, *audio, *text;
     double prior, deadline;
-    int workers, threads;
+    int workers, threads, allow_code;
 } settings = {.prior = .5, .deadline = 120, .threads = 1};
 
 const struct poptOption desy_scoring_options[] = {
@@ -30,6 +30,7 @@ const struct poptOption desy_scoring_options[] = {
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
+    {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --weights be TorchScript, which is executable code", NULL},
     {"audio", 0, POPT_ARG_STRING, &settings.audio, 0, "none or auto: models of this version have no audio level", "A"},
     {"text", 0, POPT_ARG_STRING, &settings.text, 0, "a description: models of this version have no text level", "TEXT"},
     POPT_TABLEEND};
@@ -101,7 +102,7 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     if (!settings.threshold) scoring->threshold = desy_detector_threshold(scoring->detector);
     DESY_TRY(desy_extractor_find(&scoring->extractor, desy_detector_extractor(scoring->detector)));
     const struct desy_extractor_options options = {.weights = settings.weights, .device = device,
-        .frames = desy_detector_frames(scoring->detector), .threads = settings.threads};
+        .frames = desy_detector_frames(scoring->detector), .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
     DESY_TRY(check_weights(scoring));
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "model/model.h"
 #include "train/channel.h"
+#include "train/items.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -119,12 +120,23 @@ out:
     return rc;
 }
 
+/* Rank 0: what is wrong with the list shows before its videos are extracted. */
+static int check_list(const char *path, uint64_t seed)
+{
+    desy_dataset *dataset = NULL;
+    int rc = desy_dataset_open(&dataset, path, true);
+    if (rc == DESY_OK) rc = desy_items_check(dataset, seed);
+    desy_dataset_close(&dataset);
+    return rc;
+}
+
 /* A data set is extracted to SAVE_DIR/store; some failed videos do not stop the training. */
 static int train_on_dataset(struct desy_invocation *invocation, const char *dataset)
 {
     char *store = desy_path_join(settings.save_dir, "store");
     int partial = DESY_OK, rc = desy_agree(invocation->world, store ? DESY_OK : desy_error_memory("a path"));
     DESY_TRY(rc);
+    DESY_TRY(desy_agree(invocation->world, desy_rank(invocation->world) == 0 ? check_list(dataset, invocation->seed) : DESY_OK));
     partial = desy_extract_stage(invocation, dataset, store);
     if (partial != DESY_EPARTIAL) DESY_TRY(partial);
     DESY_TRY(desy_train_stage(invocation, store, settings.save_dir));

@@ -42,8 +42,10 @@ static int find_directory(desy_detector *detector, const char *model)
     return detector->name ? DESY_OK : desy_error_memory("a name");
 }
 
+/* Over both files; the weights must be those that model.json was written with. */
 static int hash_files(const desy_detector *detector, char hex[DESY_SHA256_HEX])
 {
+    const char *expected;
     static const char *const names[] = {"model.json", "weights.safetensors"};
     char both[2 * DESY_SHA256_HEX];
     int rc = DESY_OK;
@@ -52,7 +54,13 @@ static int hash_files(const desy_detector *detector, char hex[DESY_SHA256_HEX])
         rc = path ? desy_sha256_file(both + i * DESY_SHA256_HEX, path) : desy_error_memory("a path");
         free(path);
     }
-    return rc == DESY_OK ? desy_sha256_bytes(hex, both, sizeof both) : rc;
+    DESY_TRY(rc);
+    DESY_TRY(desy_json_string(&expected, detector->model, "weights_sha256", "model.json"));
+    if (strcmp(expected, both + DESY_SHA256_HEX) != 0)
+        DESY_TRY(desy_error(DESY_EDATA, "%s: weights.safetensors is damaged, or of another model: its SHA-256 is not that of model.json", detector->directory));
+    rc = desy_sha256_bytes(hex, both, sizeof both);
+out:
+    return rc;
 }
 
 static int read_members(desy_detector *d)

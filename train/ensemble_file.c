@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/safetensors.h"
 
@@ -111,7 +112,11 @@ int desy_ensemble_write(const struct desy_ensemble *ensemble, const char *direct
         cJSON_AddNumberToObject(of_level, "slope", ensemble->slope[level]);
         cJSON_AddNumberToObject(of_level, "intercept", ensemble->intercept[level]);
     }
-    int rc = write_weights(ensemble, directory);
+    char sha256[DESY_SHA256_HEX], *path = desy_path_join(directory, "weights.safetensors");
+    int rc = path ? write_weights(ensemble, directory) : desy_error_memory("a path");
+    if (rc == DESY_OK) rc = desy_sha256_file(sha256, path);
+    free(path);
+    if (rc == DESY_OK && !cJSON_AddStringToObject(model, "weights_sha256", sha256)) rc = desy_error_memory("a model");
     return rc == DESY_OK && ensemble->out_of_fold ? write_out_of_fold(ensemble, directory) : rc;
 }
 

@@ -13,15 +13,31 @@ struct record {
     int32_t n_frames;
 };
 
+static struct desy_split_item make_item(uint64_t id, const char *group, const char *source, int label, enum desy_split_part part)
+{
+    return (struct desy_split_item){.id = id, .group = group && *group ? desy_hash64(group, strlen(group)) : id,
+        .source = source ? desy_hash64(source, strlen(source)) : 0, .label = label, .part = part};
+}
+
 static struct record make_record(const struct desy_store_row *row)
 {
-    struct record record = {.row = row->status == DESY_STATUS_OK ? row->row : -1, .n_frames = row->n_frames};
-    record.split.id = row->id;
-    record.split.group = row->group && *row->group ? desy_hash64(row->group, strlen(row->group)) : row->id;
-    record.split.source = row->source ? desy_hash64(row->source, strlen(row->source)) : 0;
-    record.split.label = row->label;
-    record.split.part = row->split;
-    return record;
+    return (struct record){.split = make_item(row->id, row->group, row->source, row->label, row->split),
+        .row = row->status == DESY_STATUS_OK ? row->row : -1, .n_frames = row->n_frames};
+}
+
+int desy_items_check(const desy_dataset *dataset, uint64_t seed)
+{
+    const size_t n = desy_dataset_count(dataset);
+    struct desy_split_item *items = malloc((n + 1) * sizeof *items);
+    if (!items) return desy_error_memory("the split");
+    for (size_t i = 0; i < n; i++) {
+        struct desy_item item;
+        desy_dataset_item(dataset, i, &item);
+        items[i] = make_item(item.id, item.group, item.source, item.label, item.split);
+    }
+    int rc = desy_split_draw(items, n, seed, true);
+    free(items);
+    return rc;
 }
 
 /* This rank's share of `videos`, some at a time: rows carry texts. */

@@ -18,6 +18,10 @@ struct desy_items {
 int desy_items_read(desy_world *world, desy_store *store, uint64_t seed, bool require, struct desy_items *items);
 void desy_items_close(struct desy_items *items);
 
+/* Could a model be trained on this list? Draws the parts as desy_items_read will, so that what is wrong with labels, parts and classes
+ * shows before videos are extracted. Not collective. DESY_EDATA as desy_split_draw. */
+int desy_items_check(const desy_dataset *dataset, uint64_t seed);
+
 /* SHA-256 over the ids of the items that are in the training part and have features, ascending, 8 little-endian bytes each:
  * which items a model has seen. */
 int desy_training_sha256(const struct desy_items *items, char hex[65]);

@@ -36,7 +36,8 @@ static bool has_level(const cJSON *model, int level)
 
 int desy_levels_find(char *directories[DESY_LEVELS], const char *save_dir, const struct desy_train_identity *identity, const char *training_sha256, uint64_t seed)
 {
-    int found = 0, version = 0, rc = desy_model_next_version(save_dir, &version);
+    int found = 0, version = 0, rc = DESY_OK;
+    if (desy_model_next_version(save_dir, &version) != DESY_OK) version = 0; /* then there are none */
     char seed_text[24];
     snprintf(seed_text, sizeof seed_text, "%llu", (unsigned long long)seed);
     memset(directories, 0, DESY_LEVELS * sizeof *directories);

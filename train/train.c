@@ -3,6 +3,7 @@
 #include "train/train.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "mpi/signals.h"
 #include "train/epochs.h"
@@ -354,7 +355,8 @@ int desy_train(desy_world *world, desy_store *store, const struct desy_train_opt
     int rc = DESY_OK;
     memset(result, 0, sizeof *result);
     if (desy_rank(world) == 0) {
-        rc = desy_train_identify(&identity, store, options);
+        rc = desy_make_directory(options->save_dir); /* before hours of work, not after */
+        if (rc == DESY_OK) rc = desy_train_identify(&identity, store, options);
         if (rc == DESY_OK) rc = desy_model_current(options->save_dir, &result->directory, there);
         /* A fusion depends on the versions that are there, too. */
         result->skipped = rc == DESY_OK && options->level != DESY_TRAIN_FUSION && strcmp(there, identity.fingerprint) == 0;

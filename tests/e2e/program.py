@@ -26,9 +26,10 @@ def run(ranks, *arguments, code=0, environment=None):
     return result.stdout, result.stderr
 
 
-def start(ranks, *arguments):
-    """Begun in a process group of its own; not waited for."""
-    return subprocess.Popen(command(ranks, *arguments), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def start(ranks, *arguments, environment=None):
+    """Begun in a session of its own; not waited for."""
+    return subprocess.Popen(command(ranks, *arguments), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, **(environment or {})})
 
 
 def processes(process, *criteria):

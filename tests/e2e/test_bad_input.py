@@ -51,6 +51,37 @@ class BadInput(program.Case):
         self.refused(DATA, ["no-such.json"], "extract", self.folder / "no-such.json", "-o", self.folder / "refused")
         self.refused(DATA, ["clips"], "extract", self.dataset.parent / "clips", "-o", self.folder / "refused")
 
+    def test_what_the_list_shows_is_said_before_extraction(self):
+        items = json.loads(self.dataset.read_text())
+        for item in items:
+            item["video_path"] = f"data/{item['video_path']}"
+        del items[5]["label"]
+        missing = self.write("missing.json", json.dumps(items, indent=0))
+        one = self.write("one-class.json", json.dumps([item | {"label": 1} for item in items]))
+        some = self.write("some-parts.json", json.dumps([item | {"label": i % 2} | ({"split": "train"} if i < 20 else {}) for i, item in enumerate(items)]))
+        for path, words in ((missing, ["missing.json", "item 6", "label"]), (one, ["no real video"]), (some, ["split"])):
+            self.refused(DATA, words, "run", path, "-o", self.folder / "early")
+            self.refused(DATA, words, "train", path, "--save-dir", self.folder / "early")
+            self.assertFalse(list((self.folder / "early").glob("**/*.h5")))
+        self.assertIn("no real video", program.run(2, "check", one)[0])
+
+    def test_names_that_are_no_text(self):
+        clip = '{"video_path": "data/clips/%s", "label": 0}'
+        for name, text in (("latin.json", (clip % "x").encode().replace(b"x", b"\xe9")), ("zero.json", (clip % "a\\u0000b").encode())):
+            (self.folder / name).write_bytes(b"[" + text + b"]")
+            self.refused(DATA, [name, "line 1, item 1"], "extract", self.folder / name, "-o", self.folder / "refused")
+        odd = self.folder / "odd"
+        odd.mkdir()
+        with open(os.fsencode(odd) + b"/caf\xe9.mp4", "wb") as file:
+            file.write((self.dataset.parent / "clips/00000.mp4").read_bytes())
+        self.assertEqual(json.loads(program.run(1, "detect", odd, "--model", self.models, "--json")[0])["status"], "ok")
+
+    def test_stdout_that_cannot_be_written(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run(program.command(1, "info", self.models, "--json"), stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(result.returncode, ENVIRONMENT)
+        self.assertIn("stdout", result.stderr)
+
     def test_parts_and_classes(self):
         items = [item | {"video_path": f"data/{item['video_path']}"} for item in json.loads(self.dataset.read_text())]
         real = self.write("real.json", json.dumps([item for item in items if item["label"] == 0]))
@@ -85,6 +116,12 @@ class BadInput(program.Case):
         self.refused(DATA, ["hybrid", "resnet50"], "eval", self.store, "--model", other, "-o", self.folder / "refused")
         dims = self.altered_model("dims", lambda model: model["extractor"].update(dims=1024))
         self.refused(DATA, ["1024"], "eval", self.store, "--model", dims, "-o", self.folder / "refused")
+        other = self.folder / "other-seed"
+        program.run(2, "train", self.store, "--save-dir", other, "--size", "small", "--seed", "2")
+        swapped = self.altered_model("swapped", lambda model: None)
+        shutil.copy(other / "v0001" / "weights.safetensors", swapped)
+        self.refused(DATA, ["weights.safetensors", "SHA-256"], "info", swapped, ranks=(1,))
+        self.refused(DATA, ["weights.safetensors", "SHA-256"], "detect", self.dataset.parent / "clips/00000.mp4", "--model", swapped)
         cut = self.altered_model("cut", lambda model: None)
         os.truncate(cut / "weights.safetensors", 1000)
         self.refused(DATA, ["weights.safetensors"], "eval", self.store, "--model", cut, "-o", self.folder / "refused")

@@ -59,6 +59,17 @@ class Resume(program.Case):
                 self.assertIn("same command continues", words)
                 self.assertGreaterEqual(self.finish(store, 3), 2)
 
+    def test_a_signal_stops_detect(self):
+        models = self.folder / "models"
+        program.run(2, "train", self.whole, "--save-dir", models, "--size", "small")
+        for ranks in (1, 2):
+            process = program.start(ranks, "detect", self.dataset.parent / "clips", "--model", models, "--deadline", "6", environment={"DESY_TEST_HELPER": "hang:00002"})
+            time.sleep(3)  # it has begun, and waits for a decoder that hangs
+            for pid in program.processes(process, "-x", "desy"):
+                os.kill(pid, signal.SIGUSR2)
+            words = process.communicate(timeout=program.PATIENCE)[1]
+            self.assertEqual(process.returncode, 5, words)
+
     def test_a_changed_video_is_extracted_again(self):
         data, store = self.folder / "changed", self.folder / "changed-store"
         shutil.copytree(self.dataset.parent, data)

@@ -135,9 +135,34 @@ static void broken_streams(void **state)
     assert_non_null(strstr(desy_error_message(), "is a directory"));
 }
 
+/* Examples of RFC 3629 and of Unicode's table 3-7: well-formed ones at the ends of each range, and what lies just outside. */
+static void only_utf8(void **state)
+{
+    static const char *const good[] = {"\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "\\\\u0000"};
+    static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\x80", "\xed\xa0\x80", "\xe2\x82", "\xf0\x8f\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
+                                      "\xff", "a\\u0000b"};
+    char text[32], *printed = NULL;
+    cJSON *json;
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        snprintf(text, sizeof text, "[\"%s\"]", good[i]);
+        assert_int_equal(desy_json_parse(&json, text, strlen(text), "good"), DESY_OK);
+        cJSON_Delete(json);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(text, sizeof text, "[\"%s\"]", bad[i]);
+        if (desy_json_parse(&json, text, strlen(text), "bad") != DESY_EDATA) fail_msg("bad[%zu] was taken", i);
+    }
+    json = cJSON_CreateString("caf\xe9 \xe2\x82 \xc3\xa9");
+    assert_int_equal(desy_json_text(&printed, json, false, "a name"), DESY_OK);
+    assert_string_equal(printed, "\"caf\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd \xc3\xa9\"");
+    free(printed);
+    cJSON_Delete(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(documents), cmocka_unit_test(members), cmocka_unit_test(written_numbers_read_back),
-        cmocka_unit_test(streams), cmocka_unit_test(broken_streams)};
+        cmocka_unit_test(streams), cmocka_unit_test(broken_streams), cmocka_unit_test(only_utf8)};
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }
