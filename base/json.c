@@ -160,6 +160,15 @@ int desy_json_text(char **text, const cJSON *json, bool indented, const char *na
     return *text ? DESY_OK : desy_error_memory(name);
 }
 
+int desy_json_print(const cJSON *json, bool indented, const char *name)
+{
+    char *text = NULL;
+    int rc = desy_json_text(&text, json, indented, name);
+    if (rc == DESY_OK) puts(text);
+    free(text);
+    return rc;
+}
+
 int desy_json_write(const cJSON *json, const char *path)
 {
     char *text = NULL;

@@ -17,6 +17,9 @@ int desy_json_read(cJSON **json, const char *path);
  * NaN or infinity: DESY_EUSAGE, with `name`. */
 int desy_json_text(char **text, const cJSON *json, bool indented, const char *name);
 
+/* The same to stdout, and a newline. Whether it arrived shows when stdout is flushed. */
+int desy_json_print(const cJSON *json, bool indented, const char *name);
+
 /* Written atomically, indented; doubles read back as the same double; NaN or infinity: DESY_EUSAGE (JSON has none). */
 int desy_json_write(const cJSON *json, const char *path);
 

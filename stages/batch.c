@@ -199,13 +199,10 @@ static int finish(struct batch *batch, const char *journal, const char *output, 
     if (rc == DESY_OK) desy_log_info("batch: %s", output);
     if (rc == DESY_OK && json) {
         cJSON *summary = cJSON_CreateObject();
-        char *text = NULL;
         cJSON_AddStringToObject(summary, "scores", output);
         cJSON_AddNumberToObject(summary, "n", (double)desy_dataset_count(batch->dataset));
         cJSON_AddNumberToObject(summary, "n_failed", (double)failed);
-        rc = desy_json_text(&text, summary, false, "the summary");
-        if (text) puts(text);
-        free(text);
+        rc = desy_json_print(summary, false, "the summary");
         cJSON_Delete(summary);
     }
     return rc == DESY_OK && failed ? desy_error(DESY_EPARTIAL, "%zu of %zu videos could not be scored: see \"status\" in %s", failed,

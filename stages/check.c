@@ -215,12 +215,8 @@ static int finish(const struct check *check, struct finding *all, size_t n, cons
     if (rc != DESY_OK) return rc;
     cJSON *report = make_report(check, all, n, sha256, &problems);
     if (output) rc = desy_json_write(report, output);
-    if (speak && invocation->json) {
-        char *text = NULL;
-        rc = desy_json_text(&text, report, true, "the findings");
-        if (text) puts(text);
-        free(text);
-    } else if (speak) print_report(report);
+    if (rc == DESY_OK && speak && invocation->json) rc = desy_json_print(report, true, "the findings");
+    else if (speak) print_report(report);
     cJSON_Delete(report);
     if (problems) desy_log_warning("check: %zu finding(s) in %zu videos%s%s", problems, n, output ? ": see " : "", output ? output : "");
     else desy_log_info("check: nothing wrong with %zu videos", n);

@@ -271,13 +271,10 @@ static int finish(struct extraction *e)
     if (first) desy_log_info("extract: %" PRIu64 " items ok, %" PRIu64 " failed, in %s", counts[0], counts[1], e->store);
     if (first && e->invocation->json) {
         cJSON *summary = cJSON_CreateObject();
-        char *text = NULL;
         cJSON_AddStringToObject(summary, "store", e->store);
         cJSON_AddNumberToObject(summary, "n", (double)(counts[0] + counts[1]));
         cJSON_AddNumberToObject(summary, "n_failed", (double)counts[1]);
-        rc = desy_json_text(&text, summary, false, "the summary");
-        if (text) puts(text);
-        free(text);
+        rc = desy_json_print(summary, false, "the summary");
         cJSON_Delete(summary);
     }
     rc = desy_agree(world, rc);

@@ -77,10 +77,8 @@ int desy_info_command(struct desy_invocation *invocation)
     if (!desy_file_exists(index) && !desy_file_exists(model) && !desy_file_exists(current))
         DESY_TRY(desy_error(DESY_EDATA, "%s: neither a feature store (extract.json, index.h5) nor a model (model.json, or current)", path));
     DESY_TRY(desy_file_exists(index) ? describe_store(report, path) : describe_model(report, path));
-    if (invocation->json) {
-        DESY_TRY(desy_json_text(&text, report, true, path));
-        puts(text);
-    } else
+    if (invocation->json) rc = desy_json_print(report, true, path);
+    else
         cJSON_ArrayForEach(member, report)
         {
             DESY_TRY(desy_json_text(&text, member, false, path));

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "model/model.h"
 #include "train/channel.h"
@@ -93,12 +94,9 @@ static int say_result(const struct desy_invocation *invocation, const struct des
     if (!result->skipped && isfinite(result->out_of_fold_auc)) cJSON_AddNumberToObject(json, "out_of_fold_auc", result->out_of_fold_auc);
     if (!result->skipped && isfinite(result->validation_auc)) cJSON_AddNumberToObject(json, "validation_auc", result->validation_auc);
     if (!result->skipped) cJSON_AddNumberToObject(json, "threshold", result->threshold);
-    char *text = cJSON_PrintUnformatted(json);
+    int rc = desy_json_print(json, false, "the result");
     cJSON_Delete(json);
-    if (!text) return desy_error_memory("the result");
-    puts(text);
-    free(text);
-    return DESY_OK;
+    return rc;
 }
 
 int desy_train_stage(struct desy_invocation *invocation, const char *path, const char *save_dir)

@@ -263,10 +263,10 @@ static int validate(const struct trainer *t, struct desy_epoch *epoch)
     int rc = logits ? desy_head_logits(t->head, v->vectors, v->stride, v->count, logits) : desy_error_memory("validation");
     DESY_TRY(desy_agree(v->world, rc));
     for (size_t i = 0; i < v->count; i++) {
-        const double weight = v->weights[v->first + i], z = v->labels[v->first + i] ? -logits[i] : logits[i];
+        const double weight = v->weights[v->first + i];
         if (!(weight > 0)) continue;
         right += (logits[i] >= 0) == (v->labels[v->first + i] == 1);
-        logits[n++] = weight * (z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)));
+        logits[n++] = weight * desy_log_loss(logits[i], v->labels[v->first + i]);
     }
     for (size_t i = 0; i < v->total; i++) weights += v->weights[i];
     DESY_TRY(desy_fixed_sum(v->world, logits, n, 1, v->chosen, &epoch->validation_loss));

@@ -38,6 +38,9 @@ int desy_fit_principal(const struct desy_fit *fit, int offset, int inputs, const
 #define DESY_LOGISTIC_MOST 64
 int desy_fit_logistic(const struct desy_fit *fit, const double *x, int k, double C, double *theta);
 
+/* -ln of the probability that sigmoid(logit) gives to the label, 0 or 1; without overflow. Not collective. */
+double desy_log_loss(double logit, int label);
+
 /* Mean and deviation of one number an item over the chosen ones; values (count). */
 int desy_fit_moments(const struct desy_fit *fit, const double *values, double *mean, double *deviation);
 

@@ -118,11 +118,9 @@ int desy_fit_auc(const struct desy_fit *fit, const double *logits, double *auc)
     return DESY_OK;
 }
 
-/* -ln of the probability that sigmoid(logit) gives to the item's class. */
 static double item_loss(const struct desy_fit *fit, const double *logits, size_t i)
 {
-    const double t = fit->labels[i] ? -logits[i] : logits[i];
-    return t > 0 ? t + log1p(exp(-t)) : log1p(exp(t));
+    return desy_log_loss(logits[i], fit->labels[i]);
 }
 
 void desy_fit_log_loss(const struct desy_fit *fit, const double *logits, double *loss, double *accuracy)

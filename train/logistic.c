@@ -23,9 +23,9 @@ struct problem {
     int exponent;
 };
 
-/* ln(1 + exp(t)) without overflow. */
-static double softplus(double t)
+double desy_log_loss(double logit, int label)
 {
+    const double t = label ? -logit : logit;
     return t > 0 ? t + log1p(exp(-t)) : log1p(exp(t));
 }
 
@@ -37,7 +37,7 @@ static void item_terms(const struct problem *p, const double *theta, size_t i, d
     for (int a = 0; a < p->k; a++) t += theta[a] * x[a];
     double miss = 1 / (1 + exp(sign * t)); /* the probability given to the other class */
     double *gradient = terms + 1, *hessian = gradient + p->parameters;
-    terms[0] = weight * softplus(-sign * t);
+    terms[0] = weight * desy_log_loss(t, p->fit->labels[p->fit->first + i]);
     for (int a = 0; a < p->parameters; a++) {
         double xa = a < p->k ? x[a] : 1;
         gradient[a] = -sign * weight * miss * xa;
