@@ -1,39 +1,12 @@
 #include "features/video_source.h"
 
 #include "base/error.h"
+#include "features/container.h"
 
 #include <stdio.h>
 
 #define MOST_PIXELS (8192 * 8192)
 #define MOST_RETRIES 1000 /* of a demuxer that has nothing yet */
-
-/* Usual containers, and those of sound alone, so that a sound file is called one. None opens another file. */
-static const char containers[] = "mov,matroska,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mjpeg,ivf,h264,hevc,obu,"
-                                 "yuv4mpegpipe,mxf,nut,dv,wav,mp3,flac,aac";
-
-static int refuse(const char *what, int error)
-{
-    char text[AV_ERROR_MAX_STRING_SIZE] = "";
-    av_strerror(error, text, sizeof text);
-    return desy_error(DESY_EDATA, "%s: %s", what, text);
-}
-
-static int open_container(struct desy_video_source *source, const char *path)
-{
-    char url[4096 + sizeof "file:"]; /* without it, a colon in a name reads as a protocol */
-    AVDictionary *options = NULL;
-    snprintf(url, sizeof url, "file:%s", path);
-    if (av_dict_set(&options, "protocol_whitelist", "file", 0) < 0 || av_dict_set(&options, "format_whitelist", containers, 0) < 0) {
-        av_dict_free(&options);
-        return desy_error_memory("the options of a container");
-    }
-    int error = avformat_open_input(&source->format, url, NULL, &options);
-    av_dict_free(&options);
-    if (error == AVERROR(EINVAL) || error == AVERROR_INVALIDDATA) return desy_error(DESY_EDATA, "not a video, or damaged from its start");
-    if (error < 0) return refuse("can't be opened", error);
-    error = avformat_find_stream_info(source->format, NULL);
-    return error < 0 ? refuse("its streams can't be read", error) : DESY_OK;
-}
 
 /* As the ffmpeg command line: the largest picture; a stream with frames and the default one first; no cover art. */
 static AVStream *choose_stream(const AVFormatContext *format)
@@ -62,19 +35,19 @@ static int open_decoder(struct desy_video_source *source)
     source->frame = av_frame_alloc();
     if (!source->decoder || !source->packet || !source->frame) return desy_error_memory("a decoder");
     int error = avcodec_parameters_to_context(source->decoder, parameters);
-    if (error < 0) return refuse("the parameters of its stream", error);
+    if (error < 0) return desy_container_refuse("the parameters of its stream", error);
     source->decoder->pkt_timebase = source->stream->time_base;
     source->decoder->thread_count = 1;
     source->decoder->max_pixels = MOST_PIXELS;
     error = avcodec_open2(source->decoder, codec, NULL);
-    return error < 0 ? refuse("the decoder can't be opened", error) : DESY_OK;
+    return error < 0 ? desy_container_refuse("the decoder can't be opened", error) : DESY_OK;
 }
 
 int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path)
 {
     int rc;
     *has_video = true;
-    DESY_TRY(open_container(source, path));
+    DESY_TRY(desy_container_open(&source->format, path));
     source->stream = choose_stream(source->format);
     if (!source->stream) {
         *has_video = false;
@@ -92,7 +65,7 @@ void desy_video_source_close(struct desy_video_source *source)
     av_frame_free(&source->frame);
     av_packet_free(&source->packet);
     avcodec_free_context(&source->decoder);
-    avformat_close_input(&source->format);
+    desy_container_close(&source->format);
     *source = (struct desy_video_source){0};
 }
 
