@@ -27,8 +27,12 @@ int desy_container_open(AVFormatContext **format, const char *path)
     int error = avformat_open_input(format, url, NULL, &options);
     av_dict_free(&options);
     if (error == AVERROR(EINVAL) || error == AVERROR_INVALIDDATA) return desy_error(DESY_EDATA, "not a video, or damaged from its start");
-    if (error < 0) return desy_container_refuse("can't be opened", error);
-    error = avformat_find_stream_info(*format, NULL);
+    return error < 0 ? desy_container_refuse("can't be opened", error) : DESY_OK;
+}
+
+int desy_container_probe(AVFormatContext *format)
+{
+    int error = avformat_find_stream_info(format, NULL);
     return error < 0 ? desy_container_refuse("its streams can't be read", error) : DESY_OK;
 }
 

@@ -6,6 +6,8 @@
 
 /* path: as in struct desy_clip_request. DESY_EDATA: its message is without the path. */
 int desy_container_open(AVFormatContext **format, const char *path);
+/* Reads, and decodes some, to find what the header does not say of its streams. DESY_EDATA. */
+int desy_container_probe(AVFormatContext *format);
 void desy_container_close(AVFormatContext **format); /* NULL-safe */
 
 /* DESY_EDATA with the words of libav for one of its error numbers. */

@@ -48,6 +48,7 @@ int desy_video_source_open(struct desy_video_source *source, bool *has_video, co
     int rc;
     *has_video = true;
     DESY_TRY(desy_container_open(&source->format, path));
+    DESY_TRY(desy_container_probe(source->format));
     source->stream = choose_stream(source->format);
     if (!source->stream) {
         *has_video = false;
