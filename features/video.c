@@ -26,6 +26,8 @@ struct desy_video {
     struct desy_video_source source;
     struct desy_video_timeline timeline;
     struct desy_video_picture picture;
+    struct desy_video_turn turn;
+    bool askew;          /* its display matrix turns it by no multiple of 90 degrees */
     int window, windows; /* the next one; 0 windows: not opened yet */
     bool cut;            /* less is there than the container promises, or damaged */
     int64_t errors;      /* in decoding all, if that was done */
@@ -51,6 +53,7 @@ static int open_source(desy_video *video)
     desy_video_source_close(&video->source);
     int rc = desy_video_source_open(&video->source, &has_video, video->request.path);
     if (rc == DESY_EDATA && !has_video) video->clip->status = DESY_STATUS_NO_VIDEO;
+    if (rc == DESY_OK) video->turn = desy_video_turn_of(video->source.stream, &video->askew);
     return rc;
 }
 
@@ -61,7 +64,7 @@ static int take_frame(void *context, int k)
     struct desy_clip *clip = video->clip;
     const AVFrame *frame = video->source.frame;
     int rc;
-    DESY_TRY(desy_video_picture_make(&video->picture, frame));
+    DESY_TRY(desy_video_picture_make(&video->picture, frame, &video->turn));
     if (k == 0) {
         clip->width = video->picture.frame.width;
         clip->height = video->picture.frame.height;
@@ -117,6 +120,7 @@ static void describe(desy_video *video)
         if (gop > clip->longest_gop) clip->longest_gop = (int)gop;
     }
     clip->reordering = timeline->reordering;
+    clip->rotation = video->turn.degrees;
     clip->window = video->window;
     clip->windows = video->windows;
     clip->bit_rate = clip->duration > 0 ? (int64_t)((double)timeline->bytes * 8 / clip->duration) : 0;
@@ -150,6 +154,8 @@ static void warn(desy_video *video)
         snprintf(clip->reason, sizeof clip->reason, "cut short or damaged: its container promises %.2f s, %.2f s can be decoded", promised, clip->duration);
     else if (video->cut || video->errors)
         snprintf(clip->reason, sizeof clip->reason, "damaged: %lld errors in decoding, but not in the %d frames used", (long long)video->errors, clip->frames);
+    else if (video->askew)
+        snprintf(clip->reason, sizeof clip->reason, "its display matrix is not a turn by 90, 180 or 270 degrees; frames are taken as they lie");
 }
 
 static int check_length(desy_video *video, bool damaged)
