@@ -1,11 +1,13 @@
 #include "features/container.h"
 
 #include "base/error.h"
+#include "features/tar.h"
 #include "features/video_location.h"
 
 #include <errno.h>
 #include <libavutil/mem.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define BUFFER 32768 /* of a read; larger packets are read past it. Larger ones were no faster, and seeks throw more away */
@@ -103,6 +105,19 @@ static int open_format(AVFormatContext **format, AVIOContext *io, const char *na
     return error < 0 ? desy_container_refuse("can't be opened", error) : DESY_OK;
 }
 
+/* In words of its own where a shard stands for its members, as desy_dataset_from_paths lists them. */
+static int refuse_shard(const char *path)
+{
+    bool compressed;
+    desy_tar *tar = NULL;
+    if (!desy_tar_is_name(path, strlen(path), &compressed)) return DESY_EDATA;
+    int rc = desy_tar_open(&tar, path);
+    if (rc == DESY_OK && *desy_tar_damage(tar)) rc = desy_error(DESY_EDATA, "a damaged tar shard: at %s; what lies beyond is lost", desy_tar_damage(tar));
+    else if (rc == DESY_OK) rc = desy_error(DESY_EDATA, "a tar shard, and not a video: name one of its members (shard.tar/MEMBER)");
+    desy_tar_close(&tar);
+    return rc;
+}
+
 int desy_container_open(AVFormatContext **format, const char *path)
 {
     int rc;
@@ -111,8 +126,9 @@ int desy_container_open(AVFormatContext **format, const char *path)
     *format = NULL;
     DESY_TRY(desy_video_locate(&location, path));
     DESY_TRY(open_input(&io, &location));
-    DESY_TRY(open_format(format, io, location.name));
-    io = NULL;
+    rc = open_format(format, io, location.name);
+    if (rc == DESY_EDATA && strcmp(location.file, path) == 0) rc = refuse_shard(path);
+    if (rc == DESY_OK) io = NULL;
 out:
     if (rc != DESY_OK) avformat_free_context(*format), *format = NULL;
     close_input(&io);
