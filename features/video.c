@@ -8,14 +8,13 @@
 #include "features/forensic.h"
 #include "features/transform.h"
 #include "features/video_decode.h"
+#include "features/video_location.h"
 #include "features/video_picture.h"
 
-#include <errno.h>
 #include <libavutil/pixdesc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FEWEST_FRAMES 4
 
@@ -33,18 +32,13 @@ struct desy_video {
     int64_t errors;      /* in decoding all, if that was done */
 };
 
-/* Anything but a regular file could block, or never end. */
-static int check_file(desy_video *video)
+/* What is read, of a shard only the member. */
+static int find_file(desy_video *video)
 {
-    struct stat status;
-    const char *path = video->request.path;
-    if (stat(path, &status) != 0) return desy_error(DESY_EDATA, "can't be opened: %s", strerror(errno));
-    if (S_ISDIR(status.st_mode)) return desy_error(DESY_EDATA, "is a directory");
-    if (!S_ISREG(status.st_mode)) return desy_error(DESY_EDATA, "is not a regular file");
-    if (status.st_size == 0) return desy_error(DESY_EDATA, "is an empty file");
-    video->size = status.st_size;
-    video->mtime_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
-    return DESY_OK;
+    struct desy_video_location location;
+    int rc = desy_video_locate(&location, video->request.path);
+    if (rc == DESY_OK) video->size = location.bytes, video->mtime_ns = location.mtime_ns;
+    return rc;
 }
 
 static int open_source(desy_video *video)
@@ -171,7 +165,7 @@ static int check_length(desy_video *video, bool damaged)
 static int begin(desy_video *video)
 {
     int rc;
-    DESY_TRY(check_file(video));
+    DESY_TRY(find_file(video));
     DESY_TRY(open_source(video));
     DESY_TRY(desy_video_timeline_scan(&video->timeline, &video->source));
     video->cut = video->source.cut || video->timeline.corrupt;
