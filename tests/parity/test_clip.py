@@ -87,7 +87,7 @@ class Clip(unittest.TestCase):
         for name, how, rate in (
             ("pcm.mkv", f"{X264} -c:a pcm_s16le", 16000), ("pcm.avi", "-c:v mpeg4 -q:v 5 -c:a pcm_s16le", 44100), ("aac.mp4", f"{X264} -c:a aac", 44100),
             ("aac.ts", f"{X264} -c:a aac", 48000), ("opus.webm", "-c:v libvpx -deadline realtime -cpu-used 8 -g 40 -c:a libopus", 48000),
-            ("flac.mp4", f"{X264} -c:a flac", 22050), ("mp3.mp4", f"{X264} -c:a libmp3lame", 44100), ("low.mov", f"{X264} -c:a pcm_s16le", 11025),
+            ("flac.mp4", f"{X264} -c:a flac -strict -2", 22050), ("mp3.mp4", f"{X264} -c:a libmp3lame", 44100), ("low.mov", f"{X264} -c:a pcm_s16le", 11025),
         ):
             with self.subTest(name):
                 self.check(self.make(name, how, rate=rate))
