@@ -19,15 +19,18 @@
 
 static struct {
     const char *extractor, *weights, *sampling, *device;
-    int frames, workers, threads, allow_code, retry_failed;
+    int frames, windows, crops, audio, workers, threads, allow_code, retry_failed;
     double deadline;
-} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .frames = 16, .threads = 1, .deadline = 120};
+} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .frames = 16, .windows = 1, .threads = 1, .deadline = 120};
 
 const struct poptOption desy_extract_options[] = {
     {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid or resnet50 (default hybrid)", "NAME"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights (default: those that quickstart.sh fetched)", "FILE"},
     {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window, uniform or keyframe (default window: 8 frames a second around the middle)", "HOW"},
-    {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each video (default 16)", "T"},
+    {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each clip (default 16)", "T"},
+    {"windows", 0, POPT_ARG_INT, &settings.windows, 0, "clips of a long video, spread over it: each a row of its own (default 1)", "N"},
+    {"crops", 0, POPT_ARG_NONE, &settings.crops, 0, "also store the middle 224 x 224 pixels of 4 frames of each clip, as decoded", NULL},
+    {"audio", 0, POPT_ARG_NONE, &settings.audio, 0, "also store the 2 s of sound around each clip's middle, 16 kHz, mono", NULL},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
@@ -74,13 +77,17 @@ static size_t items_of(const struct plan *plan, uint64_t block)
 
 static int check_settings(struct desy_extract_worker *worker)
 {
+    enum desy_sampling sampling;
     int rc = desy_extractor_find(&worker->extractor, settings.extractor);
-    if (rc == DESY_OK) rc = desy_sampling_parse(&worker->sampling, settings.sampling);
+    if (rc == DESY_OK) rc = desy_sampling_parse(&sampling, settings.sampling);
     if (rc != DESY_OK) return rc;
+    if (settings.windows < 1 || settings.windows > DESY_MAX_WINDOWS) return desy_error(DESY_EUSAGE, "--windows must be 1 to %d, not %d", DESY_MAX_WINDOWS, settings.windows);
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers 0 (default) to 1024, --deadline above 0");
-    worker->frames = settings.frames;
+    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows,
+                                                 .forensic = worker->extractor->forensic, .crops = settings.crops, .audio = settings.audio};
+    worker->shape = (struct desy_store_shape){worker->extractor->name, settings.frames, worker->extractor->dims, settings.crops, settings.audio};
     return DESY_OK;
 }
 
@@ -102,7 +109,8 @@ static int open_extractor(struct extraction *e)
     const struct desy_extractor_options options = {.weights = settings.weights, .device = e->device, .frames = settings.frames,
                                                    .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
-    DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, settings.frames, worker->sampling));
+    worker->request.transform = worker->extractor->transform(worker->state);
+    DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request));
     text = cJSON_PrintUnformatted(e->config);
     if (!text) DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(desy_sha256_bytes(e->config_sha256, text, strlen(text)));
@@ -146,7 +154,7 @@ static int make_plan(struct extraction *e)
     struct plan *plan = &e->plan;
     const size_t ranks = (size_t)desy_size(e->invocation->world);
     plan->items = desy_dataset_count(plan->dataset);
-    plan->block_items = desy_store_block_items(plan->items, settings.frames, e->worker.extractor->dims);
+    plan->block_items = desy_store_block_items(plan->items, settings.windows, &e->worker.shape);
     plan->blocks = (plan->items + plan->block_items - 1) / plan->block_items;
     plan->records = calloc(plan->blocks, sizeof *plan->records);
     plan->costs = calloc(plan->blocks, sizeof *plan->costs);
@@ -192,7 +200,7 @@ static int describe(void *context, uint64_t task, void **payload, size_t *bytes)
     for (size_t i = 0; i < n; i++) {
         const uint64_t block = plan->order[task * plan->bundle + i];
         const struct desy_block_record *record = &plan->records[block];
-        const bool done = record->listed && record->items == items_of(plan, block) && !(settings.retry_failed && record->failed > 0);
+        const bool done = record->listed && record->items == items_of(plan, block) && !(settings.retry_failed && record->videos > record->rows);
         blocks[i] = (struct desy_extract_block){block, first_item(plan, block), items_of(plan, block), done ? record->inputs_sha256 : ""};
     }
     return desy_extract_pack(payload, bytes, plan->dataset, blocks, n);
@@ -240,21 +248,28 @@ static int run_queue(struct extraction *e)
     return rc;
 }
 
+struct totals {
+    uint64_t ok, failed; /* items */
+    uint64_t clips, lost; /* read; not read, of items that are ok */
+};
+
 /* Rank 0: index.h5, unless the one that is there is of these segments. */
-static int write_index(struct extraction *e, uint64_t *ok, uint64_t *failed)
+static int write_index(struct extraction *e, struct totals *totals)
 {
     struct plan *plan = &e->plan;
     int rc;
     cJSON *provenance = NULL;
     DESY_TRY(desy_store_scan(plan->records, plan->blocks, e->store, e->config_sha256));
-    *ok = *failed = 0;
-    for (size_t block = 0; block < plan->blocks; block++) *ok += plan->records[block].ok, *failed += plan->records[block].failed;
+    for (size_t block = 0; block < plan->blocks; block++) {
+        const struct desy_block_record *record = &plan->records[block];
+        totals->ok += record->ok, totals->failed += record->failed, totals->clips += record->rows, totals->lost += record->videos - record->rows - record->failed;
+    }
     if (desy_store_index_current(e->store, plan->records, plan->blocks)) goto out;
     provenance = cJSON_Duplicate(e->config, true);
     if (!provenance || !cJSON_AddStringToObject(provenance, "config_sha256", e->config_sha256) ||
         !cJSON_AddStringToObject(provenance, "dataset_sha256", e->dataset_sha256) || !cJSON_AddStringToObject(provenance, "desy", DESY_VERSION))
         DESY_TRY(desy_error_memory("the provenance"));
-    DESY_TRY(desy_store_index(e->store, plan->records, plan->blocks, e->worker.extractor->name, settings.frames, e->worker.extractor->dims, provenance, ok, failed));
+    DESY_TRY(desy_store_index(e->store, plan->records, plan->blocks, &e->worker.shape, provenance));
 out:
     cJSON_Delete(provenance);
     return rc;
@@ -264,22 +279,26 @@ static int finish(struct extraction *e)
 {
     desy_world *world = e->invocation->world;
     const bool first = desy_rank(world) == 0;
-    uint64_t counts[2] = {0};
-    int rc = desy_agree(world, first ? write_index(e, &counts[0], &counts[1]) : DESY_OK);
+    struct totals totals = {0};
+    int rc = desy_agree(world, first ? write_index(e, &totals) : DESY_OK);
     if (rc != DESY_OK) return rc;
-    desy_broadcast(world, counts, sizeof counts, 0);
-    if (first) desy_log_info("extract: %" PRIu64 " items ok, %" PRIu64 " failed, in %s", counts[0], counts[1], e->store);
+    desy_broadcast(world, &totals, sizeof totals, 0);
+    const uint64_t items = totals.ok + totals.failed;
+    if (first) desy_log_info("extract: %" PRIu64 " items ok (%" PRIu64 " clips), %" PRIu64 " failed, in %s", totals.ok, totals.clips, totals.failed, e->store);
+    if (first && totals.lost)
+        desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window could not be read; %s/quarantine.jsonl says why", totals.lost, e->store);
     if (first && e->invocation->json) {
         cJSON *summary = cJSON_CreateObject();
         cJSON_AddStringToObject(summary, "store", e->store);
-        cJSON_AddNumberToObject(summary, "n", (double)(counts[0] + counts[1]));
-        cJSON_AddNumberToObject(summary, "n_failed", (double)counts[1]);
+        cJSON_AddNumberToObject(summary, "n", (double)items);
+        cJSON_AddNumberToObject(summary, "n_failed", (double)totals.failed);
+        cJSON_AddNumberToObject(summary, "clips", (double)totals.clips);
         rc = desy_json_print(summary, false, "the summary");
         cJSON_Delete(summary);
     }
     rc = desy_agree(world, rc);
-    if (rc != DESY_OK || counts[1] == 0) return rc;
-    return desy_error(DESY_EPARTIAL, "%" PRIu64 " of %" PRIu64 " items failed; %s/quarantine.jsonl says why", counts[1], counts[0] + counts[1], e->store);
+    if (rc != DESY_OK || totals.failed == 0) return rc;
+    return desy_error(DESY_EPARTIAL, "%" PRIu64 " of %" PRIu64 " items failed; %s/quarantine.jsonl says why", totals.failed, items, e->store);
 }
 
 static void close_extraction(struct extraction *e)
