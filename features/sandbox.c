@@ -66,6 +66,7 @@ int desy_sandbox_enter(int socket)
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter) return ENOMEM;
     int error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (error == 0) error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's own errno */
     /* Older kernels would slow the whole process down for the sake of secrets that this one does not keep from itself. */
     if (error == 0) error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
     if (error == 0) error = add_rules(filter, socket);
