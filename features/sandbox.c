@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -60,17 +61,22 @@ static int add_rules(scmp_filter_ctx filter, int socket)
     return error;
 }
 
+/* libseccomp hides the kernel's errno. Without a program the kernel says EFAULT, or what stands in the way. */
+static int ask_why(int otherwise)
+{
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) != 0 && errno != EFAULT ? errno : otherwise;
+}
+
 int desy_sandbox_enter(int socket)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter) return ENOMEM;
     int error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    if (error == 0) error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's own errno */
     /* Older kernels would slow the whole process down for the sake of secrets that this one does not keep from itself. */
     if (error == 0) error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
     if (error == 0) error = add_rules(filter, socket);
     if (error == 0) error = seccomp_load(filter);
     seccomp_release(filter);
-    return -error;
+    return error == 0 ? 0 : ask_why(-error);
 }
