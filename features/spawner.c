@@ -3,13 +3,13 @@
 
 #include "base/error.h"
 #include "features/helper.h"
+#include "features/libav_log.h"
 #include "features/misbehave.h"
 #include "features/sandbox.h"
 #include "features/video.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libavutil/log.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,19 +80,30 @@ static int close_others(int socket)
     return kept;
 }
 
+/* Damage that libav speaks of in its log alone. */
+static void warn(struct desy_clip *clip)
+{
+    const int errors = desy_libav_log_errors();
+    if (errors && clip->status == DESY_STATUS_OK && !clip->reason[0])
+        snprintf(clip->reason, sizeof clip->reason, "perhaps damaged: libav logged %d errors", errors);
+}
+
 /* Sends a byte for each clip, `sandbox`; before the next one waits for a byte. */
 static void serve_video(int socket, char sandbox, struct desy_clip *clip, const struct desy_clip_request *request)
 {
     desy_video *video = NULL;
     char byte;
+    (void)desy_libav_log_errors(); /* those before were of another video */
     int rc = desy_video_open(&video, request);
     for (bool more = true; more;) {
         if (rc == DESY_OK) rc = desy_video_next(video, clip);
         if (rc != DESY_OK) { /* out of memory: this video's fault, under these limits */
+            memset(clip, 0, offsetof(struct desy_clip, audio));
             clip->status = DESY_STATUS_UNREADABLE;
-            clip->windows = 1, clip->window = 0;
+            clip->size = clip->mtime_ns = -1, clip->windows = 1;
             snprintf(clip->reason, sizeof clip->reason, "%s", desy_error_message());
         }
+        warn(clip);
         more = !desy_clip_is_last(clip);
         if (send(socket, &sandbox, 1, MSG_NOSIGNAL) != 1) _exit(DESY_OK);
         if (more && recv(socket, &byte, 1, 0) != 1) _exit(DESY_OK);
@@ -107,7 +118,7 @@ static _Noreturn void serve(int socket, int memory)
     if (clip == MAP_FAILED) _exit(DESY_EENV);
     socket = close_others(socket);
     limit_resources();
-    av_log_set_level(AV_LOG_QUIET);
+    desy_libav_log_count();
     const char sandbox = (char)desy_sandbox_enter(socket);
     for (;;) {
         ssize_t got = recv(socket, &request, sizeof request, 0);
