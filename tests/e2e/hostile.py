@@ -168,3 +168,23 @@ def make_odd(folder):
 
 NAMES = ["colon:in.mp4", "new\nline.mp4", "-dash.mp4", "%03d.mp4", "%s%n.mp4", "quote'\".mp4", "file:name.mp4", "concat:a|b.mp4", "http:name.mp4",
          "subfile,,start,0,end,9,,:x.mp4", "hash#3+4.mp4", "ünïcödé.mp4", "a b\t.mp4", "back\\slash.mp4", "glob*?[a].mp4"]
+
+# Encoders and what they want; each is another decoder, all of which must do with what the sandbox allows and with one thread.
+CODECS = {
+    "libx265": "-x265-params log-level=none -pix_fmt yuv420p", "libaom-av1": "-cpu-used 8 -b:v 200k -lag-in-frames 0", "libvpx": "-cpu-used 8 -b:v 200k",
+    "mpeg1video": "", "mpeg2video": "", "h263p": "-s 176x144", "msmpeg4": "", "wmv2": "", "flv": "", "mjpeg": "", "ffv1": "", "huffyuv": "", "prores": "",
+    "libtheora": "", "png": "", "jpeg2000": "", "jpegls": "", "rawvideo": "", "utvideo": "", "svq1": "", "zmbv": "", "dvvideo": "-s 720x576 -pix_fmt yuv420p",
+    "v210": "", "cinepak": "-s 64x64", "snow": "-strict experimental", "gif": "", "apng": "", "libxvid": "", "cfhd": "", "magicyuv": "", "hap": "",
+}
+
+
+def make_codecs(folder):
+    """A clip of each codec that this ffmpeg can encode. Their names."""
+    known, made = ffmpeg("-encoders").decode(), []
+    for codec, how in CODECS.items():
+        if f" {codec} " not in known:
+            continue
+        name = f"{codec}.{codec if codec in ('gif', 'apng') else 'mkv' if codec.startswith('lib') else 'nut'}"
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=s=128x96:r=25", "-frames:v", 8, "-c:v", codec, *how.split(), folder / name)
+        made.append(name)
+    return made
