@@ -39,9 +39,9 @@ def shrink_and_grow(path, stop):
     data = path.read_bytes()
     while not stop.is_set():
         os.truncate(path, len(data) // 3)
-        time.sleep(.003)
+        time.sleep(.01)
         path.write_bytes(data)
-        time.sleep(.003)
+        time.sleep(.01)
 
 
 class HostileVideo(unittest.TestCase):
