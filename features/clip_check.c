@@ -22,7 +22,7 @@ static bool good_numbers(const struct desy_clip *clip, const struct desy_clip_re
     if (clip->rotation < 0 || clip->rotation > 270 || clip->rotation % 90) return false;
     if (clip->key_frames < 0 || clip->longest_gop < 0 || clip->reordering < 0) return false;
     if (clip->audio_samples < 0 || clip->audio_samples > (request->audio ? DESY_AUDIO_SAMPLES : 0)) return false;
-    if (clip->bit_rate < 0 || clip->frame_index[0] < 0) return false;
+    if (clip->size < -1 || clip->bit_rate < 0 || clip->frame_index[0] < 0) return false;
     if (clip->frame_index[clip->frames - 1] >= clip->total_frames) return false;
     for (int k = 0; k < clip->frames; k++) {
         if (!isfinite(clip->pts[k])) return false;
@@ -45,6 +45,7 @@ static void calm_failed(struct desy_clip *clip)
     clip->key_frames = whole(clip->key_frames), clip->longest_gop = whole(clip->longest_gop), clip->reordering = whole(clip->reordering);
     if (!isfinite(clip->fps) || clip->fps < 0) clip->fps = 0;
     if (!isfinite(clip->duration) || clip->duration < 0) clip->duration = 0;
+    if (clip->size < -1) clip->size = -1;
     if (clip->bit_rate < 0) clip->bit_rate = 0;
     if (clip->total_frames < 0) clip->total_frames = 0;
 }

@@ -54,6 +54,7 @@ static void nonsense_is_refused(void **state)
     REFUSED(shared->duration = INFINITY);
     REFUSED(shared->duration = -1);
     REFUSED(shared->bit_rate = -1);
+    REFUSED(shared->size = -2);
     REFUSED(shared->frame_index[0] = -1);
     REFUSED(shared->frame_index[9] = shared->frame_index[8]);
     REFUSED(shared->total_frames = 30); /* the last frame is number 30 */
