@@ -91,6 +91,8 @@ static int answer(const char *way, const char *sampling, const char *output)
     if (rc != DESY_OK) return rc;
     printf("{\"seconds\": %.9f, \"status\": \"%s\", \"codec\": \"%s\", \"reordering\": %d, \"frames\": [", seconds, desy_status_name(clip.status), clip.codec, clip.reordering);
     for (int k = 0; k < clip.frames; k++) printf("%s%lld", k ? ", " : "", (long long)clip.frame_index[k]);
+    printf("], \"times\": [");
+    for (int k = 0; k < clip.frames; k++) printf("%s%.9f", k ? ", " : "", clip.pts[k]);
     printf("]}\n");
     return fflush(stdout) == 0 ? DESY_OK : desy_error(DESY_EENV, "stdout: can't be written");
 }
