@@ -71,7 +71,7 @@ int desy_sandbox_enter(int socket)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    if (!filter) return ENOMEM;
+    if (!filter) return ask_why(ENOMEM);
     int error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     /* Older kernels would slow the whole process down for the sake of secrets that this one does not keep from itself. */
     if (error == 0) error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
