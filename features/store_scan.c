@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "features/split.h"
 #include "features/store_layout.h"
+#include "features/video_location.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -109,7 +110,7 @@ static int hash_input(desy_sha256 *hash, const char *root, const struct desy_ite
     const char *const texts[] = {item->video_path, item->source, item->group, item->text};
     char *path = desy_path_join(root, item->video_path);
     if (!path) return desy_error_memory("a path");
-    desy_file_stamp(path, &numbers[2], &numbers[3]);
+    desy_video_stamp(path, &numbers[2], &numbers[3]);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) DESY_TRY(desy_sha256_update(hash, texts[i], strlen(texts[i]) + 1));
     DESY_TRY(desy_sha256_update(hash, numbers, sizeof numbers));
 out:

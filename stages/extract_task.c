@@ -94,7 +94,7 @@ static void advance(struct cursor *cursor, const struct block *blocks)
 
 static int submit(struct desy_extract_worker *worker, const struct desy_item *item)
 {
-    struct desy_clip_request request = {.sampling = worker->sampling, .frames = worker->frames, .transform = worker->extractor->transform,
+    struct desy_clip_request request = {.sampling = worker->sampling, .frames = worker->frames, .transform = worker->extractor->transform(worker->state),
                                         .forensic = worker->extractor->forensic};
     char *path = desy_path_join(worker->root, item->video_path);
     if (!path) return desy_error_memory("a path");
