@@ -8,8 +8,20 @@
 
 #include <cjson/cJSON.h>
 
-/* Items of a block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of features. */
+/* Items of a large block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of features. */
 size_t desy_store_block_items(size_t items, int frames, int dims);
+
+/* Large blocks first; the last quarter of the items or less comes in 1024 blocks of half that size, 1024 of a quarter, and so on down to single
+ * items: with blocks of one size, a thousand ranks could not finish at the same time. */
+struct desy_blocks {
+    size_t items, count, level_count;
+    struct desy_block_level {
+        size_t first_item, first_block, size; /* a level's last block may be smaller */
+    } levels[10];
+};
+void desy_store_blocks(struct desy_blocks *blocks, size_t items, int frames, int dims);
+size_t desy_block_first(const struct desy_blocks *blocks, uint64_t block); /* its first item */
+size_t desy_block_items(const struct desy_blocks *blocks, uint64_t block);
 
 /* ---- writing one segment: seg/KK/seg-KKKKKKK.h5 (KK: block modulo 100) ---- */
 

@@ -229,7 +229,7 @@ int desy_batch_command(struct desy_invocation *invocation)
     DESY_TRY(desy_broadcast_text(world, &batch.root, 0));
     if (dataset) desy_progress_start(&batch.progress, "batch", (double)tasks * TASK_ITEMS, tasks * TASK_ITEMS, invocation->progress, false);
     const struct desy_queue queue = {.context = &batch, .describe = describe, .run = run, .done = done, .tick = tick, .stop = stop};
-    DESY_TRY(desy_queue_run(world, &queue, order, tasks));
+    DESY_TRY(desy_queue_run(world, &queue, order, NULL, tasks));
     if (desy_rank(world) == 0) rc = finish(&batch, journal, invocation->output, invocation->json);
     rc = desy_agree(world, rc);
 out:
