@@ -85,11 +85,11 @@ static uint64_t first_free(desy_schedule *schedule, uint64_t i)
     return i;
 }
 
-/* The last such task, which has work in it if one has. */
+/* The shortest such task, one that has work in it if there is one; of those that are alike, the first. */
 static uint64_t shortest(desy_schedule *schedule)
 {
     while (schedule->working > 0 && schedule->free_from[schedule->working - 1] != schedule->working - 1) schedule->working--;
-    return schedule->working > 0 ? schedule->working - 1 : first_free(schedule, 0);
+    return first_free(schedule, schedule->working > 0 ? first_of(schedule, schedule->costs[schedule->working - 1]) : 0);
 }
 
 static double usual(const desy_schedule *schedule)
