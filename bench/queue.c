@@ -243,6 +243,7 @@ static bool extraction(const char *what, size_t items, double sigma, double erro
 {
     struct ratios ratios = {0};
     const struct desy_shard all = {1, 1};
+    const struct desy_store_shape shape = {.extractor = "hybrid", .frames = 16, .dims = 2048};
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct desy_extract_plan plan;
         desy_dataset *dataset;
@@ -257,7 +258,7 @@ static bool extraction(const char *what, size_t items, double sigma, double erro
         must(desy_dataset_open(&dataset, path, false));
         unlink(path);
         const double started = now_seconds();
-        must(desy_extract_plan_open(&plan, dataset, 16, 2048, &all));
+        must(desy_extract_plan_open(&plan, dataset, 1, &shape, &all));
         must(desy_extract_plan_tasks(&plan, RANKS, 1, false));
         if (seed == 1 && bar > 0) printf("| plan of %zu items: %zu blocks, %zu tasks | %.2f s | | |\n", items, plan.blocks.count, plan.task_count, now_seconds() - started);
         double *estimates = calloc(plan.task_count, sizeof *estimates), *truth = calloc(plan.task_count, sizeof *truth);

@@ -36,7 +36,7 @@ static double write_segments(const char *store, int first, int n, int items, con
     const double started = now_seconds();
     for (int s = first; s < first + n; s++) {
         desy_segment *segment;
-        const struct desy_segment_options options = {store, (uint64_t)s, "hybrid", FRAMES, DIMS, "config"};
+        const struct desy_segment_options options = {store, (uint64_t)s, {.extractor = "hybrid", .frames = FRAMES, .dims = DIMS}, "config"};
         must(desy_segment_open(&segment, &options));
         for (int i = 0; i < items; i++) {
             char path[64];
@@ -104,7 +104,7 @@ static bool measure(const char *folder, int items, int n, const float *features,
 
 int main(int argc, char **argv)
 {
-    const int large = (int)desy_store_block_items(10000000, FRAMES, DIMS);
+    const int large = (int)desy_store_block_items(10000000, 1, &(struct desy_store_shape){.extractor = "hybrid", .frames = FRAMES, .dims = DIMS});
     const size_t n = (size_t)large * FRAMES * DIMS + (1 << 20);
     float *features = malloc(n * sizeof *features);
     char *folder = desy_format("%s/desy-bench-XXXXXX", argc > 1 ? argv[1] : "."), memory[] = "/dev/shm/desy-bench-XXXXXX";

@@ -30,6 +30,7 @@ struct helper {
 struct waiting {
     struct desy_clip_request request;
     struct helper *helper; /* NULL: not begun */
+    int taken;             /* clips of it */
     struct waiting *next;
 };
 
@@ -155,6 +156,7 @@ int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *r
     if (!waiting) return desy_error_memory("a request to decode");
     waiting->request = *request;
     waiting->helper = NULL;
+    waiting->taken = 0;
     waiting->next = NULL;
     *pool->end = waiting;
     pool->end = &waiting->next;
@@ -212,7 +214,7 @@ static int take_clip(desy_helper_pool *pool, const struct waiting *waiting, bool
     int status, rc = DESY_OK;
     *more = false;
     if (!wait_for(helper, &late)) return report_failure(pool, helper, late);
-    if (desy_clip_copy(&pool->taken, helper->clip, &waiting->request)) {
+    if (desy_clip_copy(&pool->taken, helper->clip, &waiting->request) && (pool->taken.status != DESY_STATUS_OK || pool->taken.window == waiting->taken)) {
         helper->busy = false;
         if (desy_clip_is_last(&pool->taken)) return DESY_OK;
         *more = helper->busy = send(helper->socket, "", 1, MSG_NOSIGNAL) == 1; /* the next one, please */
@@ -235,6 +237,8 @@ int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
     if (!waiting) return desy_error(DESY_EUSAGE, "a clip was taken from decode helpers, and none was asked for");
     DESY_TRY(begin_all(pool)); /* where a helper could not be had before */
     DESY_TRY(take_clip(pool, waiting, &more));
+    if (pool->taken.status != DESY_STATUS_OK) pool->taken.window = waiting->taken, pool->taken.windows = waiting->taken + 1; /* the last one there is */
+    waiting->taken++;
     *clip = &pool->taken;
     if (more) return DESY_OK;
     pool->oldest = waiting->next;

@@ -17,9 +17,14 @@ struct desy_segment {
     char *directory, *path, *temporary, *config_sha256;
     char relative[DESY_SEGMENT_PATH];
     uint64_t block;
-    int frames, dims;
-    hid_t file, features, videos, type;
-    hsize_t rows, items;
+    int frames, array_count;
+    struct desy_store_array arrays[DESY_MOST_ARRAYS];
+    hid_t datasets[DESY_MOST_ARRAYS]; /* of the arrays */
+    hid_t file, videos, type;
+    hsize_t rows, count;              /* of the arrays, of `videos` */
+    uint64_t items, ok, last_item;    /* items, those with a row, and the id of the last one */
+    bool last_ok;
+    int16_t audio[DESY_AUDIO_SAMPLES]; /* one row, padded */
 };
 
 static int fail(const desy_segment *segment, const char *what)
@@ -31,7 +36,7 @@ static int fail(const desy_segment *segment, const char *what)
 /* An extensible dataset of `dimensions` sides whose first grows from 0. */
 static hid_t growing(hid_t file, const char *name, hid_t type, int dimensions, const hsize_t *sides, const hsize_t *chunk)
 {
-    hsize_t none[3] = {0}, most[3] = {H5S_UNLIMITED};
+    hsize_t none[5] = {0}, most[5] = {H5S_UNLIMITED};
     for (int i = 1; i < dimensions; i++) none[i] = most[i] = sides[i];
     hid_t space = H5Screate_simple(dimensions, none, most), creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_chunk(creation, dimensions, chunk);
@@ -48,8 +53,10 @@ int desy_segment_open(desy_segment **out, const struct desy_segment_options *opt
     desy_hdf5_setup();
     desy_segment *segment = *out = calloc(1, sizeof *segment);
     if (!segment) return desy_error_memory("a segment");
-    segment->file = segment->features = segment->videos = segment->type = -1;
-    segment->block = options->block, segment->frames = options->frames, segment->dims = options->dims;
+    segment->file = segment->videos = segment->type = -1;
+    for (int i = 0; i < DESY_MOST_ARRAYS; i++) segment->datasets[i] = -1;
+    segment->block = options->block, segment->frames = options->shape.frames;
+    segment->array_count = desy_store_arrays(segment->arrays, &options->shape);
     desy_segment_path(segment->relative, options->block);
     segment->directory = strdup(options->directory);
     segment->config_sha256 = strdup(options->config_sha256);
@@ -60,15 +67,18 @@ int desy_segment_open(desy_segment **out, const struct desy_segment_options *opt
     DESY_TRY(desy_make_directory(folder));
     errno = 0;
     segment->file = desy_hdf5_create_file(segment->temporary);
-    segment->type = desy_video_type(options->frames);
+    segment->type = desy_video_type(segment->frames);
     hid_t group = segment->file < 0 ? -1 : H5Gcreate2(segment->file, "features", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    if (group >= 0) {
-        const hsize_t sides[3] = {0, (hsize_t)options->frames, (hsize_t)options->dims}, chunk[3] = {1, sides[1], sides[2]}, rows[1] = {64};
-        segment->features = growing(group, options->extractor, H5T_IEEE_F32LE, 3, sides, chunk);
-        segment->videos = growing(segment->file, "videos", segment->type, 1, sides, rows);
-        H5Gclose(group);
+    if (group < 0) DESY_TRY(fail(segment, "a new segment"));
+    H5Gclose(group);
+    for (int i = 0; i < segment->array_count; i++) {
+        const struct desy_store_array *array = &segment->arrays[i];
+        const hsize_t chunk[5] = {1, array->sides[1], array->sides[2], array->sides[3], array->sides[4]};
+        segment->datasets[i] = growing(segment->file, array->name, array->type, array->dimensions, array->sides, chunk);
+        if (segment->datasets[i] < 0) DESY_TRY(fail(segment, array->name));
     }
-    if (segment->features < 0 || segment->videos < 0) rc = fail(segment, "a new segment");
+    segment->videos = growing(segment->file, "videos", segment->type, 1, (const hsize_t[]){0}, (const hsize_t[]){64});
+    if (segment->videos < 0) rc = fail(segment, "a new segment");
 out:
     free(folder);
     if (rc != DESY_OK) desy_segment_abort(out);
@@ -78,7 +88,8 @@ out:
 /* Appends one element to a growing dataset. */
 static int append(hid_t dataset, hid_t type, int dimensions, const hsize_t *shape, const void *data)
 {
-    hsize_t start[3] = {shape[0] - 1}, count[3] = {1, shape[1], shape[2]};
+    hsize_t start[5] = {shape[0] - 1}, count[5] = {1};
+    for (int i = 1; i < dimensions; i++) count[i] = shape[i];
     if (H5Dset_extent(dataset, shape) < 0) return -1;
     hid_t space = H5Dget_space(dataset), memory = H5Screate_simple(dimensions, count, NULL);
     herr_t bad = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
@@ -86,6 +97,24 @@ static int append(hid_t dataset, hid_t type, int dimensions, const hsize_t *shap
     H5Sclose(memory);
     H5Sclose(space);
     return bad < 0 ? -1 : 0;
+}
+
+/* The arrays of a clip that was read. */
+static int append_arrays(desy_segment *segment, const struct desy_clip *clip, const float *features)
+{
+    for (int i = 0; i < segment->array_count; i++) {
+        const struct desy_store_array *array = &segment->arrays[i];
+        hsize_t shape[5] = {segment->rows + 1};
+        const void *data = i == DESY_ARRAY_FEATURES ? (const void *)features : strcmp(array->name, "crops") == 0 ? (const void *)clip->crops : segment->audio;
+        if (data == segment->audio) {
+            memset(segment->audio, 0, sizeof segment->audio);
+            memcpy(segment->audio, clip->audio, (size_t)clip->audio_samples * sizeof *clip->audio);
+        }
+        for (int side = 1; side < array->dimensions; side++) shape[side] = array->sides[side];
+        if (append(segment->datasets[i], array->memory, array->dimensions, shape, data) < 0) return fail(segment, array->name);
+    }
+    segment->rows++;
+    return DESY_OK;
 }
 
 int desy_segment_append(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, const float *features)
@@ -96,15 +125,19 @@ int desy_segment_append(desy_segment *segment, const struct desy_item *item, con
         .codec = clip->codec, .container = clip->container, .pixel_format = clip->pixel_format, .label = item->label,
         .n_frames = good ? clip->frames : 0, .width = clip->width, .height = clip->height, .row = good ? (int64_t)segment->rows : -1,
         .bit_rate = clip->bit_rate, .size = clip->size, .mtime_ns = clip->mtime_ns, .total_frames = clip->total_frames, .fps = clip->fps,
-        .duration = clip->duration};
+        .duration = clip->duration, .window = clip->window, .rotation = clip->rotation, .key_frames = clip->key_frames, .longest_gop = clip->longest_gop,
+        .reordering = clip->reordering, .audio_samples = good ? clip->audio_samples : 0};
     for (int t = 0; good && t < clip->frames; t++) record.pts[t] = clip->pts[t], record.frame_index[t] = clip->frame_index[t];
     for (int t = good ? clip->frames : 0; t < segment->frames; t++) record.frame_index[t] = -1;
     errno = 0;
-    const hsize_t shape[3] = {segment->rows + 1, (hsize_t)segment->frames, (hsize_t)segment->dims}, list[3] = {segment->items + 1};
-    if (good && append(segment->features, H5T_NATIVE_FLOAT, 3, shape, features) < 0) return fail(segment, "features");
-    if (append(segment->videos, segment->type, 1, list, &record) < 0) return fail(segment, "the table of videos");
-    segment->rows += good;
-    segment->items++;
+    const hsize_t list = segment->count + 1;
+    const int rc = good ? append_arrays(segment, clip, features) : DESY_OK;
+    if (rc != DESY_OK) return rc;
+    if (append(segment->videos, segment->type, 1, &list, &record) < 0) return fail(segment, "the table of videos");
+    if (segment->count++ == 0 || segment->last_item != item->id) segment->items++, segment->last_ok = false;
+    segment->ok += good && !segment->last_ok;
+    segment->last_ok |= good;
+    segment->last_item = item->id;
     return DESY_OK;
 }
 
@@ -112,11 +145,14 @@ int desy_segment_append(desy_segment *segment, const struct desy_item *item, con
 static herr_t close_file(desy_segment *segment)
 {
     herr_t bad = 0;
-    if (segment->features >= 0) bad |= H5Dclose(segment->features);
+    for (int i = 0; i < DESY_MOST_ARRAYS; i++) {
+        if (segment->datasets[i] >= 0) bad |= H5Dclose(segment->datasets[i]);
+        segment->datasets[i] = -1;
+    }
     if (segment->videos >= 0) bad |= H5Dclose(segment->videos);
     if (segment->type >= 0) bad |= H5Tclose(segment->type);
     if (segment->file >= 0) bad |= H5Fclose(segment->file);
-    segment->file = segment->features = segment->videos = segment->type = -1;
+    segment->file = segment->videos = segment->type = -1;
     return bad;
 }
 
@@ -137,9 +173,10 @@ static int add_to_manifest(const desy_segment *segment, int rank, const char *sh
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     char *line = desy_format("\n{\"block\":%llu,\"file\":\"%s\",\"sha256\":\"%s\",\"bytes\":%lld,\"config_sha256\":\"%s\",\"inputs_sha256\":\"%s\","
-                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu,\"made_us\":%lld}\n",
+                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu,\"videos\":%llu,\"rows\":%llu,\"made_us\":%lld}\n",
                              (unsigned long long)segment->block, segment->relative, sha256, (long long)size, segment->config_sha256, inputs_sha256,
-                             (unsigned long long)segment->items, (unsigned long long)segment->rows, (unsigned long long)(segment->items - segment->rows),
+                             (unsigned long long)segment->items, (unsigned long long)segment->ok, (unsigned long long)(segment->items - segment->ok),
+                             (unsigned long long)segment->count, (unsigned long long)segment->rows,
                              (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     int rc = path && line ? DESY_OK : desy_error_memory("the manifest");
     errno = 0;

@@ -5,6 +5,8 @@
 #include "features/video.h"
 
 #include "base/error.h"
+#include "features/audio.h"
+#include "features/crop.h"
 #include "features/forensic.h"
 #include "features/transform.h"
 #include "features/video_decode.h"
@@ -68,6 +70,7 @@ static int take_frame(void *context, int k)
         snprintf(clip->pixel_format, sizeof clip->pixel_format, "%s", av_get_pix_fmt_name(frame->format));
     }
     DESY_TRY(desy_transform_frame(&clip->rgb[k][0][0][0], &video->picture.frame, video->request.transform));
+    if (video->request.crops) desy_crop_clip(clip, k, video->request.frames, &video->picture.frame);
     if (video->request.forensic)
         DESY_TRY(desy_forensic_frame(clip->forensic[k], video->picture.frame.luma, video->picture.frame.luma_stride,
                                      video->picture.frame.width, video->picture.frame.height));
@@ -208,6 +211,7 @@ static int read_window(desy_video *video)
     if (!exact) DESY_TRY(read_by_counting(video, &wanted));
     describe(video);
     warn(video);
+    if (video->request.audio) DESY_TRY(desy_audio_clip(video->clip, &video->request, video->source.stream, video->timeline.shown[0].stamp));
     video->window++;
 out:
     return rc;

@@ -20,15 +20,18 @@
 
 static struct {
     const char *extractor, *weights, *sampling, *device, *shard;
-    int frames, workers, threads, allow_code, retry_failed;
+    int frames, windows, crops, audio, workers, threads, allow_code, retry_failed;
     double deadline;
-} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .frames = 16, .threads = 1, .deadline = 120};
+} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .frames = 16, .windows = 1, .threads = 1, .deadline = 120};
 
 const struct poptOption desy_extract_options[] = {
     {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid or resnet50 (default hybrid)", "NAME"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights (default: those that quickstart.sh fetched)", "FILE"},
     {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window, uniform or keyframe (default window: 8 frames a second around the middle)", "HOW"},
-    {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each video (default 16)", "T"},
+    {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each clip (default 16)", "T"},
+    {"windows", 0, POPT_ARG_INT, &settings.windows, 0, "clips of a long video, spread over it: each a row of its own (default 1)", "N"},
+    {"crops", 0, POPT_ARG_NONE, &settings.crops, 0, "also store the middle 224 x 224 pixels of 4 frames of each clip, as decoded", NULL},
+    {"audio", 0, POPT_ARG_NONE, &settings.audio, 0, "also store the 2 s of sound around each clip's middle, 16 kHz, mono", NULL},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
@@ -59,14 +62,18 @@ struct extraction {
 static int check_settings(struct extraction *e)
 {
     struct desy_extract_worker *worker = &e->worker;
+    enum desy_sampling sampling;
     int rc = desy_shard_parse(&e->shard, settings.shard);
     if (rc == DESY_OK) rc = desy_extractor_find(&worker->extractor, settings.extractor);
-    if (rc == DESY_OK) rc = desy_sampling_parse(&worker->sampling, settings.sampling);
+    if (rc == DESY_OK) rc = desy_sampling_parse(&sampling, settings.sampling);
     if (rc != DESY_OK) return rc;
+    if (settings.windows < 1 || settings.windows > DESY_MAX_WINDOWS) return desy_error(DESY_EUSAGE, "--windows must be 1 to %d, not %d", DESY_MAX_WINDOWS, settings.windows);
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers 0 (default) to 1024, --deadline above 0");
-    worker->frames = settings.frames;
+    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows, .transform = worker->extractor->transform,
+                                                 .forensic = worker->extractor->forensic, .crops = settings.crops, .audio = settings.audio};
+    worker->shape = (struct desy_store_shape){worker->extractor->name, settings.frames, worker->extractor->dims, settings.crops, settings.audio};
     return DESY_OK;
 }
 
@@ -88,7 +95,7 @@ static int open_extractor(struct extraction *e)
     const struct desy_extractor_options options = {.weights = settings.weights, .device = e->device, .frames = settings.frames,
                                                    .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
-    DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, settings.frames, worker->sampling));
+    DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request));
     text = cJSON_PrintUnformatted(e->config);
     if (!text) DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(desy_sha256_bytes(e->config_sha256, text, strlen(text)));
@@ -109,7 +116,7 @@ static int make_plan(struct extraction *e)
 {
     struct desy_extract_plan *plan = &e->plan;
     int rc;
-    DESY_TRY(desy_extract_plan_open(plan, e->dataset, settings.frames, e->worker.extractor->dims, &e->shard));
+    DESY_TRY(desy_extract_plan_open(plan, e->dataset, settings.windows, &e->worker.shape, &e->shard));
     DESY_TRY(desy_store_scan(plan->records, plan->blocks.count, e->store, e->config_sha256));
     DESY_TRY(desy_extract_plan_tasks(plan, desy_size(e->invocation->world), (size_t)e->worker.ahead / 2, settings.retry_failed));
 out:
@@ -192,8 +199,9 @@ out:
 
 /* What stands after the queue, on rank 0. */
 struct outcome {
-    uint64_t ok, failed; /* items: of this shard while blocks of others are missing, else of all */
-    uint64_t missing;    /* blocks of other shards */
+    uint64_t ok, failed;  /* items: of this shard while blocks of others are missing, else of all */
+    uint64_t clips, lost; /* read; not read, of items that are ok */
+    uint64_t missing;     /* blocks of other shards */
 };
 
 static int add_up(struct outcome *outcome, const struct extraction *e)
@@ -203,6 +211,7 @@ static int add_up(struct outcome *outcome, const struct extraction *e)
     for (size_t i = 0; i < (outcome->missing ? plan->mine_count : plan->blocks.count); i++) {
         const struct desy_block_record *record = &plan->records[outcome->missing ? plan->mine[i].block : i];
         outcome->ok += record->ok, outcome->failed += record->failed;
+        outcome->clips += record->rows, outcome->lost += record->videos - record->rows - record->failed;
         if (outcome->missing && !record->listed) return desy_error(DESY_EDATA, "%s: a block that was just written is gone", e->store);
     }
     return DESY_OK;
@@ -222,8 +231,7 @@ static int write_index(struct extraction *e, struct outcome *outcome)
     if (!provenance || !cJSON_AddStringToObject(provenance, "config_sha256", e->config_sha256) ||
         !cJSON_AddStringToObject(provenance, "dataset_sha256", e->dataset_sha256) || !cJSON_AddStringToObject(provenance, "desy", DESY_VERSION))
         DESY_TRY(desy_error_memory("the provenance"));
-    DESY_TRY(desy_store_index(e->store, plan->records, blocks, e->worker.extractor->name, settings.frames, e->worker.extractor->dims, provenance,
-                              &outcome->ok, &outcome->failed));
+    DESY_TRY(desy_store_index(e->store, plan->records, blocks, &e->worker.shape, provenance));
 out:
     cJSON_Delete(provenance);
     return rc;
@@ -232,7 +240,9 @@ out:
 /* Rank 0. */
 static int report(const struct extraction *e, const struct outcome *outcome)
 {
-    desy_log_info("extract: %" PRIu64 " items ok, %" PRIu64 " failed, in %s", outcome->ok, outcome->failed, e->store);
+    desy_log_info("extract: %" PRIu64 " items ok (%" PRIu64 " clips), %" PRIu64 " failed, in %s", outcome->ok, outcome->clips, outcome->failed, e->store);
+    if (outcome->lost)
+        desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window could not be read; %s/quarantine.jsonl says why", outcome->lost, e->store);
     if (outcome->missing)
         desy_log_info("extract: shard %d of %d is done; %" PRIu64 " of %zu blocks, of other shards, are missing: the index will be written by the shard that "
                       "ends last, or by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);
@@ -241,6 +251,7 @@ static int report(const struct extraction *e, const struct outcome *outcome)
     cJSON_AddStringToObject(summary, "store", e->store);
     cJSON_AddNumberToObject(summary, "n", (double)(outcome->ok + outcome->failed));
     cJSON_AddNumberToObject(summary, "n_failed", (double)outcome->failed);
+    cJSON_AddNumberToObject(summary, "clips", (double)outcome->clips);
     if (settings.shard) cJSON_AddStringToObject(summary, "shard", settings.shard);
     if (settings.shard) cJSON_AddNumberToObject(summary, "missing_blocks", (double)outcome->missing);
     int rc = desy_json_print(summary, false, "the summary");

@@ -8,13 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
-int desy_extract_config(cJSON **out, const struct desy_extractor *extractor, void *state, int frames, enum desy_sampling sampling)
+int desy_extract_config(cJSON **out, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request)
 {
     int rc = DESY_OK;
     cJSON *config = cJSON_CreateObject();
     if (!config || !cJSON_AddStringToObject(config, "extractor", extractor->name) ||
         !cJSON_AddNumberToObject(config, "extractor_version", extractor->version) || !cJSON_AddNumberToObject(config, "dims", extractor->dims) ||
-        !cJSON_AddNumberToObject(config, "frames", frames) || !cJSON_AddStringToObject(config, "sampling", desy_sampling_name(sampling)) ||
+        !cJSON_AddStringToObject(config, "layout", DESY_STORE_LAYOUT) || !cJSON_AddNumberToObject(config, "frames", request->frames) ||
+        !cJSON_AddStringToObject(config, "sampling", desy_sampling_name(request->sampling)) || !cJSON_AddNumberToObject(config, "windows", request->windows) ||
+        !cJSON_AddBoolToObject(config, "crops", request->crops) || !cJSON_AddBoolToObject(config, "audio", request->audio) ||
         !cJSON_AddStringToObject(config, "ffmpeg", desy_ffmpeg_version()))
         DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(extractor->describe(state, config));

@@ -48,11 +48,12 @@ static int deal(struct desy_extract_plan *plan, const struct desy_shard *shard)
     return DESY_OK;
 }
 
-int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *dataset, int frames, int dims, const struct desy_shard *shard)
+int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *dataset, int windows, const struct desy_store_shape *shape,
+                           const struct desy_shard *shard)
 {
     const double mean = mean_cost(dataset);
     *plan = (struct desy_extract_plan){0};
-    desy_store_blocks(&plan->blocks, desy_dataset_count(dataset), frames, dims);
+    desy_store_blocks(&plan->blocks, desy_dataset_count(dataset), windows, shape);
     plan->records = calloc(plan->blocks.count, sizeof *plan->records);
     plan->mine = calloc(plan->blocks.count, sizeof *plan->mine);
     if (!plan->records || !plan->mine) return desy_error_memory("the plan");
@@ -74,7 +75,7 @@ int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *d
 bool desy_extract_plan_done(const struct desy_extract_plan *plan, uint64_t block, bool retry_failed)
 {
     const struct desy_block_record *record = &plan->records[block];
-    return record->listed && record->items == desy_block_items(&plan->blocks, block) && !(retry_failed && record->failed > 0);
+    return record->listed && record->items == desy_block_items(&plan->blocks, block) && !(retry_failed && record->videos > record->rows);
 }
 
 int desy_extract_plan_tasks(struct desy_extract_plan *plan, int ranks, size_t together, bool retry_failed)

@@ -32,7 +32,8 @@ struct desy_extract_plan {
 
 /* Blocks, their estimates, and which of them are this shard's: dealt costliest first to the shard that has least, by what the data set says
  * alone. No file is looked at. DESY_EENV: memory. */
-int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *dataset, int frames, int dims, const struct desy_shard *shard);
+int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *dataset, int windows, const struct desy_store_shape *shape,
+                           const struct desy_shard *shard);
 /* With records[] filled in: is the block done, as far as the manifests say? */
 bool desy_extract_plan_done(const struct desy_extract_plan *plan, uint64_t block, bool retry_failed);
 /* Puts blocks in order and bundles them, at least `together` items a task (what a rank decodes at once) where blocks are smaller. */

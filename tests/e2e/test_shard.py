@@ -51,7 +51,7 @@ class Shard(program.Case):
             self.assertIn(f"shard {k} of 4 is done", words)
             self.assertIn("of other shards, are missing: the index will be written by", words)
             self.assertFalse((store / "index.h5").exists())
-        self.assertIn("run the extract command again", program.run(1, "info", store, code=2)[1])
+        self.assertIn("run the same extract command again", program.run(1, "info", store, code=2)[1])
         words = program.run(2, "extract", self.dataset, "-o", store, code=4)[1]
         self.assertRegex(words, r"1[23] of 25 items were already done")
         self.whole_store(store)

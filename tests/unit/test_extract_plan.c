@@ -16,6 +16,7 @@ int stat(const char *path, struct stat *status)
 }
 
 static const struct desy_shard all = {1, 1};
+static const struct desy_store_shape shape = {.extractor = "hybrid", .frames = 16, .dims = 2048};
 
 /* Videos that are not there; bytes of item i: 100 + i % 7 of every third, times `scale`, none of the others. */
 static desy_dataset *list(size_t items, double scale)
@@ -39,8 +40,8 @@ static void blocks_hold_every_item_once(void **state)
     const size_t numbers[] = {1, 2, 4095, 4096, 8191, 8192, 8193, 100000, 999999, 1000000, 3000000, 40000000};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct desy_blocks blocks;
-        size_t next = 0, singles = 0, largest = desy_store_block_items(numbers[i], 16, 2048);
-        desy_store_blocks(&blocks, numbers[i], 16, 2048);
+        size_t next = 0, singles = 0, largest = desy_store_block_items(numbers[i], 1, &shape);
+        desy_store_blocks(&blocks, numbers[i], 1, &shape);
         for (uint64_t block = 0; block < blocks.count; block++) {
             const size_t items = desy_block_items(&blocks, block);
             if (desy_block_first(&blocks, block) != next || items < 1 || items > largest) fail_msg("%zu items, block %llu", numbers[i], (unsigned long long)block);
@@ -62,7 +63,7 @@ static void no_file_is_looked_at(void **state)
     stats = 0;
     desy_file_stamp("list.jsonl", &size, &mtime);
     assert_int_equal(stats, 1); /* they are counted */
-    assert_int_equal(desy_extract_plan_open(&plan, dataset, 16, 2048, &all), DESY_OK);
+    assert_int_equal(desy_extract_plan_open(&plan, dataset, 1, &shape, &all), DESY_OK);
     assert_int_equal(desy_extract_plan_tasks(&plan, 3, 2, false), DESY_OK);
     assert_int_equal(stats, 1);
     desy_extract_plan_close(&plan);
@@ -75,7 +76,7 @@ static void estimates(void **state)
     (void)state;
     struct desy_extract_plan plan;
     desy_dataset *dataset = list(4, 10); /* blocks of one item: 1000, -, -, 1030 */
-    assert_int_equal(desy_extract_plan_open(&plan, dataset, 16, 2048, &all), DESY_OK);
+    assert_int_equal(desy_extract_plan_open(&plan, dataset, 1, &shape, &all), DESY_OK);
     assert_int_equal(plan.mine_count, 4);
     const struct desy_planned_block expected[] = {{3, 1030}, {1, 1015}, {2, 1015}, {0, 1000}};
     for (int i = 0; i < 4; i++) {
@@ -85,7 +86,7 @@ static void estimates(void **state)
     desy_extract_plan_close(&plan);
     desy_dataset_close(&dataset);
     dataset = list(3, 0);
-    assert_int_equal(desy_extract_plan_open(&plan, dataset, 16, 2048, &all), DESY_OK);
+    assert_int_equal(desy_extract_plan_open(&plan, dataset, 1, &shape, &all), DESY_OK);
     for (int i = 0; i < 3; i++) assert_true(plan.mine[i].cost == plan.mine[0].cost && plan.mine[i].cost > 0);
     desy_extract_plan_close(&plan);
     desy_dataset_close(&dataset);
@@ -121,7 +122,7 @@ static void shards_and_tasks_hold_every_block_once(void **state)
                 struct desy_extract_plan plan;
                 const struct desy_shard shard = {k, shards[s]};
                 double load = 0;
-                assert_int_equal(desy_extract_plan_open(&plan, dataset, 16, 2048, &shard), DESY_OK);
+                assert_int_equal(desy_extract_plan_open(&plan, dataset, 1, &shape, &shard), DESY_OK);
                 for (size_t b = 0; b < plan.mine_count; b++) load += plan.mine[b].cost;
                 assert_int_equal(desy_extract_plan_tasks(&plan, ranks[r], 4, false), DESY_OK);
                 mark(&plan, times);
@@ -142,8 +143,8 @@ static void what_is_done_comes_last(void **state)
     (void)state;
     struct desy_extract_plan plan;
     desy_dataset *dataset = list(100, 1000);
-    assert_int_equal(desy_extract_plan_open(&plan, dataset, 16, 2048, &all), DESY_OK);
-    for (uint64_t block = 0; block < 100; block += 2) plan.records[block] = (struct desy_block_record){.listed = true, .items = 1, .ok = block != 8, .failed = block == 8};
+    assert_int_equal(desy_extract_plan_open(&plan, dataset, 1, &shape, &all), DESY_OK);
+    for (uint64_t block = 0; block < 100; block += 2) plan.records[block] = (struct desy_block_record){.listed = true, .items = 1, .ok = block != 8, .failed = block == 8, .videos = 1, .rows = block != 8};
     assert_true(desy_extract_plan_done(&plan, 8, false));
     assert_false(desy_extract_plan_done(&plan, 8, true));
     assert_int_equal(desy_extract_plan_tasks(&plan, 2, 1, true), DESY_OK);
