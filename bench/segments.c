@@ -33,7 +33,9 @@ static double write_segments(const char *store, int first, int n, int items, con
 {
     static struct desy_clip clip = {.status = DESY_STATUS_OK, .frames = FRAMES, .codec = "h264", .container = "mov", .pixel_format = "yuv420p", .width = 1280,
                                     .height = 720, .fps = 24, .duration = 5};
+    desy_committer *committer;
     const double started = now_seconds();
+    must(desy_committer_open(&committer, 0));
     for (int s = first; s < first + n; s++) {
         desy_segment *segment;
         const struct desy_segment_options options = {store, (uint64_t)s, {.extractor = "hybrid", .frames = FRAMES, .dims = DIMS}, "config"};
@@ -44,8 +46,10 @@ static double write_segments(const char *store, int first, int n, int items, con
             const struct desy_item item = {.id = (uint64_t)i, .video_path = path, .source = "source-3", .group = "", .text = "", .audio_path = ""};
             must(desy_segment_append(segment, &item, &clip, features + (size_t)i * FRAMES * DIMS));
         }
-        must(desy_segment_commit(&segment, 0, "inputs"));
+        must(desy_committer_add(committer, &segment, "inputs"));
     }
+    must(desy_committer_wait(committer));
+    desy_committer_close(&committer);
     const double seconds = now_seconds() - started;
     char *path = desy_format("%s/seg/%02d/seg-%07d.h5", store, first % 100, first);
     int64_t mtime;

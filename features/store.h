@@ -54,6 +54,15 @@ int desy_segment_append(desy_segment *segment, const struct desy_item *item, con
 int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256);
 void desy_segment_abort(desy_segment **segment); /* NULL-safe; removes the temporary */
 
+/* The same with a few of them under way, so that the next segment is filled while the disk writes. One a rank, used by one thread. */
+typedef struct desy_committer desy_committer;
+int desy_committer_open(desy_committer **committer, int rank);
+/* Frees the segment whatever happens. A failure may be that of one before. */
+int desy_committer_add(desy_committer *committer, desy_segment **segment, const char *inputs_sha256);
+/* All are done, or the first failure. */
+int desy_committer_wait(desy_committer *committer);
+void desy_committer_close(desy_committer **committer); /* NULL-safe; waits */
+
 /* ---- resuming ---- */
 
 struct desy_block_record {

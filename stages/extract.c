@@ -104,7 +104,7 @@ static int open_extractor(struct extraction *e)
     const int helpers = settings.workers ? settings.workers : default_helpers(e->invocation->world);
     worker->ahead = 2 * helpers;
     worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256;
-    worker->rank = desy_shard_writer(&e->shard, desy_rank(e->invocation->world));
+    DESY_TRY(desy_committer_open(&worker->committer, desy_shard_writer(&e->shard, desy_rank(e->invocation->world))));
     DESY_TRY(desy_helper_pool_open(&worker->helpers, helpers, settings.deadline));
 out:
     cJSON_free(text);
@@ -277,6 +277,7 @@ static int finish(struct extraction *e)
 static void close_extraction(struct extraction *e)
 {
     desy_helper_pool_close(&e->worker.helpers);
+    desy_committer_close(&e->worker.committer);
     if (e->worker.state) e->worker.extractor->close(&e->worker.state);
     desy_extract_plan_close(&e->plan);
     desy_dataset_close(&e->dataset);
@@ -309,6 +310,8 @@ int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, 
     int rc;
     DESY_TRY(prepare(&e));
     rc = run_queue(&e);
+    const int committed = desy_committer_wait(e.worker.committer);
+    rc = desy_agree(world, committed != DESY_OK ? committed : rc);
     int64_t counts[2] = {e.worker.resumed, e.worker.made};
     desy_sum_i64(world, counts, 2);
     if (desy_rank(world) == 0)
