@@ -118,8 +118,8 @@ int main(int argc, char **argv)
     FILE *file = fdopen(fd, "wb");
     if (fwrite(features, sizeof *features, n, file) != n || fclose(file) != 0) fprintf(stderr, "bench/segments: /dev/shm is full\n"), exit(2);
     printf("| what | DeSY | dd conv=fsync | ratio, median of %d | bar | |\n| --- | --- | --- | --- | --- | --- |\n", REPEATS);
-    bool ok = measure(folder, large, 2, features, memory);
-    ok &= measure(folder, 16, 16, features, memory);
+    bool ok = measure(folder, large, 8, features, memory);
+    ok &= measure(folder, 16, 64, features, memory);
     unlink(memory);
     rmdir(folder);
     free(folder);
