@@ -1,7 +1,6 @@
 """What clips carry beyond frames: several windows of long videos, crops and sound, from extraction to scores, at 1 and 3 ranks."""
 import csv
 import json
-import pathlib
 import subprocess
 import unittest
 
@@ -112,6 +111,29 @@ class Windows(program.Case):
         output = self.folder / "scores.jsonl"
         program.run(2, "batch", *clips, "-o", output, "--model", self.model, "--windows", "3")
         self.assertEqual([json.loads(line) for line in output.read_text().splitlines()], found)
+
+    def test_a_later_window_that_cannot_be_read(self):
+        """A stretch of noise in the fourth quarter: the three windows before it stay."""
+        clip = self.folder / "damaged.ts"
+        make_long(clip, 0, 20, False)
+        data = bytearray(clip.read_bytes())
+        for i in range(len(data) * 80 // 100, len(data) * 86 // 100):
+            if i % 188 > 20:  # the packets' headers stay
+                data[i] = i * 7919 >> 3 & 255
+        clip.write_bytes(data)
+        (self.folder / "damaged.json").write_text('[{"video_path": "damaged.ts", "label": 0}]')
+        store = self.folder / "damaged"
+        _, words = program.run(1, "extract", self.folder / "damaged.json", "-o", store, "--windows", "4")
+        self.assertIn("a later window could not be read", words)
+        with h5py.File(store / "index.h5") as file:
+            videos = file["videos"][:]
+            self.assertEqual(len(file["features/hybrid"]), 3)
+        self.assertEqual((list(videos["window"]), list(videos["row"])), ([0, 1, 2, 3], [0, 1, 2, -1]))
+        self.assertEqual([status.decode() for status in videos["status"]], ["ok", "ok", "ok", "unreadable"])
+        line = json.loads((store / "quarantine.jsonl").read_text())
+        self.assertEqual((line["window"], line["reason"]), (3, videos["reason"][3].decode()))
+        found = json.loads(program.run(1, "detect", clip, "--model", self.model, "--windows", "4", "--json")[0])
+        self.assertEqual((found["status"], found["windows"], found["warning"]), ("ok", 3, line["reason"]))
 
     def test_bad_numbers_of_windows(self):
         for windows in ("0", "65"):
