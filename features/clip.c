@@ -28,3 +28,8 @@ int desy_status_parse(enum desy_status *status, const char *name)
     }
     return desy_error(DESY_EDATA, "%s: no such status", name);
 }
+
+bool desy_clip_is_last(const struct desy_clip *clip)
+{
+    return clip->status != DESY_STATUS_OK || clip->window + 1 >= clip->windows;
+}

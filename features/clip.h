@@ -12,6 +12,9 @@
 #define DESY_MAX_FRAMES 64
 #define DESY_INPUT_SIDE 224
 #define DESY_FORENSIC_DIMS 768
+#define DESY_CROPS 4               /* of a clip: of its samples 0, 5, 10, 15 of 16 */
+#define DESY_AUDIO_RATE 16000      /* samples a second, mono */
+#define DESY_AUDIO_SAMPLES 32000   /* of a clip: 2 s around its middle */
 
 enum desy_status {
     DESY_STATUS_OK,
@@ -32,11 +35,13 @@ enum desy_transform {
 };
 
 struct desy_clip_request {
-    char path[4096];
+    char path[4096];               /* a file, or a part of a tar shard: "shard.tar#offset+bytes", "shard.tar/member" */
+    char audio_path[4096];         /* its sound, where that is a file of its own; "": the sound of the video */
     enum desy_sampling sampling;
     int frames;                    /* T wanted, <= DESY_MAX_FRAMES */
+    int windows;                   /* clips wanted of a long video; 0 is 1 */
     enum desy_transform transform;
-    bool forensic;                 /* also the 768 numbers of each frame */
+    bool forensic, crops, audio;   /* also the 768 numbers of each frame, the crops, the sound */
 };
 
 struct desy_clip {
@@ -46,11 +51,23 @@ struct desy_clip {
     int width, height;
     double fps, duration; /* frames a second (average), seconds */
     int64_t bit_rate, size, mtime_ns, total_frames;
+    int window, windows;   /* which clip of how many of this video; a short one has fewer than were asked for */
+    int rotation;          /* degrees clockwise that frames were turned by to stand upright: 0, 90, 180, 270 */
+    int key_frames;        /* packets marked so */
+    int longest_gop;       /* frames from one key frame to the next, at most */
+    int reordering;        /* frames that are decoded before one that is shown earlier, at most: 0 without B-frames */
+    int audio_samples;     /* n of audio; 0: there is no sound */
     int frames;                              /* n sampled, 4..T */
     int64_t frame_index[DESY_MAX_FRAMES];    /* of each sampled frame, in presentation order */
     double pts[DESY_MAX_FRAMES];             /* its presentation time, seconds */
+    int16_t audio[DESY_AUDIO_SAMPLES];       /* (n), 16 kHz mono */
     float forensic[DESY_MAX_FRAMES][DESY_FORENSIC_DIMS];                     /* (n, 768) */
+    uint8_t crops[DESY_CROPS][DESY_INPUT_SIDE][DESY_INPUT_SIDE][3];          /* (4, 224, 224, 3), native resolution; a frame smaller than that
+                                                                              * lies in the middle, mirrored beyond its borders */
     uint8_t rgb[DESY_MAX_FRAMES][DESY_INPUT_SIDE][DESY_INPUT_SIDE][3];       /* (n, 224, 224, 3) */
 };
+
+/* Is it the last clip of its video? One that failed is. */
+bool desy_clip_is_last(const struct desy_clip *clip);
 
 #endif

@@ -18,6 +18,9 @@ static bool good_numbers(const struct desy_clip *clip, const struct desy_clip_re
     if (clip->frames < 4 || clip->frames > request->frames || clip->frames > DESY_MAX_FRAMES) return false;
     if (clip->width < 1 || clip->width > LONGEST_SIDE || clip->height < 1 || clip->height > LONGEST_SIDE) return false;
     if (!isfinite(clip->fps) || clip->fps < 0 || !isfinite(clip->duration) || clip->duration < 0) return false;
+    if (clip->rotation < 0 || clip->rotation > 270 || clip->rotation % 90) return false;
+    if (clip->key_frames < 0 || clip->longest_gop < 0 || clip->reordering < 0) return false;
+    if (clip->audio_samples < 0 || clip->audio_samples > (request->audio ? DESY_AUDIO_SAMPLES : 0)) return false;
     if (clip->bit_rate < 0 || clip->frame_index[0] < 0) return false;
     if (clip->frame_index[clip->frames - 1] >= clip->total_frames) return false;
     for (int k = 0; k < clip->frames; k++) {
@@ -37,16 +40,19 @@ static bool good_forensic(const struct desy_clip *clip)
 
 bool desy_clip_copy(struct desy_clip *copy, const struct desy_clip *shared, const struct desy_clip_request *request)
 {
-    memcpy(copy, shared, offsetof(struct desy_clip, forensic));
+    memcpy(copy, shared, offsetof(struct desy_clip, audio));
     clean_text(copy->reason, sizeof copy->reason);
     clean_text(copy->codec, sizeof copy->codec);
     clean_text(copy->container, sizeof copy->container);
     clean_text(copy->pixel_format, sizeof copy->pixel_format);
+    if (copy->windows < 1 || copy->windows > (request->windows > 1 ? request->windows : 1) || copy->window < 0 || copy->window >= copy->windows) return false;
     if (copy->status != DESY_STATUS_OK) {
-        copy->frames = 0;
+        copy->frames = copy->audio_samples = 0;
         return copy->status == DESY_STATUS_UNREADABLE || copy->status == DESY_STATUS_NO_VIDEO || copy->status == DESY_STATUS_TOO_SHORT;
     }
     if (!good_numbers(copy, request)) return false;
+    memcpy(copy->audio, shared->audio, (size_t)copy->audio_samples * sizeof *copy->audio);
+    if (request->crops) memcpy(copy->crops, shared->crops, sizeof copy->crops);
     memcpy(copy->rgb, shared->rgb, (size_t)copy->frames * sizeof *copy->rgb);
     memcpy(copy->forensic, shared->forensic, (size_t)copy->frames * sizeof *copy->forensic);
     return !request->forensic || good_forensic(copy);

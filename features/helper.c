@@ -181,8 +181,9 @@ static bool wait_for(struct helper *helper, bool *late)
 
 static void clear_clip(struct desy_clip *clip)
 {
-    memset(clip, 0, offsetof(struct desy_clip, forensic));
+    memset(clip, 0, offsetof(struct desy_clip, audio));
     clip->size = clip->mtime_ns = -1;
+    clip->windows = 1;
 }
 
 /* Ends a helper that failed, and says so in the clip. */
@@ -203,15 +204,20 @@ out:
     return rc;
 }
 
-static int take_clip(desy_helper_pool *pool, const struct waiting *waiting)
+/* *more: this video has another clip. */
+static int take_clip(desy_helper_pool *pool, const struct waiting *waiting, bool *more)
 {
     struct helper *helper = waiting->helper;
     bool late;
     int status, rc = DESY_OK;
+    *more = false;
     if (!wait_for(helper, &late)) return report_failure(pool, helper, late);
     if (desy_clip_copy(&pool->taken, helper->clip, &waiting->request)) {
         helper->busy = false;
-        return DESY_OK;
+        if (desy_clip_is_last(&pool->taken)) return DESY_OK;
+        *more = helper->busy = send(helper->socket, "", 1, MSG_NOSIGNAL) == 1; /* the next one, please */
+        helper->until = now() + pool->deadline;
+        return *more ? DESY_OK : report_failure(pool, helper, false);
     }
     clear_clip(&pool->taken);
     pool->taken.status = DESY_STATUS_CRASHED;
@@ -224,14 +230,16 @@ out:
 int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
 {
     struct waiting *waiting = pool->oldest;
+    bool more;
     int rc;
     if (!waiting) return desy_error(DESY_EUSAGE, "a clip was taken from decode helpers, and none was asked for");
     DESY_TRY(begin_all(pool)); /* where a helper could not be had before */
-    DESY_TRY(take_clip(pool, waiting));
+    DESY_TRY(take_clip(pool, waiting, &more));
+    *clip = &pool->taken;
+    if (more) return DESY_OK;
     pool->oldest = waiting->next;
     if (!pool->oldest) pool->end = &pool->oldest;
     free(waiting);
-    *clip = &pool->taken;
     DESY_TRY(begin_all(pool));
 out:
     return rc;

@@ -21,7 +21,7 @@ typedef struct desy_helper_pool desy_helper_pool;
 int desy_helper_pool_open(desy_helper_pool **pool, int helpers, double deadline);
 /* Queues a request (copied). Any number may wait. */
 int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request);
-/* Waits for the oldest submitted one. *clip: a checked copy, borrowed until the next take. A dead helper gives
+/* Waits for the next clip of the oldest submitted one: a video has more of them until desy_clip_is_last, each with the whole deadline. *clip: a checked copy, borrowed until the next take. A dead helper gives
  * DESY_STATUS_CRASHED (with the signal in words), a late one is killed: DESY_STATUS_TIMEOUT; both are replaced. DESY_EENV only if no helper can be had. */
 int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip);
 void desy_helper_pool_close(desy_helper_pool **pool);

@@ -3,12 +3,13 @@
 #include "base/error.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define RATE 8.0    /* frames a second of the window */
 #define TIE 1e-6    /* seconds: times closer than this are equal, whatever their rounding */
 
-static const char *const names[] = {[DESY_SAMPLING_WINDOW] = "window", [DESY_SAMPLING_UNIFORM] = "uniform"};
+static const char *const names[] = {[DESY_SAMPLING_WINDOW] = "window", [DESY_SAMPLING_UNIFORM] = "uniform", [DESY_SAMPLING_KEYFRAME] = "keyframe"};
 
 int desy_sampling_parse(enum desy_sampling *sampling, const char *name)
 {
@@ -18,7 +19,7 @@ int desy_sampling_parse(enum desy_sampling *sampling, const char *name)
             return DESY_OK;
         }
     }
-    return desy_error(DESY_EUSAGE, "%s: no such sampling; there are window and uniform", name);
+    return desy_error(DESY_EUSAGE, "%s: no such sampling; there are window, uniform and keyframe", name);
 }
 
 const char *desy_sampling_name(enum desy_sampling sampling)
@@ -50,29 +51,105 @@ static void around(int64_t *frames, int wanted, const double *seconds, int64_t n
     }
 }
 
-static void window(int64_t *frames, int wanted, const double *seconds, int64_t n)
+static double span_of(const struct desy_times *times) { return times->seconds[times->count - 1] - times->seconds[0]; }
+
+static double interval_of(const struct desy_times *times) { return span_of(times) / (double)(times->count - 1); }
+
+static bool is_short(const struct desy_times *times, int wanted)
 {
-    double span = seconds[n - 1] - seconds[0], interval = span / (double)(n - 1), middle = seconds[0] + span / 2;
-    if (span + interval < wanted / RATE - TIE) {
-        around(frames, wanted, seconds, n, wanted > 1 ? seconds[0] : middle, wanted > 1 ? span / (wanted - 1) : 0);
-    } else if (interval > 1 / RATE + TIE) {
-        for (int k = 0; k < wanted; k++) frames[k] = (n - wanted) / 2 + k;
-    } else {
-        around(frames, wanted, seconds, n, middle - (wanted - 1) / 2.0 / RATE, 1 / RATE);
-    }
+    return span_of(times) + interval_of(times) < wanted / RATE - TIE;
 }
 
-int desy_sample_frames(int64_t *frames, int wanted, enum desy_sampling sampling, const double *seconds, int64_t n)
+static bool is_slow(const struct desy_times *times)
 {
+    return interval_of(times) > 1 / RATE + TIE;
+}
+
+static double middle_of(const struct desy_times *times, int part, int parts)
+{
+    return times->seconds[0] + span_of(times) * (2 * part + 1) / (2 * parts);
+}
+
+/* The key frame nearest the middle of a part, of those that have a window after them. */
+static int64_t key_of(const struct desy_times *times, int wanted, int part, int parts)
+{
+    const double middle = middle_of(times, part, parts), last = times->seconds[times->count - 1];
+    int64_t best = 0;
+    for (int64_t i = 0; i < times->key_count; i++) {
+        const int64_t key = times->keys[i];
+        const bool fits = is_slow(times) ? key + wanted <= times->count : times->seconds[key] + (wanted - 1) / RATE <= last + TIE;
+        if (fits && fabs(times->seconds[key] - middle) < fabs(times->seconds[best] - middle) - TIE) best = key;
+    }
+    return best;
+}
+
+static void from_key(int64_t *frames, int wanted, const struct desy_times *times, int64_t key)
+{
+    if (is_slow(times))
+        for (int k = 0; k < wanted; k++) frames[k] = key + k;
+    else
+        around(frames, wanted, times->seconds, times->count, times->seconds[key], 1 / RATE);
+}
+
+static void around_middle(int64_t *frames, int wanted, const struct desy_times *times, int part, int parts)
+{
+    if (is_slow(times))
+        for (int k = 0; k < wanted; k++) frames[k] = (times->count * (2 * part + 1) - (int64_t)wanted * parts) / (2 * parts) + k;
+    else
+        around(frames, wanted, times->seconds, times->count, middle_of(times, part, parts) - (wanted - 1) / 2.0 / RATE, 1 / RATE);
+}
+
+/* As numpy.linspace computes it. */
+static void spread(int64_t *frames, int wanted, int64_t first, int64_t last)
+{
+    double step = wanted > 1 ? (double)(last - first) / (wanted - 1) : 0;
+    for (int k = 0; k < wanted; k++) frames[k] = first + (int64_t)rint(k * step);
+}
+
+static int parts_of(int wanted, enum desy_sampling sampling, int asked, const struct desy_times *times)
+{
+    int64_t most = times->count / wanted;
+    if (most > 1 && sampling != DESY_SAMPLING_UNIFORM) {
+        double seconds = floor((span_of(times) + interval_of(times) + TIE) / (wanted / RATE));
+        if (seconds < (double)most) most = (int64_t)seconds;
+    }
+    return most < 1 || asked < 1 ? 1 : most < asked ? (int)most : asked;
+}
+
+/* The part whose key frame is the window-th different one; *windows: how many different ones there are. */
+static int part_of_window(int *windows, int wanted, int window, int parts, const struct desy_times *times)
+{
+    int part = 0;
+    *windows = 0;
+    for (int i = 0; i < parts; i++) {
+        if (i > 0 && key_of(times, wanted, i, parts) == key_of(times, wanted, i - 1, parts)) continue;
+        if ((*windows)++ == window) part = i;
+    }
+    return part;
+}
+
+int desy_sample_windows(int wanted, enum desy_sampling sampling, int asked, const struct desy_times *times)
+{
+    int windows = parts_of(wanted, sampling, asked, times);
+    if (sampling == DESY_SAMPLING_KEYFRAME && windows > 1) part_of_window(&windows, wanted, 0, windows, times);
+    return windows;
+}
+
+int desy_sample_frames(int64_t *frames, int wanted, enum desy_sampling sampling, int window, int asked, const struct desy_times *times)
+{
+    const int64_t n = times->count;
+    int parts = parts_of(wanted, sampling, asked, times), windows;
     if (n <= wanted) {
         for (int k = 0; k < n; k++) frames[k] = k;
         return (int)n;
     }
-    if (sampling == DESY_SAMPLING_WINDOW) {
-        window(frames, wanted, seconds, n);
-    } else {
-        double step = wanted > 1 ? (double)(n - 1) / (wanted - 1) : 0; /* as numpy.linspace computes it */
-        for (int k = 0; k < wanted; k++) frames[k] = (int64_t)rint(k * step);
-    }
+    if (sampling == DESY_SAMPLING_UNIFORM)
+        spread(frames, wanted, n * window / parts, n * (window + 1) / parts - 1);
+    else if (is_short(times, wanted))
+        around(frames, wanted, times->seconds, n, wanted > 1 ? times->seconds[0] : middle_of(times, 0, 1), wanted > 1 ? span_of(times) / (wanted - 1) : 0);
+    else if (sampling == DESY_SAMPLING_WINDOW)
+        around_middle(frames, wanted, times, window, parts);
+    else
+        from_key(frames, wanted, times, key_of(times, wanted, part_of_window(&windows, wanted, window, parts, times), parts));
     return wanted;
 }

@@ -75,6 +75,26 @@ static void misbehave(const char *path)
     while (strncmp(how, "hang:", 5) == 0) pause();
 }
 
+/* Sends a byte for each clip; before the next one waits for a byte. */
+static void serve_video(int socket, struct desy_clip *clip, const struct desy_clip_request *request)
+{
+    desy_video *video = NULL;
+    char byte;
+    int rc = desy_video_open(&video, request);
+    for (bool more = true; more;) {
+        if (rc == DESY_OK) rc = desy_video_next(video, clip);
+        if (rc != DESY_OK) { /* out of memory: this video's fault, under these limits */
+            clip->status = DESY_STATUS_UNREADABLE;
+            clip->windows = 1, clip->window = 0;
+            snprintf(clip->reason, sizeof clip->reason, "%s", desy_error_message());
+        }
+        more = !desy_clip_is_last(clip);
+        if (send(socket, "", 1, MSG_NOSIGNAL) != 1) _exit(DESY_OK);
+        if (more && recv(socket, &byte, 1, 0) != 1) _exit(DESY_OK);
+    }
+    desy_video_close(&video);
+}
+
 static _Noreturn void serve(int socket, int memory)
 {
     struct desy_clip_request request;
@@ -87,12 +107,7 @@ static _Noreturn void serve(int socket, int memory)
         if (got < 0 && errno == EINTR) continue;
         if (got != sizeof request) _exit(DESY_OK);
         misbehave(request.path);
-        if (desy_video_read(clip, &request) != DESY_OK) { /* out of memory: this video's fault, under these limits */
-            clip->status = DESY_STATUS_UNREADABLE;
-            clip->frames = 0;
-            snprintf(clip->reason, sizeof clip->reason, "%s", desy_error_message());
-        }
-        if (send(socket, "", 1, MSG_NOSIGNAL) != 1) _exit(DESY_OK);
+        serve_video(socket, clip, &request);
     }
 }
 

@@ -14,9 +14,18 @@ struct desy_frame {
     int width, height;   /* even */
 };
 
-/* Fills *clip entirely. Never fails: what goes wrong with the video is clip->status and clip->reason; DESY_EENV only for
- * lack of memory. Frame n is the n-th that `ffmpeg -i FILE -f rawvideo -` would give with `-vsync passthrough`.
- * Only `file:` is opened, with one decode thread. */
+typedef struct desy_video desy_video;
+
+/* A video that is read clip by clip: desy_video_next until clip->window is clip->windows - 1. `request` is copied. DESY_EUSAGE: a
+ * number of frames that can't be had; DESY_EENV: memory. */
+int desy_video_open(desy_video **video, const struct desy_clip_request *request);
+/* Fills all of *clip but the rows beyond its counts. Never fails: what goes wrong with the video is clip->status and clip->reason (then it
+ * is the last one); DESY_EENV only for lack of memory. Frame n is the n-th that `ffmpeg -i FILE -f rawvideo -` would give with
+ * `-vsync passthrough`. Only `file:` is opened, with one decode thread. */
+int desy_video_next(desy_video *video, struct desy_clip *clip);
+void desy_video_close(desy_video **video);
+
+/* The first clip alone. */
 int desy_video_read(struct desy_clip *clip, const struct desy_clip_request *request);
 
 #endif

@@ -1,39 +1,12 @@
 #include "features/video_source.h"
 
 #include "base/error.h"
+#include "features/container.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #define MOST_PIXELS (8192 * 8192)
 #define MOST_RETRIES 1000 /* of a demuxer that has nothing yet */
-
-/* Usual containers, and those of sound alone, so that a sound file is called one. None opens another file. */
-static const char containers[] = "mov,matroska,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mjpeg,ivf,h264,hevc,obu,"
-                                 "yuv4mpegpipe,mxf,nut,dv,wav,mp3,flac,aac";
-
-static int refuse(const char *what, int error)
-{
-    char text[AV_ERROR_MAX_STRING_SIZE] = "";
-    av_strerror(error, text, sizeof text);
-    return desy_error(DESY_EDATA, "%s: %s", what, text);
-}
-
-static int open_container(struct desy_video_source *source, const char *path)
-{
-    char url[4096 + sizeof "file:"]; /* without it, a colon in a name reads as a protocol */
-    AVDictionary *options = NULL;
-    snprintf(url, sizeof url, "file:%s", path);
-    if (av_dict_set(&options, "protocol_whitelist", "file", 0) < 0 || av_dict_set(&options, "format_whitelist", containers, 0) < 0) {
-        av_dict_free(&options);
-        return desy_error_memory("the options of a container");
-    }
-    int error = avformat_open_input(&source->format, url, NULL, &options);
-    av_dict_free(&options);
-    if (error == AVERROR(EINVAL) || error == AVERROR_INVALIDDATA) return desy_error(DESY_EDATA, "not a video, or damaged from its start");
-    if (error < 0) return refuse("can't be opened", error);
-    error = avformat_find_stream_info(source->format, NULL);
-    return error < 0 ? refuse("its streams can't be read", error) : DESY_OK;
-}
 
 /* As the ffmpeg command line: the largest picture; a stream with frames and the default one first; no cover art. */
 static AVStream *choose_stream(const AVFormatContext *format)
@@ -62,20 +35,49 @@ static int open_decoder(struct desy_video_source *source)
     source->frame = av_frame_alloc();
     if (!source->decoder || !source->packet || !source->frame) return desy_error_memory("a decoder");
     int error = avcodec_parameters_to_context(source->decoder, parameters);
-    if (error < 0) return refuse("the parameters of its stream", error);
+    if (error < 0) return desy_container_refuse("the parameters of its stream", error);
     source->decoder->pkt_timebase = source->stream->time_base;
     source->decoder->thread_count = 1;
     source->decoder->max_pixels = MOST_PIXELS;
     error = avcodec_open2(source->decoder, codec, NULL);
-    return error < 0 ? refuse("the decoder can't be opened", error) : DESY_OK;
+    return error < 0 ? desy_container_refuse("the decoder can't be opened", error) : DESY_OK;
+}
+
+/* Does the header say all that decoding needs? Probing would decode some frames to learn no more. Only for containers and codecs where
+ * that is so by their specifications. */
+static bool header_says_all(const AVFormatContext *format, const AVStream *stream)
+{
+    static const struct {
+        enum AVCodecID codec;
+        bool configured; /* by a record in the header */
+    } codecs[] = {{AV_CODEC_ID_H264, true}, {AV_CODEC_ID_HEVC, true}, {AV_CODEC_ID_AV1, true}, {AV_CODEC_ID_MPEG4, true},
+                  {AV_CODEC_ID_VP8, false}, {AV_CODEC_ID_VP9, false}, {AV_CODEC_ID_MJPEG, false}};
+    const AVCodecParameters *parameters = stream->codecpar;
+    const char *name = format->iformat->name;
+    if (strncmp(name, "mov", 3) != 0 && strncmp(name, "matroska", 8) != 0) return false;
+    if (parameters->width < 1 || parameters->height < 1) return false;
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
+        if (parameters->codec_id == codecs[i].codec) return !codecs[i].configured || parameters->extradata_size > 0;
+    return false;
+}
+
+static int open_streams(struct desy_video_source *source, const char *path)
+{
+    int rc;
+    DESY_TRY(desy_container_open(&source->format, path));
+    source->stream = choose_stream(source->format);
+    if (source->stream && header_says_all(source->format, source->stream)) goto out;
+    DESY_TRY(desy_container_probe(source->format));
+    source->stream = choose_stream(source->format);
+out:
+    return rc;
 }
 
 int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path)
 {
     int rc;
     *has_video = true;
-    DESY_TRY(open_container(source, path));
-    source->stream = choose_stream(source->format);
+    DESY_TRY(open_streams(source, path));
     if (!source->stream) {
         *has_video = false;
         return desy_error(DESY_EDATA, "it has no video stream");
@@ -92,7 +94,7 @@ void desy_video_source_close(struct desy_video_source *source)
     av_frame_free(&source->frame);
     av_packet_free(&source->packet);
     avcodec_free_context(&source->decoder);
-    avformat_close_input(&source->format);
+    desy_container_close(&source->format);
     *source = (struct desy_video_source){0};
 }
 
@@ -126,39 +128,45 @@ static void judge_frame(struct desy_video_source *source)
 }
 
 /* An empty packet stands for a frame that was dropped when the file was made. */
-static void send_packet(struct desy_video_source *source)
+void desy_video_source_send(struct desy_video_source *source, bool end)
 {
     const AVPacket *packet = source->packet;
     int64_t stamp = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts != AV_NOPTS_VALUE ? packet->dts : INT64_MAX;
-    if (packet->size == 0) return;
-    if (avcodec_send_packet(source->decoder, packet) < 0 || packet->flags & AV_PKT_FLAG_CORRUPT) note_damage(source, stamp);
+    if (end) source->draining = true;
+    if (!end && packet->size == 0) return;
+    if (avcodec_send_packet(source->decoder, end ? NULL : packet) < 0 || (!end && packet->flags & AV_PKT_FLAG_CORRUPT)) note_damage(source, stamp);
+}
+
+bool desy_video_source_receive(struct desy_video_source *source)
+{
+    for (;;) {
+        int error = avcodec_receive_frame(source->decoder, source->frame);
+        if (!error) judge_frame(source);
+        if (error == AVERROR(EAGAIN) || error == AVERROR_EOF || !error) return !error;
+        note_damage(source, source->packet->pts == AV_NOPTS_VALUE ? INT64_MAX : source->packet->pts);
+        if (source->draining) return false;
+    }
 }
 
 bool desy_video_source_frame(struct desy_video_source *source)
 {
-    for (;;) {
-        int error = avcodec_receive_frame(source->decoder, source->frame);
-        if (!error) {
-            judge_frame(source);
-            return true;
-        }
-        if (error == AVERROR_EOF) return false;
-        if (error != AVERROR(EAGAIN)) {
-            note_damage(source, source->packet->pts == AV_NOPTS_VALUE ? INT64_MAX : source->packet->pts);
-            if (source->draining) return false;
-        } else if (desy_video_source_packet(source)) {
-            send_packet(source);
-        } else {
-            source->draining = true;
-            if (avcodec_send_packet(source->decoder, NULL) < 0) return false;
-        }
+    while (!desy_video_source_receive(source)) {
+        if (source->draining) return false;
+        desy_video_source_send(source, !desy_video_source_packet(source));
     }
+    return true;
+}
+
+bool desy_video_source_is_indexed(const struct desy_video_source *source)
+{
+    static const char *const containers[] = {"mov", "matroska"};
+    for (size_t i = 0; i < sizeof containers / sizeof *containers; i++)
+        if (strncmp(source->format->iformat->name, containers[i], strlen(containers[i])) == 0) return true;
+    return false;
 }
 
 bool desy_video_source_seek(struct desy_video_source *source, int64_t pts)
 {
-    if (av_seek_frame(source->format, source->stream->index, pts, AVSEEK_FLAG_BACKWARD) < 0) return false;
-    if (!desy_video_source_packet(source)) return false;
-    if (!(source->packet->flags & AV_PKT_FLAG_KEY) || source->packet->pts == AV_NOPTS_VALUE || source->packet->pts > pts) return false;
-    return avcodec_send_packet(source->decoder, source->packet) == 0;
+    if (desy_video_source_is_indexed(source)) return av_seek_frame(source->format, source->stream->index, pts, AVSEEK_FLAG_BACKWARD) >= 0;
+    return av_seek_frame(source->format, -1, 0, AVSEEK_FLAG_BYTE) >= 0;
 }

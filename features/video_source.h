@@ -1,4 +1,4 @@
-/* One video stream of one file: its packets, and its frames in presentation order. Inside of video.c; nobody else's. */
+/* One video stream of one file: its packets, and its decoder. Inside of video*.c; nobody else's. */
 #ifndef DESY_FEATURES_VIDEO_SOURCE_H
 #define DESY_FEATURES_VIDEO_SOURCE_H
 
@@ -25,13 +25,20 @@ struct desy_video_source {
 int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path);
 void desy_video_source_close(struct desy_video_source *source); /* safe on a zeroed one */
 
+/* Does the container have an index to seek by? */
+bool desy_video_source_is_indexed(const struct desy_video_source *source);
+/* Goes to a packet shown at `pts`, or to any before it; of a container without an index to the first. False: it can't. The decoder
+ * stays as it is. */
+bool desy_video_source_seek(struct desy_video_source *source, int64_t pts);
 /* The next packet of the stream, in source->packet until the next call; false at the end. */
 bool desy_video_source_packet(struct desy_video_source *source);
 
-/* The next frame, in source->frame until the next call; false at the end. source->damaged says whether it is. */
-bool desy_video_source_frame(struct desy_video_source *source);
+/* Gives the decoder source->packet; or, if `end`, nothing more: then the frames come that it holds back. */
+void desy_video_source_send(struct desy_video_source *source, bool end);
+/* A frame that the decoder has ready, in source->frame until the next call; false: none. source->damaged says whether it is. */
+bool desy_video_source_receive(struct desy_video_source *source);
 
-/* Goes to the key frame shown at `pts`; the next packet must be it, or one before it. False: it is not (reopen). */
-bool desy_video_source_seek(struct desy_video_source *source, int64_t pts);
+/* All that together: the next frame of the stream; false at the end. */
+bool desy_video_source_frame(struct desy_video_source *source);
 
 #endif

@@ -20,22 +20,21 @@ static int grow(void **array, int64_t count, size_t size)
 
 static int ascending(const void *a, const void *b)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    int64_t x = ((const struct desy_video_shown *)a)->stamp, y = ((const struct desy_video_shown *)b)->stamp;
     return (x > y) - (x < y);
 }
 
-/* Containers with an index of key frames, and codecs where a packet is a frame. VP8 is not one: it has packets that are
- * never shown. */
+/* Codecs where a packet is a frame. MPEG-4 only where a container keeps presentation times: else it may pack two frames into one packet. */
 static bool one_packet_one_frame(const struct desy_video_source *source)
 {
-    static const enum AVCodecID codecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1, AV_CODEC_ID_MPEG4};
-    const AVCodecParameters *parameters = source->stream->codecpar;
-    const char *container = source->format->iformat->name;
-    if (strncmp(container, "mov", 3) && strncmp(container, "matroska", 8)) return false;
-    if (parameters->field_order != AV_FIELD_PROGRESSIVE && parameters->field_order != AV_FIELD_UNKNOWN) return false;
+    static const enum AVCodecID codecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP8, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1,
+                                            AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO};
+    enum AVCodecID codec = source->stream->codecpar->codec_id;
+    const AVCodecDescriptor *description = avcodec_descriptor_get(codec);
+    if (codec == AV_CODEC_ID_MPEG4) return desy_video_source_is_indexed(source);
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
-        if (parameters->codec_id == codecs[i]) return true;
-    return false;
+        if (codec == codecs[i]) return true;
+    return description && description->props & AV_CODEC_PROP_INTRA_ONLY;
 }
 
 /* The first packet decoded is a key frame and the first shown: no leading frames that decoders drop. */
@@ -45,6 +44,25 @@ static bool starts_cleanly(const struct desy_video_timeline *timeline)
     for (int64_t i = 0; i < timeline->packet_count; i++)
         if (first[i].pts == AV_NOPTS_VALUE || first[i].pts < first->pts || first[i].bytes == 0) return false;
     return timeline->packet_count > 0 && first->key;
+}
+
+/* VP8, RFC 6386, section 9.1: bit 4 of a frame's first byte is show_frame. */
+static bool is_hidden(const struct desy_video_source *source)
+{
+    const AVPacket *packet = source->packet;
+    bool alternate = source->stream->codecpar->codec_id == AV_CODEC_ID_VP8 && packet->size > 0 && !(packet->data[0] & 0x10);
+    return alternate || packet->flags & AV_PKT_FLAG_DISCARD;
+}
+
+static int set_keys(struct desy_video_timeline *timeline)
+{
+    free(timeline->keys);
+    timeline->key_count = 0;
+    timeline->keys = malloc(sizeof *timeline->keys * (size_t)(timeline->count + 1));
+    if (!timeline->keys) return desy_error_memory("the key frames of a video");
+    for (int64_t i = 0; i < timeline->count; i++)
+        if (timeline->shown[i].key) timeline->keys[timeline->key_count++] = i;
+    return DESY_OK;
 }
 
 /* Seconds from the first frame; by the average frame rate where the stamps do not ascend. */
@@ -57,10 +75,29 @@ static int set_seconds(struct desy_video_timeline *timeline, const struct desy_v
     if (!timeline->seconds) return desy_error_memory("the times of a video");
     if (rate.num <= 0 || rate.den <= 0) rate = (AVRational){25, 1};
     for (int64_t i = 0; i < timeline->count; i++)
-        known = known && timeline->stamps[i] != AV_NOPTS_VALUE && (i == 0 || timeline->stamps[i] > timeline->stamps[i - 1]);
+        known = known && timeline->shown[i].stamp != AV_NOPTS_VALUE && (i == 0 || timeline->shown[i].stamp > timeline->shown[i - 1].stamp);
     for (int64_t i = 0; i < timeline->count; i++)
-        timeline->seconds[i] = known ? ((double)timeline->stamps[i] - (double)timeline->stamps[0]) * base.num / base.den
+        timeline->seconds[i] = known ? ((double)timeline->shown[i].stamp - (double)timeline->shown[0].stamp) * base.num / base.den
                                      : (double)i * rate.den / rate.num;
+    return DESY_OK;
+}
+
+/* The frames, sorted; not exact if two are shown at the same time. */
+static int set_shown(struct desy_video_timeline *timeline)
+{
+    timeline->shown = malloc(sizeof *timeline->shown * (size_t)(timeline->packet_count + 1));
+    if (!timeline->shown) return desy_error_memory("the time stamps of a video");
+    for (int64_t i = 0; i < timeline->packet_count; i++) {
+        const struct desy_video_packet *packet = &timeline->packets[i];
+        if (!packet->hidden) timeline->shown[timeline->count++] = (struct desy_video_shown){packet->pts, i, packet->key, false};
+    }
+    qsort(timeline->shown, (size_t)timeline->count, sizeof *timeline->shown, ascending);
+    const int64_t hidden = timeline->packet_count - timeline->count;
+    for (int64_t i = 0; i < timeline->count; i++) {
+        const int64_t early = timeline->shown[i].packet - i - hidden; /* hidden ones are not waited for */
+        if (i > 0 && timeline->shown[i].stamp == timeline->shown[i - 1].stamp) timeline->exact = false;
+        if (early > timeline->reordering) timeline->reordering = (int)early;
+    }
     return DESY_OK;
 }
 
@@ -70,20 +107,15 @@ int desy_video_timeline_scan(struct desy_video_timeline *timeline, struct desy_v
     while (desy_video_source_packet(source)) {
         const AVPacket *packet = source->packet;
         DESY_TRY(grow((void **)&timeline->packets, timeline->packet_count, sizeof *timeline->packets));
-        timeline->packets[timeline->packet_count++] = (struct desy_video_packet){
-            packet->pts, packet->size, packet->flags & AV_PKT_FLAG_KEY, packet->flags & AV_PKT_FLAG_DISCARD};
+        timeline->packets[timeline->packet_count++] =
+            (struct desy_video_packet){packet->pts, packet->size, packet->flags & AV_PKT_FLAG_KEY, is_hidden(source)};
         timeline->bytes += packet->size;
         timeline->corrupt = timeline->corrupt || packet->flags & AV_PKT_FLAG_CORRUPT;
     }
     timeline->exact = !timeline->corrupt && !source->cut && one_packet_one_frame(source) && starts_cleanly(timeline);
     if (!timeline->exact) goto out;
-    timeline->stamps = malloc(sizeof *timeline->stamps * (size_t)timeline->packet_count);
-    if (!timeline->stamps) return desy_error_memory("the time stamps of a video");
-    for (int64_t i = 0; i < timeline->packet_count; i++)
-        if (!timeline->packets[i].discard) timeline->stamps[timeline->count++] = timeline->packets[i].pts;
-    qsort(timeline->stamps, (size_t)timeline->count, sizeof *timeline->stamps, ascending);
-    for (int64_t i = 1; i < timeline->count; i++)
-        if (timeline->stamps[i] == timeline->stamps[i - 1]) timeline->exact = false;
+    DESY_TRY(set_shown(timeline));
+    DESY_TRY(set_keys(timeline));
     DESY_TRY(set_seconds(timeline, source));
 out:
     return rc;
@@ -94,15 +126,14 @@ int desy_video_timeline_decode(struct desy_video_timeline *timeline, struct desy
     int rc;
     timeline->exact = false;
     timeline->count = 0;
-    free(timeline->stamps);
-    timeline->stamps = NULL;
+    free(timeline->shown);
+    timeline->shown = NULL;
     while (desy_video_source_frame(source)) {
-        DESY_TRY(grow((void **)&timeline->stamps, timeline->count, sizeof *timeline->stamps));
-        DESY_TRY(grow((void **)&timeline->damaged, timeline->count, sizeof *timeline->damaged));
-        timeline->stamps[timeline->count] = source->frame->best_effort_timestamp;
-        timeline->damaged[timeline->count++] = source->damaged;
+        DESY_TRY(grow((void **)&timeline->shown, timeline->count, sizeof *timeline->shown));
+        timeline->shown[timeline->count++] = (struct desy_video_shown){source->frame->best_effort_timestamp, -1, source->frame->key_frame, source->damaged};
     }
-    while (timeline->count > 0 && timeline->damaged[timeline->count - 1]) timeline->count--;
+    while (timeline->count > 0 && timeline->shown[timeline->count - 1].damaged) timeline->count--;
+    DESY_TRY(set_keys(timeline));
     DESY_TRY(set_seconds(timeline, source));
 out:
     return rc;
@@ -111,22 +142,27 @@ out:
 void desy_video_timeline_close(struct desy_video_timeline *timeline)
 {
     free(timeline->packets);
-    free(timeline->stamps);
-    free(timeline->damaged);
+    free(timeline->shown);
     free(timeline->seconds);
+    free(timeline->keys);
     *timeline = (struct desy_video_timeline){0};
 }
 
 int64_t desy_video_timeline_find(const struct desy_video_timeline *timeline, int64_t stamp)
 {
-    const int64_t *found = timeline->count ? bsearch(&stamp, timeline->stamps, (size_t)timeline->count, sizeof stamp, ascending) : NULL;
-    return found ? found - timeline->stamps : -1;
+    const struct desy_video_shown wanted = {.stamp = stamp};
+    const struct desy_video_shown *found = timeline->count ? bsearch(&wanted, timeline->shown, (size_t)timeline->count, sizeof wanted, ascending) : NULL;
+    return found ? found - timeline->shown : -1;
 }
 
-const struct desy_video_packet *desy_video_timeline_key(const struct desy_video_timeline *timeline, int64_t stamp)
+int64_t desy_video_timeline_key(const struct desy_video_timeline *timeline, int64_t frame)
 {
-    const struct desy_video_packet *key = NULL;
-    for (int64_t i = 0; i < timeline->packet_count; i++)
-        if (timeline->packets[i].key && timeline->packets[i].pts <= stamp) key = &timeline->packets[i];
-    return key;
+    int64_t i = timeline->shown[frame].packet;
+    while (i >= 0 && !(timeline->packets[i].key && timeline->packets[i].pts <= timeline->shown[frame].stamp)) i--;
+    return i;
+}
+
+struct desy_times desy_video_timeline_times(const struct desy_video_timeline *timeline)
+{
+    return (struct desy_times){timeline->seconds, timeline->count, timeline->keys, timeline->key_count};
 }

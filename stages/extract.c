@@ -26,7 +26,7 @@ static struct {
 const struct poptOption desy_extract_options[] = {
     {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid or resnet50 (default hybrid)", "NAME"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights (default: those that quickstart.sh fetched)", "FILE"},
-    {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window or uniform (default window: 8 frames a second around the middle)", "HOW"},
+    {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window, uniform or keyframe (default window: 8 frames a second around the middle)", "HOW"},
     {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each video (default 16)", "T"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},

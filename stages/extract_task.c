@@ -108,7 +108,7 @@ static int append_not_finite(desy_segment *segment, const struct desy_item *item
 {
     struct desy_clip *failed = malloc(sizeof *failed);
     if (!failed) return desy_error_memory("a clip");
-    memcpy(failed, clip, offsetof(struct desy_clip, forensic));
+    memcpy(failed, clip, offsetof(struct desy_clip, audio));
     failed->status = DESY_STATUS_UNREADABLE;
     snprintf(failed->reason, sizeof failed->reason, "the extractor gave a value that is not finite");
     int rc = desy_segment_append(segment, item, failed, NULL);

@@ -13,7 +13,7 @@ static void make_good(void)
     memset(copy, 7, sizeof *copy);
     request = (struct desy_clip_request){.frames = 16, .forensic = true};
     strcpy(shared->codec, "h264");
-    shared->width = 64, shared->height = 48, shared->fps = 25, shared->duration = 4, shared->total_frames = 100, shared->frames = 16;
+    shared->width = 64, shared->height = 48, shared->fps = 25, shared->duration = 4, shared->total_frames = 100, shared->frames = 16, shared->windows = 1;
     for (int k = 0; k < 16; k++) {
         shared->frame_index[k] = 2 * k;
         shared->pts[k] = .08 * k;
@@ -27,7 +27,7 @@ static void what_is_good_is_copied(void **state)
     (void)state;
     make_good();
     assert_true(desy_clip_copy(copy, shared, &request));
-    assert_memory_equal(copy, shared, offsetof(struct desy_clip, forensic));
+    assert_memory_equal(copy, shared, offsetof(struct desy_clip, audio));
     assert_memory_equal(copy->forensic, shared->forensic, 16 * sizeof *copy->forensic);
     assert_memory_equal(copy->rgb, shared->rgb, 16 * sizeof *copy->rgb);
 }
@@ -61,6 +61,18 @@ static void nonsense_is_refused(void **state)
     REFUSED(shared->pts[3] = NAN);
     REFUSED(shared->forensic[15][767] = NAN);
     REFUSED(shared->forensic[0][0] = -INFINITY);
+    REFUSED(shared->windows = 0);
+    REFUSED(shared->windows = 2); /* more than were asked for */
+    REFUSED(shared->window = 1);
+    REFUSED(shared->window = -1);
+    REFUSED(shared->rotation = 45);
+    REFUSED(shared->rotation = 360);
+    REFUSED(shared->key_frames = -1);
+    REFUSED(shared->longest_gop = -1);
+    REFUSED(shared->reordering = -1);
+    REFUSED(shared->audio_samples = 1); /* not asked for */
+    REFUSED((request.audio = true, shared->audio_samples = DESY_AUDIO_SAMPLES + 1));
+    REFUSED((request.audio = true, shared->audio_samples = -1));
     REFUSED(shared->status = DESY_STATUS_CRASHED); /* a helper that can say so has not */
     REFUSED(shared->status = (enum desy_status)77);
 }

@@ -12,7 +12,7 @@ static int64_t frames[WANTED + 1];
 static int sample(enum desy_sampling sampling, const double *seconds, int64_t n)
 {
     for (int k = 0; k <= WANTED; k++) frames[k] = -7;
-    const int got = desy_sample_frames(frames, WANTED, sampling, seconds, n);
+    const int got = desy_sample_frames(frames, WANTED, sampling, 0, 1, &(struct desy_times){seconds, n, NULL, 0});
     assert_int_equal(frames[WANTED], -7);
     for (int k = 0; k < got; k++) assert_true(frames[k] >= 0 && frames[k] < n && (k == 0 || frames[k] > frames[k - 1]));
     return got;
@@ -125,7 +125,7 @@ static void uniform_is_from_end_to_end(void **state)
         assert_int_equal(sample(DESY_SAMPLING_UNIFORM, even_times(25, n), n), WANTED);
         for (int k = 0; k < WANTED; k++) assert_int_equal(frames[k], nearest(k * (n - 1), 15));
     }
-    assert_int_equal(desy_sample_frames(five, 5, DESY_SAMPLING_UNIFORM, even_times(25, 7), 7), 5);
+    assert_int_equal(desy_sample_frames(five, 5, DESY_SAMPLING_UNIFORM, 0, 1, &(struct desy_times){even_times(25, 7), 7, NULL, 0}), 5);
     assert_memory_equal(five, expected, sizeof five);
 }
 

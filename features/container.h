@@ -1,0 +1,16 @@
+/* Opens media files, which are hostile: from local files alone, of known formats, none of which opens another file. */
+#ifndef DESY_FEATURES_CONTAINER_H
+#define DESY_FEATURES_CONTAINER_H
+
+#include <libavformat/avformat.h>
+
+/* path: as in struct desy_clip_request. DESY_EDATA: its message is without the path. */
+int desy_container_open(AVFormatContext **format, const char *path);
+/* Reads, and decodes some, to find what the header does not say of its streams. DESY_EDATA. */
+int desy_container_probe(AVFormatContext *format);
+void desy_container_close(AVFormatContext **format); /* NULL-safe */
+
+/* DESY_EDATA with the words of libav for one of its error numbers. */
+int desy_container_refuse(const char *what, int error);
+
+#endif
