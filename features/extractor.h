@@ -3,13 +3,15 @@
 #define DESY_FEATURES_EXTRACTOR_H
 
 #include "features/clip.h"
+#include "model/model.h"
 
 #include <cjson/cJSON.h>
 
 struct desy_extractor_options {
     const char *weights;   /* file, or NULL: the extractor's default place (hybrid: $DESY_WEIGHTS_DIR, else the path fixed at configure time) */
     const char *device;    /* as desy_torch_device gives it */
-    int frames;            /* T: the batch of every network call */
+    enum desy_precision precision;
+    int frames;            /* T: frames of a network call, at most */
     int threads;           /* intra-op threads of every network call */
     bool allow_code;
 };

@@ -60,14 +60,15 @@ struct desy_backbone {
     std::string path;
     desy::placement where; /* where.batch: frames of one pass through the network */
     int batch, threads;    /* of a call */
+    bool side_by_side;     /* passes run on one thread each; else one after the other, on all threads each */
     normalisation normal;
-    at::Tensor input;      /* (where.batch, 3, 224, 224) float32, channels last, on the host */
     std::unique_ptr<desy::encoder> encoder;
     char sha256[DESY_SHA256_HEX];
 
     /* rgb (n, 224, 224, 3), n <= where.batch: (where.batch, D) float32, on the host. */
     at::Tensor run(const uint8_t *rgb, size_t n)
     {
+        at::Tensor input = at::empty({where.batch, 3, side, side}, at::TensorOptions(at::kFloat), at::MemoryFormat::ChannelsLast);
         float *values = input.data_ptr<float>();
         normalise(values, rgb, n * frame / run_length, normal);
         std::fill(values + n * frame, values + (size_t)where.batch * frame, 0.f);
@@ -76,6 +77,21 @@ struct desy_backbone {
             throw desy::weights_error(path + ": its output is not of shape [N, " + std::to_string(facts->dims) + "]");
         return features.to(at::kCPU, at::kFloat).contiguous();
     }
+
+    void run_all(const uint8_t *rgb, size_t n, float *features)
+    {
+        const size_t dims = (size_t)facts->dims, pass = (size_t)where.batch, passes = (n + pass - 1) / pass;
+        auto some = [&](int64_t from, int64_t to) {
+            c10::InferenceMode inference;
+            for (size_t first = (size_t)from * pass; first < std::min(n, (size_t)to * pass); first += pass) {
+                const size_t count = std::min(pass, n - first);
+                at::Tensor output = run(rgb + first * frame, count);
+                memcpy(features + first * dims, output.const_data_ptr<float>(), count * dims * sizeof *features);
+            }
+        };
+        if (side_by_side) at::parallel_for(0, (int64_t)passes, 1, some);
+        else some(0, (int64_t)passes);
+    }
 };
 
 static bool is_torchscript(const std::string &path)
@@ -83,14 +99,14 @@ static bool is_torchscript(const std::string &path)
     return path.size() >= 3 && path.compare(path.size() - 3, 3, ".pt") == 0;
 }
 
-/* Our networks take a call's frames in passes of 4 (8 in half the bytes) on a CPU: the largest tensors between two layers, 20 MB,
- * then stay in its cache. */
+/* On a CPU our networks take a call's frames in passes of 2 (4 in half the bytes): the largest tensors between two layers, 10 MB, then
+ * stay in its cache. */
 static desy::placement place(const desy_backbone_options &options)
 {
     static const at::ScalarType types[] = {at::kFloat, at::kBFloat16, at::kHalf};
     desy::placement where = {at::Device(options.device), types[options.precision], options.batch, false};
     if (where.device.is_cuda() || is_torchscript(options.weights)) return where;
-    where.batch = std::min(options.batch, 16 / (int)c10::elementSize(where.type));
+    where.batch = std::min(options.batch, 8 / (int)c10::elementSize(where.type));
     where.fused = desy::fused_operators();
     return where;
 }
@@ -117,8 +133,9 @@ static int open_backbone(desy_backbone **out, const desy_backbone_options &optio
     c10::InferenceMode inference;
     int rc = check_precision(options);
     if (rc != DESY_OK) return rc;
-    at::set_num_threads(options.threads);
     const desy::placement where = place(options);
+    const bool side_by_side = where.device.is_cpu() && !is_torchscript(options.weights);
+    at::set_num_threads(side_by_side ? 1 : options.threads); /* weights are laid out for as many threads as a pass runs on */
     if (where.device.is_cuda()) { /* the same bits from run to run, in whole float32 */
         at::globalContext().setBenchmarkCuDNN(false);
         at::globalContext().setDeterministicCuDNN(true);
@@ -126,8 +143,7 @@ static int open_backbone(desy_backbone **out, const desy_backbone_options &optio
     }
     const kind_facts &known = facts[options.kind];
     auto backbone = std::unique_ptr<desy_backbone>(new desy_backbone{
-        &known, options.weights, where, options.batch, options.threads, normalisation(known),
-        at::zeros({where.batch, 3, side, side}, at::kFloat).contiguous(at::MemoryFormat::ChannelsLast), nullptr, ""});
+        &known, options.weights, where, options.batch, options.threads, side_by_side, normalisation(known), nullptr, ""});
     try {
         backbone->encoder = load(options, where);
         if (is_torchscript(options.weights)) backbone->run(nullptr, 0); /* shows only when run what it gives */
@@ -156,12 +172,7 @@ int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float 
     return desy::guard(backbone->facts->name, [&] {
         c10::InferenceMode inference;
         at::set_num_threads(backbone->threads);
-        const size_t dims = (size_t)backbone->facts->dims, pass = (size_t)backbone->where.batch;
-        for (size_t first = 0; first < (size_t)n; first += pass) {
-            const size_t count = std::min(pass, (size_t)n - first);
-            at::Tensor output = backbone->run(rgb + first * frame, count);
-            memcpy(features + first * dims, output.const_data_ptr<float>(), count * dims * sizeof *features);
-        }
+        backbone->run_all(rgb, (size_t)n, features);
         return DESY_OK;
     });
 }

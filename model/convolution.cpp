@@ -99,6 +99,13 @@ convolution::convolution(const weights_file &weights, const std::string &name, c
     at::Tensor mean = weights.tensor(norm + ".running_mean", {shape.out}), variance = weights.tensor(norm + ".running_var", {shape.out});
     at::Tensor scale = gamma / (variance + epsilon).sqrt();
     kernel = kernel * scale.view({shape.out, 1, 1, 1});
+    depthwise = {shape.in, shape.kernel, shape.stride, shape.before, shape.side, (shape.side + shape.before + shape.after - shape.kernel) / shape.stride + 1};
+    own = fused && where.type == at::kFloat && shape.groups == shape.in && shape.in == shape.out && after == activation::relu6 && depthwise_fits(depthwise);
+    if (own) {
+        weight = kernel.view({shape.out, shape.kernel, shape.kernel}).permute({1, 2, 0}).to(at::kFloat).contiguous();
+        bias = (beta - mean * scale).to(at::kFloat);
+        return;
+    }
     /* oneDNN's operator pads both ends alike: a kernel with zero rows and columns in front does the rest. */
     const int64_t wider = shape.after - shape.before;
     if (wider) kernel = at::constant_pad_nd(kernel, {wider, 0, wider, 0}, 0);
@@ -109,6 +116,7 @@ convolution::convolution(const weights_file &weights, const std::string &name, c
 
 at::Tensor convolution::operator()(const at::Tensor &x) const
 {
+    if (own) return depthwise_relu6(x, weight, bias, depthwise);
     if (fused) return onednn().convolve->call(x, weight, bias, padding, stride, dilation, groups, attribute(after), bounds(after), text());
     return activate(at::conv2d(x, weight, bias, stride, padding, dilation, groups), after);
 }

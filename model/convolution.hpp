@@ -4,6 +4,7 @@
 #ifndef DESY_MODEL_CONVOLUTION_HPP
 #define DESY_MODEL_CONVOLUTION_HPP
 
+#include "model/depthwise.hpp"
 #include "model/weights.hpp"
 
 #include <ATen/core/Tensor.h>
@@ -48,7 +49,8 @@ private:
     at::Tensor weight, bias;
     int64_t stride[2], padding[2], groups;
     activation after;
-    bool fused;
+    bool fused, own; /* own: depthwise_relu6 does it */
+    depthwise_shape depthwise;
 };
 
 } // namespace desy
