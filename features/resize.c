@@ -1,5 +1,6 @@
 #include "features/resize.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 
 #include <stdlib.h>
@@ -98,37 +99,75 @@ void desy_axis_close(struct desy_axis *axis) {
     *axis = (struct desy_axis){0};
 }
 
-/* |sum| <= 255 * 2^14 * 1.375 (the bicubic kernel's sum of absolute weights): fits int32. */
-static void vertical_pass(int32_t *restrict sums, const uint8_t *in, ptrdiff_t stride, int columns, const int16_t *weights, int taps) {
-    memset(sums, 0, (size_t)columns * sizeof *sums);
-    for (int k = 0; k < taps; k++, in += stride) {
-        const uint8_t *restrict row = in;
-        int16_t weight = weights[k];
-        if (weight == 0) continue;
-        for (int x = 0; x < columns; x++) sums[x] += weight * row[x];
+#define LANES 16 /* target rows that are made at once */
+#define TILE 64  /* columns of a step of the vertical pass: its sums stay in the nearest cache */
+typedef int32_t integers __attribute__((vector_size(2 * LANES))); /* half of the lanes */
+typedef double doubles __attribute__((vector_size(4 * LANES)));
+
+/* One tile of one target row. */
+static inline __attribute__((always_inline)) void sum_rows(int32_t *restrict sum, const uint8_t *row, ptrdiff_t stride, const int16_t *weights, int taps, int width) {
+    for (int x = 0; x < width; x++) sum[x] = weights[0] * row[x];
+    for (int k = 1; k < taps; k++) {
+        row += stride;
+        for (int x = 0; x < width; x++) sum[x] += weights[k] * row[x];
     }
 }
 
-static void horizontal_pass(uint8_t *restrict out, const int32_t *restrict sums, int channels, int origin, const struct desy_axis *axis) {
+/* sums[column][lane] of up to LANES target rows from `first` on. |sum| <= 255 * 2^14 * 1.375 (the bicubic kernel's sum of absolute
+ * weights): fits int32. */
+DESY_VECTOR_CLONES static void vertical_pass(int32_t (*restrict sums)[LANES], const uint8_t *in, ptrdiff_t stride, int columns, const struct desy_axis *axis, int first, int rows) {
+    for (int from = 0; from < columns; from += TILE) {
+        const int width = columns - from < TILE ? columns - from : TILE;
+        int32_t tile[LANES][TILE];
+        for (int r = 0; r < rows; r++) {
+            const int16_t *weights = axis->weights + (size_t)(first + r) * axis->taps;
+            const uint8_t *row = in + axis->first[first + r] * stride + from;
+            if (width == TILE) sum_rows(tile[r], row, stride, weights, axis->taps, TILE);
+            else sum_rows(tile[r], row, stride, weights, axis->taps, width);
+        }
+        for (int x = 0; x < width; x++)
+            for (int r = 0; r < rows; r++) sums[from + x][r] = tile[r][x];
+    }
+}
+
+/* floor((total + 1/2 of the scale) / scale), clamped. Rounding toward 0: what is below 0 becomes 0. */
+static inline __attribute__((always_inline)) void round_pixels(int32_t *pixels, const doubles *total) {
+    const double half = (double)(1 << (2 * DESY_WEIGHT_BITS - 1)), scale = 1.0 / (1 << (2 * DESY_WEIGHT_BITS));
+    integers value = __builtin_convertvector((*total + half) * scale, integers), over = value > 255;
+    value = ((value & (value > 0)) & ~over) | (255 & over);
+    memcpy(pixels, &value, sizeof value);
+}
+
+/* In double, where every product and every sum is a whole number below 2^53: exact. */
+DESY_VECTOR_CLONES static void horizontal_pass(uint8_t *restrict out, ptrdiff_t out_stride, int32_t (*restrict sums)[LANES], int channels, int origin, const struct desy_axis *axis, int rows) {
     for (int x = 0; x < axis->count; x++) {
         const int16_t *weights = axis->weights + (size_t)x * axis->taps;
-        const int32_t *at = sums + (ptrdiff_t)(axis->first[x] - origin) * channels;
         for (int c = 0; c < channels; c++) {
-            int64_t sum = (int64_t)1 << (2 * DESY_WEIGHT_BITS - 1);
-            for (int k = 0; k < axis->taps; k++) sum += (int64_t)weights[k] * at[k * channels + c];
-            *out++ = (uint8_t)clamp(sum >> (2 * DESY_WEIGHT_BITS), 0, 255);
+            int32_t (*at)[LANES] = sums + (ptrdiff_t)(axis->first[x] - origin) * channels + c, pixels[LANES];
+            doubles low = {0}, high = {0};
+            for (int k = 0; k < axis->taps; k++, at += channels) {
+                integers lows, highs;
+                memcpy(&lows, *at, sizeof lows);
+                memcpy(&highs, *at + LANES / 2, sizeof highs);
+                low += __builtin_convertvector(lows, doubles) * (double)weights[k];
+                high += __builtin_convertvector(highs, doubles) * (double)weights[k];
+            }
+            round_pixels(pixels, &low);
+            round_pixels(pixels + LANES / 2, &high);
+            for (int r = 0; r < rows; r++) out[r * out_stride + x * channels + c] = (uint8_t)pixels[r];
         }
     }
 }
 
 int desy_resize(uint8_t *out, const uint8_t *in, ptrdiff_t stride, int channels, int origin, const struct desy_axis *vertical, const struct desy_axis *horizontal) {
     int left = horizontal->first[0], columns = (horizontal->first[horizontal->count - 1] + horizontal->taps - left) * channels;
-    int32_t *sums = malloc((size_t)columns * sizeof *sums);
-    if (!sums) return desy_error_memory("a row of a resize");
-    for (int y = 0; y < vertical->count; y++) {
-        const uint8_t *rows = in + vertical->first[y] * stride + (ptrdiff_t)(left - origin) * channels;
-        vertical_pass(sums, rows, stride, columns, vertical->weights + (size_t)y * vertical->taps, vertical->taps);
-        horizontal_pass(out + (size_t)y * horizontal->count * channels, sums, channels, left, horizontal);
+    ptrdiff_t out_stride = (ptrdiff_t)horizontal->count * channels;
+    int32_t (*sums)[LANES] = calloc((size_t)columns, sizeof *sums);
+    if (!sums) return desy_error_memory("rows of a resize");
+    for (int y = 0; y < vertical->count; y += LANES) {
+        int rows = vertical->count - y < LANES ? vertical->count - y : LANES;
+        vertical_pass(sums, in + (ptrdiff_t)(left - origin) * channels, stride, columns, vertical, y, rows);
+        horizontal_pass(out + y * out_stride, out_stride, sums, channels, left, horizontal, rows);
     }
     free(sums);
     return DESY_OK;

@@ -87,12 +87,14 @@ static void pick_frames(desy_video *video)
     for (int k = 0; k < clip->frames; k++) clip->pts[k] = times.seconds[clip->frame_index[k]];
 }
 
-/* Codecs whose decoders can tell, and leave out, pictures that no other one refers to. */
-static bool can_skip(const struct desy_video_source *source)
+/* Codecs whose decoders can tell, and leave out, pictures that no other one refers to; not where all frames must come out to be told. */
+static bool can_skip(const desy_video *video)
 {
     static const enum AVCodecID codecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG4, AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_VP8};
+    const enum AVCodecID codec = video->source.stream->codecpar->codec_id;
+    if (video->timeline.by_decoding_times || (codec == AV_CODEC_ID_MPEG4 && strcmp(video->source.format->iformat->name, "avi") == 0)) return false;
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
-        if (source->stream->codecpar->codec_id == codecs[i]) return true;
+        if (codec == codecs[i]) return true;
     return false;
 }
 
@@ -197,7 +199,7 @@ static int read_window(desy_video *video)
     bool exact = false;
     int rc = DESY_OK;
     if (video->windows == 0) DESY_TRY(begin(video));
-    for (int skipping = can_skip(&video->source); !exact && skipping >= 0 && video->timeline.exact; skipping--) {
+    for (int skipping = can_skip(video); !exact && skipping >= 0 && video->timeline.exact; skipping--) {
         pick_frames(video);
         wanted.count = video->clip->frames;
         DESY_TRY(desy_video_decode_by_index(&video->source, &video->timeline, &wanted, skipping, &exact));

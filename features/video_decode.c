@@ -9,11 +9,15 @@ struct pass {
     bool skipping, exact;
     int taken;
     int64_t before; /* the frame that came out last; -1: none in this run */
+    int64_t from, came; /* the packet that the run began with, and how many frames came out of it */
 };
 
+#define DEEPEST_REORDERING 16 /* of any codec: H.264's and HEVC's picture buffers */
+
+/* Of the two times one may be made up by the demuxer after seeking. */
 static bool is_packet(const AVPacket *packet, const struct desy_video_packet *expected)
 {
-    return packet->pts == expected->pts && packet->size == expected->bytes;
+    return (packet->pts == expected->pts || packet->dts == expected->dts) && packet->size == expected->bytes;
 }
 
 /* source->packet becomes packet `target`. Seeking need not hit it: the packets up to it are only read. */
@@ -28,13 +32,22 @@ static bool go_to(struct pass *pass, int64_t target)
     return false;
 }
 
+/* Which frame came out. Without presentation times: packet n is decoded of the n-th frame of a stream that is cut at key frames; that all
+ * that went in came out again shows that it is (decode_run). */
+static int64_t frame_of(struct pass *pass)
+{
+    const int64_t number = pass->came++;
+    if (pass->timeline->by_decoding_times) return pass->from + number;
+    return desy_video_timeline_find(pass->timeline, pass->source->frame->best_effort_timestamp);
+}
+
 /* Takes what the decoder has ready. */
 static int receive_all(struct pass *pass)
 {
     const struct desy_video_wanted *wanted = pass->wanted;
     int rc = DESY_OK;
     while (pass->exact && desy_video_source_receive(pass->source)) {
-        const int64_t frame = desy_video_timeline_find(pass->timeline, pass->source->frame->best_effort_timestamp);
+        const int64_t frame = frame_of(pass);
         pass->exact = frame > pass->before && !pass->source->errors;
         /* Skipped pictures leave gaps; of interlaced ones two packets may be one frame, so there every frame is counted. */
         if (pass->skipping) pass->exact = pass->exact && !pass->source->frame->interlaced_frame;
@@ -77,7 +90,8 @@ static int decode_run(struct pass *pass, int first, int last, int64_t from, int6
 {
     struct desy_video_source *source = pass->source;
     int rc = DESY_OK;
-    pass->before = -1;
+    if (pass->timeline->by_decoding_times) to = to + DEEPEST_REORDERING < pass->timeline->packet_count ? to + DEEPEST_REORDERING : pass->timeline->packet_count - 1;
+    pass->before = -1, pass->came = 0, pass->from = from;
     pass->exact = from >= 0 && go_to(pass, from);
     for (int64_t packet = from; pass->exact && packet <= to; packet++) {
         if (packet > from) pass->exact = desy_video_source_packet(source) && is_packet(source->packet, &pass->timeline->packets[packet]);
@@ -91,7 +105,7 @@ static int decode_run(struct pass *pass, int first, int last, int64_t from, int6
     DESY_TRY(receive_all(pass));
     avcodec_flush_buffers(source->decoder);
     source->draining = false;
-    pass->exact = pass->exact && pass->taken == last;
+    pass->exact = pass->exact && pass->taken == last && (!pass->timeline->by_decoding_times || pass->came == to - from + 1);
 out:
     return rc;
 }

@@ -157,9 +157,9 @@ bool desy_video_source_frame(struct desy_video_source *source)
     return true;
 }
 
-bool desy_video_source_is_indexed(const struct desy_video_source *source)
+static bool is_indexed(const struct desy_video_source *source)
 {
-    static const char *const containers[] = {"mov", "matroska"};
+    static const char *const containers[] = {"mov", "matroska", "avi"};
     for (size_t i = 0; i < sizeof containers / sizeof *containers; i++)
         if (strncmp(source->format->iformat->name, containers[i], strlen(containers[i])) == 0) return true;
     return false;
@@ -167,6 +167,6 @@ bool desy_video_source_is_indexed(const struct desy_video_source *source)
 
 bool desy_video_source_seek(struct desy_video_source *source, int64_t pts)
 {
-    if (desy_video_source_is_indexed(source)) return av_seek_frame(source->format, source->stream->index, pts, AVSEEK_FLAG_BACKWARD) >= 0;
+    if (is_indexed(source)) return av_seek_frame(source->format, source->stream->index, pts, AVSEEK_FLAG_BACKWARD) >= 0;
     return av_seek_frame(source->format, -1, 0, AVSEEK_FLAG_BYTE) >= 0;
 }

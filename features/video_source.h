@@ -25,8 +25,6 @@ struct desy_video_source {
 int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path);
 void desy_video_source_close(struct desy_video_source *source); /* safe on a zeroed one */
 
-/* Does the container have an index to seek by? */
-bool desy_video_source_is_indexed(const struct desy_video_source *source);
 /* Goes to a packet shown at `pts`, or to any before it; of a container without an index to the first. False: it can't. The decoder
  * stays as it is. */
 bool desy_video_source_seek(struct desy_video_source *source, int64_t pts);

@@ -24,14 +24,13 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Codecs where a packet is a frame. MPEG-4 only where a container keeps presentation times: else it may pack two frames into one packet. */
+/* Codecs where a packet is a frame. */
 static bool one_packet_one_frame(const struct desy_video_source *source)
 {
     static const enum AVCodecID codecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP8, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1,
-                                            AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO};
+                                            AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4};
     enum AVCodecID codec = source->stream->codecpar->codec_id;
     const AVCodecDescriptor *description = avcodec_descriptor_get(codec);
-    if (codec == AV_CODEC_ID_MPEG4) return desy_video_source_is_indexed(source);
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
         if (codec == codecs[i]) return true;
     return description && description->props & AV_CODEC_PROP_INTRA_ONLY;
@@ -82,6 +81,18 @@ static int set_seconds(struct desy_video_timeline *timeline, const struct desy_v
     return DESY_OK;
 }
 
+/* A container without presentation times, of all packets at least (AVI): those of decoding stand in. */
+static void use_decoding_times(struct desy_video_timeline *timeline)
+{
+    bool known = true;
+    for (int64_t i = 0; i < timeline->packet_count; i++) {
+        if (timeline->packets[i].dts == AV_NOPTS_VALUE) return;
+        known = known && timeline->packets[i].pts != AV_NOPTS_VALUE;
+    }
+    timeline->by_decoding_times = !known;
+    for (int64_t i = 0; i < timeline->packet_count && !known; i++) timeline->packets[i].pts = timeline->packets[i].dts;
+}
+
 /* The frames, sorted; not exact if two are shown at the same time. */
 static int set_shown(struct desy_video_timeline *timeline)
 {
@@ -108,10 +119,11 @@ int desy_video_timeline_scan(struct desy_video_timeline *timeline, struct desy_v
         const AVPacket *packet = source->packet;
         DESY_TRY(grow((void **)&timeline->packets, timeline->packet_count, sizeof *timeline->packets));
         timeline->packets[timeline->packet_count++] =
-            (struct desy_video_packet){packet->pts, packet->size, packet->flags & AV_PKT_FLAG_KEY, is_hidden(source)};
+            (struct desy_video_packet){packet->pts, packet->dts, packet->size, packet->flags & AV_PKT_FLAG_KEY, is_hidden(source)};
         timeline->bytes += packet->size;
         timeline->corrupt = timeline->corrupt || packet->flags & AV_PKT_FLAG_CORRUPT;
     }
+    use_decoding_times(timeline);
     timeline->exact = !timeline->corrupt && !source->cut && one_packet_one_frame(source) && starts_cleanly(timeline);
     if (!timeline->exact) goto out;
     DESY_TRY(set_shown(timeline));

@@ -6,7 +6,7 @@
 #include "features/video_source.h"
 
 struct desy_video_packet {
-    int64_t pts, bytes;
+    int64_t pts, dts, bytes;
     bool key, hidden; /* hidden: decoded, never shown (edit lists, VP8's alternate references) */
 };
 
@@ -20,6 +20,7 @@ struct desy_video_timeline {
     struct desy_video_packet *packets; /* in decoding order */
     int64_t packet_count, bytes;
     bool exact;      /* the packets tell the frames: one packet a frame, every time known and different */
+    bool by_decoding_times; /* there are no others: pts and stamps are those, and which packet a frame is of is not known */
     bool corrupt;    /* a packet is marked damaged */
     struct desy_video_shown *shown; /* the frames, in presentation order */
     int64_t count;
