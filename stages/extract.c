@@ -18,10 +18,10 @@
 #include <string.h>
 
 static struct {
-    const char *extractor, *weights, *sampling, *device;
+    const char *extractor, *weights, *sampling, *device, *precision;
     int frames, workers, threads, allow_code, retry_failed;
     double deadline;
-} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .frames = 16, .threads = 1, .deadline = 120};
+} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .precision = "fp32", .frames = 16, .threads = 1, .deadline = 120};
 
 const struct poptOption desy_extract_options[] = {
     {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid or resnet50 (default hybrid)", "NAME"},
@@ -29,6 +29,7 @@ const struct poptOption desy_extract_options[] = {
     {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window, uniform or keyframe (default window: 8 frames a second around the middle)", "HOW"},
     {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each video (default 16)", "T"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
@@ -51,6 +52,7 @@ struct extraction {
     const char *dataset_path, *store;
     struct plan plan;
     struct desy_extract_worker worker;
+    enum desy_precision precision;
     cJSON *config;
     char *root, device[16], config_sha256[DESY_SHA256_HEX], dataset_sha256[DESY_SHA256_HEX];
     struct desy_progress progress;
@@ -72,10 +74,11 @@ static size_t items_of(const struct plan *plan, uint64_t block)
     return left < plan->block_items ? left : plan->block_items;
 }
 
-static int check_settings(struct desy_extract_worker *worker)
+static int check_settings(struct desy_extract_worker *worker, enum desy_precision *precision)
 {
     int rc = desy_extractor_find(&worker->extractor, settings.extractor);
     if (rc == DESY_OK) rc = desy_sampling_parse(&worker->sampling, settings.sampling);
+    if (rc == DESY_OK) rc = desy_precision_parse(precision, settings.precision);
     if (rc != DESY_OK) return rc;
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
@@ -99,7 +102,7 @@ static int open_extractor(struct extraction *e)
     int rc;
     char *text = NULL;
     DESY_TRY(desy_torch_device(e->device, settings.device, desy_local_rank(e->invocation->world)));
-    const struct desy_extractor_options options = {.weights = settings.weights, .device = e->device, .frames = settings.frames,
+    const struct desy_extractor_options options = {.weights = settings.weights, .device = e->device, .precision = e->precision, .frames = settings.frames,
                                                    .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
     DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, settings.frames, worker->sampling));
@@ -301,7 +304,7 @@ static int prepare(struct extraction *e)
     desy_world *world = e->invocation->world;
     const bool first = desy_rank(world) == 0;
     int rc;
-    DESY_TRY(desy_agree(world, check_settings(&e->worker)));
+    DESY_TRY(desy_agree(world, check_settings(&e->worker, &e->precision)));
     DESY_TRY(desy_agree(world, first ? open_dataset(e) : DESY_OK));
     DESY_TRY(desy_agree(world, desy_broadcast_text(world, &e->root, 0)));
     DESY_TRY(desy_agree(world, open_extractor(e)));
