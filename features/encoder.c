@@ -23,7 +23,7 @@ int desy_encoder_open(desy_encoder **out, enum desy_backbone_kind kind, const ch
     encoder->threads = options->threads;
     encoder->precision = options->precision;
     strncpy(encoder->device, options->device, sizeof encoder->device - 1);
-    struct desy_backbone_options how = {.kind = kind, .weights = weights, .device = options->device, .batch = options->frames,
+    struct desy_backbone_options how = {.kind = kind, .weights = weights, .device = options->device, .batch = options->frames, .dims = options->dims,
                                         .threads = options->threads, .allow_code = options->allow_code, .precision = options->precision};
     DESY_TRY(desy_backbone_open(&encoder->backbone, &how));
     encoder->rows = malloc((size_t)encoder->frames * (size_t)desy_backbone_dims(encoder->backbone) * sizeof *encoder->rows);
@@ -52,6 +52,11 @@ void desy_encoder_repeat_last(const desy_encoder *encoder, const struct desy_cli
     size_t row = (size_t)stride;
     for (int t = clip->frames; t < encoder->frames; t++)
         memcpy(features + (size_t)t * row, features + (size_t)(t - 1) * row, row * sizeof *features);
+}
+
+int desy_encoder_dims(const desy_encoder *encoder)
+{
+    return desy_backbone_dims(encoder->backbone);
 }
 
 int desy_encoder_describe(const desy_encoder *encoder, cJSON *provenance)

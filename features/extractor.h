@@ -14,6 +14,7 @@ struct desy_extractor_options {
     int frames;            /* T: frames of a network call, at most */
     int threads;           /* intra-op threads of every network call */
     bool allow_code;
+    int dims;              /* D of a TorchScript encoder (features/torchscript.h) */
 };
 
 struct desy_extractor {
@@ -22,6 +23,7 @@ struct desy_extractor {
     int version;        /* raised whenever the same video would give other numbers */
     enum desy_transform transform;
     bool forensic;      /* needs clip->forensic */
+    bool fp32_alone;    /* its numbers do not stand lower precision (measured by bench/precision.py) */
     const char *help;
     int (*open)(void **state, const struct desy_extractor_options *options);
     /* features (T, D): rows 0..clip->frames - 1 filled, the rest copies of the last row. */
@@ -35,5 +37,7 @@ struct desy_extractor {
 extern const struct desy_extractor desy_extractors[];
 /* DESY_EUSAGE names those there are. */
 int desy_extractor_find(const struct desy_extractor **extractor, const char *name);
+/* DESY_EUSAGE, with the reason, for a precision that this extractor does not stand. */
+int desy_extractor_check_precision(const struct desy_extractor *extractor, enum desy_precision precision);
 
 #endif

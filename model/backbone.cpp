@@ -29,6 +29,8 @@ const kind_facts facts[] = {
      "run ./quickstart.sh or cmake/fetch_weights.sh to get the weights, or give --weights FILE"},
     {"ResNet-50", 2048, 255, {.485, .456, .406}, {.229, .224, .225},
      "save torchvision's or timm's resnet50 with safetensors.torch.save_file(model.state_dict(), FILE) and give --weights FILE"},
+    {"a TorchScript encoder", 0, 255, {.485, .456, .406}, {.229, .224, .225},
+     "save it by torch.jit.script(module.eval()).save(FILE.pt); it takes [N, 3, 224, 224] and gives [N, D] for --dims D"},
 };
 
 /* The normalisation as x * scale + shift, written out for 16 pixels so that it takes whole vectors. For EfficientNet it is exact,
@@ -60,6 +62,7 @@ struct desy_backbone {
     std::string path;
     desy::placement where; /* where.batch: frames of one pass through the network */
     int batch, threads;    /* of a call */
+    int dims;
     bool side_by_side;     /* passes run on one thread each; else one after the other, on all threads each */
     normalisation normal;
     std::unique_ptr<desy::encoder> encoder;
@@ -73,20 +76,20 @@ struct desy_backbone {
         normalise(values, rgb, n * frame / run_length, normal);
         std::fill(values + n * frame, values + (size_t)where.batch * frame, 0.f);
         at::Tensor features = encoder->features(input.to(where.device, where.type));
-        if (features.dim() != 2 || features.size(0) != where.batch || features.size(1) != facts->dims)
-            throw desy::weights_error(path + ": its output is not of shape [N, " + std::to_string(facts->dims) + "]");
+        if (features.dim() != 2 || features.size(0) != where.batch || features.size(1) != dims)
+            throw desy::weights_error(path + ": its output is not of shape [N, " + std::to_string(dims) + "]");
         return features.to(at::kCPU, at::kFloat).contiguous();
     }
 
     void run_all(const uint8_t *rgb, size_t n, float *features)
     {
-        const size_t dims = (size_t)facts->dims, pass = (size_t)where.batch, passes = (n + pass - 1) / pass;
+        const size_t width = (size_t)dims, pass = (size_t)where.batch, passes = (n + pass - 1) / pass;
         auto some = [&](int64_t from, int64_t to) {
             c10::InferenceMode inference;
             for (size_t first = (size_t)from * pass; first < std::min(n, (size_t)to * pass); first += pass) {
                 const size_t count = std::min(pass, n - first);
                 at::Tensor output = run(rgb + first * frame, count);
-                memcpy(features + first * dims, output.const_data_ptr<float>(), count * dims * sizeof *features);
+                memcpy(features + first * width, output.const_data_ptr<float>(), count * width * sizeof *features);
             }
         };
         if (side_by_side) at::parallel_for(0, (int64_t)passes, 1, some);
@@ -143,7 +146,7 @@ static int open_backbone(desy_backbone **out, const desy_backbone_options &optio
     }
     const kind_facts &known = facts[options.kind];
     auto backbone = std::unique_ptr<desy_backbone>(new desy_backbone{
-        &known, options.weights, where, options.batch, options.threads, side_by_side, normalisation(known), nullptr, ""});
+        &known, options.weights, where, options.batch, options.threads, known.dims ? known.dims : options.dims, side_by_side, normalisation(known), nullptr, ""});
     try {
         backbone->encoder = load(options, where);
         if (is_torchscript(options.weights)) backbone->run(nullptr, 0); /* shows only when run what it gives */
@@ -179,7 +182,7 @@ int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float 
 
 int desy_backbone_dims(const desy_backbone *backbone)
 {
-    return backbone->facts->dims;
+    return backbone->dims;
 }
 
 int desy_backbone_pass(const desy_backbone *backbone)

@@ -37,6 +37,7 @@ typedef struct desy_backbone desy_backbone;
 enum desy_backbone_kind {
     DESY_BACKBONE_EFFICIENTNET_LITE0, /* Tan & Le 2019, the "lite" variant; input (x - 127) / 128; 1280 numbers */
     DESY_BACKBONE_RESNET50,           /* He et al. 2015, torchvision's v1.5; input ImageNet mean/std; 2048 numbers */
+    DESY_BACKBONE_TORCHSCRIPT,        /* any module [N,3,224,224] -> [N,dims] (`.pt`, needs allow_code); input ImageNet mean/std */
 };
 
 struct desy_backbone_options {
@@ -46,6 +47,7 @@ struct desy_backbone_options {
     int batch;           /* frames a call, at most */
     int threads;         /* intra-op threads of each call */
     bool allow_code;     /* TorchScript is executable code */
+    int dims;            /* of DESY_BACKBONE_TORCHSCRIPT */
     enum desy_precision precision; /* fp16: CUDA alone (DESY_EUSAGE); bf16: where the processor can (DESY_EENV) */
 };
 

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "features/torchscript.h"
 #include "model/model.h"
 #include "mpi/queue.h"
 #include "mpi/signals.h"
@@ -19,12 +20,13 @@
 
 static struct {
     const char *extractor, *weights, *sampling, *device, *precision;
-    int frames, workers, threads, allow_code, retry_failed;
+    int frames, dims, workers, threads, allow_code, retry_failed;
     double deadline;
 } settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .precision = "fp32", .frames = 16, .threads = 1, .deadline = 120};
 
 const struct poptOption desy_extract_options[] = {
-    {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid or resnet50 (default hybrid)", "NAME"},
+    {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid, resnet50 or FILE.pt, a TorchScript encoder of your own (default hybrid)", "NAME"},
+    {"dims", 0, POPT_ARG_INT, &settings.dims, 0, "numbers that FILE.pt gives a frame", "D"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights (default: those that quickstart.sh fetched)", "FILE"},
     {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window, uniform or keyframe (default window: 8 frames a second around the middle)", "HOW"},
     {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each video (default 16)", "T"},
@@ -33,7 +35,7 @@ const struct poptOption desy_extract_options[] = {
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
-    {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --weights be TorchScript, which is executable code", NULL},
+    {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --extractor or --weights be TorchScript, which is executable code", NULL},
     {"retry-failed", 0, POPT_ARG_NONE, &settings.retry_failed, 0, "try items again that failed in an earlier run", NULL},
     POPT_TABLEEND,
 };
@@ -53,6 +55,7 @@ struct extraction {
     struct plan plan;
     struct desy_extract_worker worker;
     enum desy_precision precision;
+    struct desy_torchscript torchscript; /* where the extractor is a file */
     cJSON *config;
     char *root, device[16], config_sha256[DESY_SHA256_HEX], dataset_sha256[DESY_SHA256_HEX];
     struct desy_progress progress;
@@ -74,11 +77,27 @@ static size_t items_of(const struct plan *plan, uint64_t block)
     return left < plan->block_items ? left : plan->block_items;
 }
 
-static int check_settings(struct desy_extract_worker *worker, enum desy_precision *precision)
+/* A name of the table, or a file. */
+static int choose_extractor(struct extraction *e)
 {
-    int rc = desy_extractor_find(&worker->extractor, settings.extractor);
+    if (!desy_is_torchscript(settings.extractor)) {
+        if (settings.dims) return desy_error(DESY_EUSAGE, "--dims is for --extractor FILE.pt: %s has its own", settings.extractor);
+        return desy_extractor_find(&e->worker.extractor, settings.extractor);
+    }
+    if (settings.weights) return desy_error(DESY_EUSAGE, "--extractor %s holds its weights: leave --weights out", settings.extractor);
+    if (!settings.allow_code)
+        return desy_error(DESY_EUSAGE, "%s: a TorchScript module is executable code; add --allow-code if you trust whoever made it", settings.extractor);
+    e->worker.extractor = &e->torchscript.extractor;
+    return desy_torchscript_extractor(&e->torchscript, settings.extractor, settings.dims);
+}
+
+static int check_settings(struct extraction *e)
+{
+    struct desy_extract_worker *worker = &e->worker;
+    int rc = choose_extractor(e);
     if (rc == DESY_OK) rc = desy_sampling_parse(&worker->sampling, settings.sampling);
-    if (rc == DESY_OK) rc = desy_precision_parse(precision, settings.precision);
+    if (rc == DESY_OK) rc = desy_precision_parse(&e->precision, settings.precision);
+    if (rc == DESY_OK) rc = desy_extractor_check_precision(worker->extractor, e->precision);
     if (rc != DESY_OK) return rc;
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
@@ -102,7 +121,7 @@ static int open_extractor(struct extraction *e)
     int rc;
     char *text = NULL;
     DESY_TRY(desy_torch_device(e->device, settings.device, desy_local_rank(e->invocation->world)));
-    const struct desy_extractor_options options = {.weights = settings.weights, .device = e->device, .precision = e->precision, .frames = settings.frames,
+    const struct desy_extractor_options options = {.weights = settings.weights ? settings.weights : e->torchscript.name[0] ? settings.extractor : NULL, .dims = settings.dims, .device = e->device, .precision = e->precision, .frames = settings.frames,
                                                    .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
     DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, settings.frames, worker->sampling));
@@ -304,7 +323,7 @@ static int prepare(struct extraction *e)
     desy_world *world = e->invocation->world;
     const bool first = desy_rank(world) == 0;
     int rc;
-    DESY_TRY(desy_agree(world, check_settings(&e->worker, &e->precision)));
+    DESY_TRY(desy_agree(world, check_settings(e)));
     DESY_TRY(desy_agree(world, first ? open_dataset(e) : DESY_OK));
     DESY_TRY(desy_agree(world, desy_broadcast_text(world, &e->root, 0)));
     DESY_TRY(desy_agree(world, open_extractor(e)));

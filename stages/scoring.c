@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "features/extractor.h"
 #include "features/helper.h"
+#include "features/torchscript.h"
 #include "model/model.h"
 #include "train/detector.h"
 
@@ -39,6 +40,7 @@ const struct poptOption desy_scoring_options[] = {
 struct desy_scoring {
     desy_detector *detector;
     const struct desy_extractor *extractor;
+    struct desy_torchscript torchscript; /* where the model was trained on one */
     void *state;
     desy_helper_pool *helpers;
     float *features; /* (T, D) */
@@ -70,6 +72,17 @@ static int parse_settings(struct desy_scoring *scoring)
     if (settings.audio && strcmp(settings.audio, "none") != 0) desy_log_warning("this model has no audio level: --audio changes nothing");
     if (settings.text) desy_log_warning("this model has no text level: --text changes nothing");
     return DESY_OK;
+}
+
+/* That of the model: one of the table, or a file that --weights must name. */
+static int choose_extractor(struct desy_scoring *scoring)
+{
+    const char *name = desy_detector_extractor(scoring->detector), *model = desy_detector_name(scoring->detector);
+    if (desy_extractor_find(&scoring->extractor, name) == DESY_OK) return DESY_OK;
+    if (!settings.weights || !desy_is_torchscript(settings.weights))
+        return desy_error(DESY_EUSAGE, "model %s was trained on features of the TorchScript encoder '%s': name its file by --weights FILE.pt, with --allow-code", model, name);
+    scoring->extractor = &scoring->torchscript.extractor;
+    return desy_torchscript_extractor(&scoring->torchscript, settings.weights, desy_detector_dims(scoring->detector));
 }
 
 /* Features of other weights than the model was trained on give scores that mean nothing. */
@@ -106,8 +119,9 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     DESY_TRY(desy_torch_device(device, settings.device ? settings.device : "auto", desy_local_rank(world)));
     DESY_TRY(desy_detector_open(&scoring->detector, settings.model, device));
     if (!settings.threshold) scoring->threshold = desy_detector_threshold(scoring->detector);
-    DESY_TRY(desy_extractor_find(&scoring->extractor, desy_detector_extractor(scoring->detector)));
-    const struct desy_extractor_options options = {.weights = settings.weights, .device = device, .precision = precision,
+    DESY_TRY(choose_extractor(scoring));
+    DESY_TRY(desy_extractor_check_precision(scoring->extractor, precision));
+    const struct desy_extractor_options options = {.weights = settings.weights, .dims = scoring->extractor->dims, .device = device, .precision = precision,
         .frames = desy_detector_frames(scoring->detector), .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
     DESY_TRY(check_weights(scoring, desy_rank(world) == 0));
