@@ -33,6 +33,7 @@ int desy_status_parse(enum desy_status *status, const char *name); /* DESY_EDATA
 enum desy_transform {
     DESY_TRANSFORM_EFFICIENTNET, /* shorter side to 256 (area when shrinking, bicubic when enlarging), centre 224 */
     DESY_TRANSFORM_RESNET,       /* shorter side to 256 (antialiased bilinear), centre 224 */
+    DESY_TRANSFORM_SQUASH,       /* each side to 224 (antialiased bilinear), whatever becomes of the shape */
 };
 
 struct desy_clip_request {

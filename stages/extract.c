@@ -85,8 +85,7 @@ static int check_settings(struct desy_extract_worker *worker)
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers 0 (default) to 1024, --deadline above 0");
-    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows, .transform = worker->extractor->transform,
-                                                 .forensic = worker->extractor->forensic, .crops = settings.crops, .audio = settings.audio};
+    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows, .forensic = worker->extractor->forensic, .crops = settings.crops, .audio = settings.audio};
     worker->shape = (struct desy_store_shape){worker->extractor->name, settings.frames, worker->extractor->dims, settings.crops, settings.audio};
     return DESY_OK;
 }
@@ -109,6 +108,7 @@ static int open_extractor(struct extraction *e)
     const struct desy_extractor_options options = {.weights = settings.weights, .device = e->device, .frames = settings.frames,
                                                    .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
+    worker->request.transform = worker->extractor->transform(worker->state);
     DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request));
     text = cJSON_PrintUnformatted(e->config);
     if (!text) DESY_TRY(desy_error_memory("the configuration"));

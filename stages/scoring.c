@@ -118,7 +118,7 @@ out:
 int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown)
 {
     struct desy_clip_request request = {.sampling = DESY_SAMPLING_WINDOW, .frames = desy_detector_frames(scoring->detector), .windows = settings.windows,
-        .transform = scoring->extractor->transform, .forensic = scoring->extractor->forensic};
+        .transform = scoring->extractor->transform(scoring->state), .forensic = scoring->extractor->forensic};
     int rc = desy_sampling_parse(&request.sampling, desy_detector_sampling(scoring->detector));
     if (rc != DESY_OK) return rc;
     if (scoring->queued == scoring->room) {
