@@ -18,8 +18,20 @@ struct desy_store_shape {
     bool crops, audio;  /* also crops (N, 4, 224, 224, 3), audio (N, 32000) */
 };
 
-/* Items of a block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of arrays. */
+/* Items of a large block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of arrays. */
 size_t desy_store_block_items(size_t items, int windows, const struct desy_store_shape *shape);
+
+/* Large blocks first; the last quarter of the items or less comes in 1024 blocks of half that size, 1024 of a quarter, and so on down to single
+ * items: with blocks of one size, a thousand ranks could not finish at the same time. */
+struct desy_blocks {
+    size_t items, count, level_count;
+    struct desy_block_level {
+        size_t first_item, first_block, size; /* a level's last block may be smaller */
+    } levels[10];
+};
+void desy_store_blocks(struct desy_blocks *blocks, size_t items, int windows, const struct desy_store_shape *shape);
+size_t desy_block_first(const struct desy_blocks *blocks, uint64_t block); /* its first item */
+size_t desy_block_items(const struct desy_blocks *blocks, uint64_t block);
 
 /* ---- writing one segment: seg/KK/seg-KKKKKKK.h5 (KK: block modulo 100) ---- */
 
@@ -41,6 +53,15 @@ int desy_segment_append(desy_segment *segment, const struct desy_item *item, con
  * which any clip could be read is ok. Frees the segment whatever happens. */
 int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256);
 void desy_segment_abort(desy_segment **segment); /* NULL-safe; removes the temporary */
+
+/* The same with a few of them under way, so that the next segment is filled while the disk writes. One a rank, used by one thread. */
+typedef struct desy_committer desy_committer;
+int desy_committer_open(desy_committer **committer, int rank);
+/* Frees the segment whatever happens. A failure may be that of one before. */
+int desy_committer_add(desy_committer *committer, desy_segment **segment, const char *inputs_sha256);
+/* All are done, or the first failure. */
+int desy_committer_wait(desy_committer *committer);
+void desy_committer_close(desy_committer **committer); /* NULL-safe; waits */
 
 /* ---- resuming ---- */
 

@@ -5,9 +5,11 @@
 #include "features/store_rows.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH 256 /* rows of `videos` in memory at once */
@@ -198,7 +200,7 @@ static int open_index(struct index *index, const struct desy_block_record *recor
     char *list = desy_path_join(index->directory, "quarantine.jsonl");
     desy_hdf5_setup();
     index->path = desy_path_join(index->directory, "index.h5");
-    index->temporary = desy_format("%s/index.h5.tmp", index->directory);
+    index->temporary = index->path ? desy_temporary_name(index->path) : NULL;
     index->segments = calloc(blocks, sizeof *index->segments);
     index->batch = calloc(BATCH, sizeof *index->batch);
     for (int i = 0; i < index->array_count; i++) index->layouts[i] = H5Pcreate(H5P_DATASET_CREATE);
@@ -226,6 +228,21 @@ static int close_index(struct index *index)
     return rc == DESY_OK ? desy_rename_durable(index->temporary, index->path) : rc;
 }
 
+/* What killed runs left. Another process may be writing the same index right now: that is young. */
+static void remove_old_temporaries(const struct index *index)
+{
+    glob_t found = {0};
+    char *pattern = desy_format("%s.tmp.*", index->path);
+    if (pattern && glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            int64_t size, mtime_ns;
+            desy_file_stamp(found.gl_pathv[i], &size, &mtime_ns);
+            if (time(NULL) - mtime_ns / 1000000000 > 3600) unlink(found.gl_pathv[i]);
+        }
+    globfree(&found);
+    free(pattern);
+}
+
 int desy_store_index(const char *directory, const struct desy_block_record *records, size_t blocks, const struct desy_store_shape *shape,
                      const cJSON *provenance)
 {
@@ -238,6 +255,7 @@ int desy_store_index(const char *directory, const struct desy_block_record *reco
     DESY_TRY(write_arrays(&index));
     DESY_TRY(write_attributes(&index, records, blocks, provenance));
     DESY_TRY(close_index(&index));
+    remove_old_temporaries(&index);
 out:
     desy_video_table_close(&index.videos);
     if (index.file >= 0) H5Fclose(index.file);

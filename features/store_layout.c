@@ -143,9 +143,11 @@ hid_t desy_segment_type(void)
 
 hid_t desy_hdf5_create_file(const char *path)
 {
-    hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_obj_track_times(creation, false);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, H5P_DEFAULT);
+    H5Pset_alignment(access, 16384, 4096); /* rows begin with a page: half pages would have to be looked after twice */
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    H5Pclose(access);
     H5Pclose(creation);
     return file;
 }

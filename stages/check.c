@@ -280,7 +280,7 @@ static int run_check(struct desy_invocation *invocation, const char *path, const
     }
     DESY_TRY(desy_agree(world, rc));
     const struct desy_queue queue = {.context = &check, .describe = describe, .run = run, .done = done, .tick = tick, .stop = stop};
-    DESY_TRY(desy_queue_run(world, &queue, order, tasks));
+    DESY_TRY(desy_queue_run(world, &queue, order, NULL, tasks));
     DESY_TRY(desy_gather(world, check.findings, check.count, sizeof *check.findings, (void **)&all, &total));
     if (desy_rank(world) == 0) {
         desy_progress_finish(&check.progress);

@@ -29,7 +29,7 @@ struct desy_extract_worker {
     const char *root, *store, *config_sha256;
     struct desy_clip_request request; /* of every item; but for its paths */
     struct desy_store_shape shape;
-    int rank;
+    desy_committer *committer; /* whoever waits for the last task waits for this, too */
     int64_t resumed, made; /* items: found done; extracted now */
 };
 

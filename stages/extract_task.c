@@ -148,7 +148,7 @@ out:
 static int commit(struct desy_extract_worker *worker, desy_segment **segment, const char *inputs)
 {
     int rc = desy_store_index_remove(worker->store);
-    if (rc == DESY_OK) return desy_segment_commit(segment, worker->rank, inputs);
+    if (rc == DESY_OK) return desy_committer_add(worker->committer, segment, inputs);
     desy_segment_abort(segment);
     return rc;
 }

@@ -142,6 +142,7 @@ int desy_journal_result(struct desy_journal_index *index, size_t item, cJSON **r
 {
     char *line = NULL;
     size_t room = 0;
+    if (!desy_journal_done(index, item)) return desy_error(DESY_EENV, "a video changed while it was scored: the same command continues");
     FILE *file = index->files[index->places[item].file - 1];
     cJSON *entry = NULL;
     if (fseek(file, index->places[item].offset, SEEK_SET) == 0 && getline(&line, &room, file) > 0) entry = cJSON_Parse(line);
