@@ -8,6 +8,7 @@
 struct desy_encoder {
     desy_backbone *backbone;
     int frames, threads; /* T: the batch of every call */
+    enum desy_precision precision;
     char device[16];
     float *rows; /* (T, D) */
 };
@@ -20,9 +21,10 @@ int desy_encoder_open(desy_encoder **out, enum desy_backbone_kind kind, const ch
     if (!encoder) return desy_error_memory("an encoder");
     encoder->frames = options->frames;
     encoder->threads = options->threads;
+    encoder->precision = options->precision;
     strncpy(encoder->device, options->device, sizeof encoder->device - 1);
-    struct desy_backbone_options how = {.kind = kind, .weights = weights, .device = options->device, .batch = options->frames,
-                                        .threads = options->threads, .allow_code = options->allow_code};
+    struct desy_backbone_options how = {.kind = kind, .weights = weights, .device = options->device, .batch = options->frames, .dims = options->dims,
+                                        .threads = options->threads, .allow_code = options->allow_code, .precision = options->precision};
     DESY_TRY(desy_backbone_open(&encoder->backbone, &how));
     encoder->rows = malloc((size_t)encoder->frames * (size_t)desy_backbone_dims(encoder->backbone) * sizeof *encoder->rows);
     if (!encoder->rows) DESY_TRY(desy_error_memory("features of a clip"));
@@ -52,17 +54,22 @@ void desy_encoder_repeat_last(const desy_encoder *encoder, const struct desy_cli
         memcpy(features + (size_t)t * row, features + (size_t)(t - 1) * row, row * sizeof *features);
 }
 
+int desy_encoder_dims(const desy_encoder *encoder)
+{
+    return desy_backbone_dims(encoder->backbone);
+}
+
 int desy_encoder_describe(const desy_encoder *encoder, cJSON *provenance)
 {
     /* Which of several GPUs is a matter of the rank, not of the numbers. */
     const char *device = strncmp(encoder->device, "cuda", 4) == 0 ? "cuda" : encoder->device;
     if (!cJSON_AddStringToObject(provenance, "weights_sha256", desy_backbone_weights_sha256(encoder->backbone)) ||
-        !cJSON_AddStringToObject(provenance, "precision", "fp32") ||
+        !cJSON_AddStringToObject(provenance, "precision", desy_precision_name(encoder->precision)) ||
         !cJSON_AddStringToObject(provenance, "device", device) ||
         !cJSON_AddStringToObject(provenance, "isa", desy_torch_isa()) ||
         !cJSON_AddStringToObject(provenance, "torch", desy_torch_version()) ||
         !cJSON_AddNumberToObject(provenance, "threads", encoder->threads) ||
-        !cJSON_AddNumberToObject(provenance, "batch", encoder->frames))
+        !cJSON_AddNumberToObject(provenance, "batch", desy_backbone_pass(encoder->backbone)))
         return desy_error_memory("provenance");
     return DESY_OK;
 }

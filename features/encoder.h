@@ -15,6 +15,7 @@ int desy_encoder_open(desy_encoder **encoder, enum desy_backbone_kind kind, cons
 int desy_encoder_run(desy_encoder *encoder, const struct desy_clip *clip, float *features, int stride);
 /* Rows clip->frames..T - 1 become copies of the row before them. */
 void desy_encoder_repeat_last(const desy_encoder *encoder, const struct desy_clip *clip, float *features, int stride);
+int desy_encoder_dims(const desy_encoder *encoder);
 int desy_encoder_describe(const desy_encoder *encoder, cJSON *provenance);
 void desy_encoder_close(desy_encoder **encoder);
 

@@ -8,9 +8,9 @@
 #include <string.h>
 
 const struct desy_extractor desy_extractors[] = {
-    {"hybrid", DESY_HYBRID_DIMS, 1, true, "EfficientNet-Lite0 (1280) and forensic statistics (768)",
+    {"hybrid", DESY_HYBRID_DIMS, 1, true, true, "EfficientNet-Lite0 (1280) and forensic statistics (768)",
      desy_hybrid_open, desy_hybrid_transform, desy_hybrid_extract, desy_hybrid_describe, desy_hybrid_close},
-    {"resnet50", DESY_RESNET50_DIMS, 1, false, "ResNet-50 (2048); needs --weights",
+    {"resnet50", DESY_RESNET50_DIMS, 1, false, false, "ResNet-50 (2048); needs --weights",
      desy_resnet50_open, desy_resnet50_transform, desy_resnet50_extract, desy_resnet50_describe, desy_resnet50_close},
     {0},
 };
@@ -28,4 +28,11 @@ int desy_extractor_find(const struct desy_extractor **extractor, const char *nam
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", e->name);
     }
     return desy_error(DESY_EUSAGE, "no extractor '%s'; there are %s", name, names);
+}
+
+int desy_extractor_check_precision(const struct desy_extractor *extractor, enum desy_precision precision)
+{
+    if (!extractor->fp32_alone || precision == DESY_FP32) return DESY_OK;
+    return desy_error(DESY_EUSAGE, "--precision %s: the extractor %s works in fp32 alone: its detector looks at how little features change from frame to frame, "
+                      "and rounding moves that by some 5 %% (docs/features.md)", desy_precision_name(precision), extractor->name);
 }

@@ -3,15 +3,18 @@
 #define DESY_FEATURES_EXTRACTOR_H
 
 #include "features/clip.h"
+#include "model/model.h"
 
 #include <cjson/cJSON.h>
 
 struct desy_extractor_options {
     const char *weights;   /* file, or NULL: the extractor's default place (hybrid: $DESY_WEIGHTS_DIR, else the path fixed at configure time) */
     const char *device;    /* as desy_torch_device gives it */
-    int frames;            /* T: the batch of every network call */
+    enum desy_precision precision;
+    int frames;            /* T: frames of a network call, at most */
     int threads;           /* intra-op threads of every network call */
     bool allow_code;
+    int dims;              /* D of a TorchScript encoder (features/torchscript.h) */
 };
 
 struct desy_extractor {
@@ -19,6 +22,7 @@ struct desy_extractor {
     int dims;           /* D */
     int version;        /* raised whenever the same video would give other numbers */
     bool forensic;      /* needs clip->forensic */
+    bool fp32_alone;    /* its numbers do not stand lower precision (measured by bench/precision.py) */
     const char *help;
     int (*open)(void **state, const struct desy_extractor_options *options);
     /* How its clips are to be made; may come with the weights. */
@@ -34,5 +38,7 @@ struct desy_extractor {
 extern const struct desy_extractor desy_extractors[];
 /* DESY_EUSAGE names those there are. */
 int desy_extractor_find(const struct desy_extractor **extractor, const char *name);
+/* DESY_EUSAGE, with the reason, for a precision that this extractor does not stand. */
+int desy_extractor_check_precision(const struct desy_extractor *extractor, enum desy_precision precision);
 
 #endif

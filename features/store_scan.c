@@ -112,7 +112,7 @@ static int hash_input(desy_sha256 *hash, const char *root, const struct desy_ite
     char *path = desy_path_join(root, item->video_path), *sound = audio && *item->audio_path ? desy_path_join(root, item->audio_path) : NULL;
     if (!path || (audio && *item->audio_path && !sound)) DESY_TRY(desy_error_memory("a path"));
     desy_video_stamp(path, &numbers[2], &numbers[3]);
-    if (sound) desy_file_stamp(sound, &numbers[4], &numbers[5]);
+    if (sound) desy_video_stamp(sound, &numbers[4], &numbers[5]);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) DESY_TRY(desy_sha256_update(hash, texts[i], strlen(texts[i]) + 1));
     DESY_TRY(desy_sha256_update(hash, numbers, sizeof numbers));
 out:

@@ -111,6 +111,7 @@ static void describe(desy_video *video)
     snprintf(clip->container, sizeof clip->container, "%s", source->format->iformat->name);
     clip->fps = span > 0 ? (double)(timeline->count - 1) / span : rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
     clip->duration = clip->fps > 0 ? (double)timeline->count / clip->fps : 0;
+    clip->key_frames = clip->longest_gop = 0;
     for (int64_t i = 0; i < timeline->packet_count; i++) {
         gop = timeline->packets[i].key ? 1 : gop + 1;
         clip->key_frames += timeline->packets[i].key;
@@ -123,18 +124,21 @@ static void describe(desy_video *video)
     clip->bit_rate = clip->duration > 0 ? (int64_t)((double)timeline->bytes * 8 / clip->duration) : 0;
 }
 
-/* What the container says that it holds, in seconds. */
+/* What the container says that it holds of the video, in seconds; 0: nothing. */
 static double promised_duration(const desy_video *video)
 {
     const AVFormatContext *format = video->source.format;
     const AVStream *stream = video->source.stream;
     const struct desy_video_timeline *timeline = &video->timeline;
+    const AVDictionaryEntry *tag = av_dict_get(stream->metadata, "DURATION", NULL, 0);
+    /* Matroska's durations are counted from 0, also where the first frame is later. */
+    const bool late = strncmp(format->iformat->name, "matroska", 8) == 0 && timeline->count > 0 && timeline->shown[0].stamp > 0;
+    const double first = late ? (double)timeline->shown[0].stamp * av_q2d(stream->time_base) : 0;
+    int hours, minutes;
+    double seconds;
     if (stream->duration > 0) return (double)stream->duration * av_q2d(stream->time_base);
-    if (format->duration == AV_NOPTS_VALUE) return 0;
-    /* Matroska's duration is counted from 0, also where the first frame is later. */
-    bool late = strncmp(format->iformat->name, "matroska", 8) == 0 && timeline->count > 0 && timeline->shown[0].stamp != AV_NOPTS_VALUE;
-    double first = late ? (double)timeline->shown[0].stamp * av_q2d(stream->time_base) : 0;
-    return (double)format->duration / AV_TIME_BASE - (first > 0 ? first : 0);
+    if (tag && sscanf(tag->value, "%d:%d:%lf", &hours, &minutes, &seconds) == 3) return hours * 3600.0 + minutes * 60.0 + seconds - first;
+    return format->nb_streams == 1 && format->duration != AV_NOPTS_VALUE ? (double)format->duration / AV_TIME_BASE - first : 0; /* of several, that of the longest */
 }
 
 /* What is odd about a video whose frames could be had: less than its container promises, or errors elsewhere. */

@@ -66,7 +66,10 @@ static int open_streams(struct desy_video_source *source, const char *path)
     int rc;
     DESY_TRY(desy_container_open(&source->format, path));
     source->stream = choose_stream(source->format);
-    if (source->stream && header_says_all(source->format, source->stream)) goto out;
+    if (source->stream && header_says_all(source->format, source->stream)) {
+        source->format->flags |= AVFMT_FLAG_NOPARSE; /* packets are frames as they are */
+        goto out;
+    }
     DESY_TRY(desy_container_probe(source->format));
     source->stream = choose_stream(source->format);
 out:
@@ -87,6 +90,13 @@ int desy_video_source_open(struct desy_video_source *source, bool *has_video, co
     DESY_TRY(open_decoder(source));
 out:
     return rc;
+}
+
+void desy_video_source_skim(struct desy_video_source *source, bool skim)
+{
+    /* Without the parser, nobody looks into packets but for VP8's hidden ones. */
+    const bool blind = source->format->flags & AVFMT_FLAG_NOPARSE && source->stream->codecpar->codec_id != AV_CODEC_ID_VP8;
+    desy_container_skim(source->format, skim && blind);
 }
 
 void desy_video_source_close(struct desy_video_source *source)

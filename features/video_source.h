@@ -25,6 +25,8 @@ struct desy_video_source {
 int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path);
 void desy_video_source_close(struct desy_video_source *source); /* safe on a zeroed one */
 
+/* Until it is told otherwise: packets with times and sizes, where they can be had without their contents. */
+void desy_video_source_skim(struct desy_video_source *source, bool skim);
 /* Goes to a packet shown at `pts`, or to any before it; of a container without an index to the first. False: it can't. The decoder
  * stays as it is. */
 bool desy_video_source_seek(struct desy_video_source *source, int64_t pts);

@@ -115,6 +115,7 @@ static int set_shown(struct desy_video_timeline *timeline)
 int desy_video_timeline_scan(struct desy_video_timeline *timeline, struct desy_video_source *source)
 {
     int rc = DESY_OK;
+    desy_video_source_skim(source, true);
     while (desy_video_source_packet(source)) {
         const AVPacket *packet = source->packet;
         DESY_TRY(grow((void **)&timeline->packets, timeline->packet_count, sizeof *timeline->packets));
@@ -123,6 +124,7 @@ int desy_video_timeline_scan(struct desy_video_timeline *timeline, struct desy_v
         timeline->bytes += packet->size;
         timeline->corrupt = timeline->corrupt || packet->flags & AV_PKT_FLAG_CORRUPT;
     }
+    desy_video_source_skim(source, false);
     use_decoding_times(timeline);
     /* Of codecs without IDR pictures, frames before a key frame may follow it: packet n is not frame n. */
     const AVCodecParameters *parameters = source->stream->codecpar;

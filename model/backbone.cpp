@@ -1,12 +1,13 @@
 #include "model/backbone.hpp"
 
+#include "base/cpu.h"
 #include "base/hash.h"
 #include "model/guard.hpp"
 #include "model/model.h"
-#include "model/weights.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <algorithm>
 #include <c10/core/InferenceMode.h>
 #include <cstring>
 #include <string>
@@ -14,6 +15,7 @@
 namespace {
 
 constexpr int side = 224;
+constexpr size_t frame = (size_t)side * side * 3;
 
 /* What every kind knows beside its network: width, input normalisation ((x / divisor) - mean) / deviation, and where weights come from. */
 struct kind_facts {
@@ -27,28 +29,71 @@ const kind_facts facts[] = {
      "run ./quickstart.sh or cmake/fetch_weights.sh to get the weights, or give --weights FILE"},
     {"ResNet-50", 2048, 255, {.485, .456, .406}, {.229, .224, .225},
      "save torchvision's or timm's resnet50 with safetensors.torch.save_file(model.state_dict(), FILE) and give --weights FILE"},
+    {"a TorchScript encoder", 0, 255, {.485, .456, .406}, {.229, .224, .225},
+     "save it by torch.jit.script(module.eval()).save(FILE.pt); it takes [N, 3, 224, 224] and gives [N, D] for --dims D"},
 };
+
+/* The normalisation as x * scale + shift, written out for 16 pixels so that it takes whole vectors. For EfficientNet it is exact,
+ * in bfloat16 too: x - 127 has eight bits. */
+constexpr size_t run_length = 3 * 16;
+static_assert(frame % run_length == 0);
+struct normalisation {
+    float scale[run_length], shift[run_length];
+
+    explicit normalisation(const kind_facts &facts)
+    {
+        for (size_t i = 0; i < run_length; i++) {
+            scale[i] = (float)(1 / (facts.divisor * facts.deviation[i % 3]));
+            shift[i] = (float)(-facts.mean[i % 3] / facts.deviation[i % 3]);
+        }
+    }
+};
+
+DESY_VECTOR_CLONES void normalise(float *out, const uint8_t *rgb, size_t runs, const normalisation &n)
+{
+    for (size_t run = 0; run < runs; run++, out += run_length, rgb += run_length)
+        for (size_t i = 0; i < run_length; i++) out[i] = (float)rgb[i] * n.scale[i] + n.shift[i];
+}
 
 } // namespace
 
 struct desy_backbone {
     const kind_facts *facts;
     std::string path;
-    at::Device device;
-    int batch, threads;
+    desy::placement where; /* where.batch: frames of one pass through the network */
+    int batch, threads;    /* of a call */
+    int dims;
+    bool side_by_side;     /* passes run on one thread each; else one after the other, on all threads each */
+    normalisation normal;
     std::unique_ptr<desy::encoder> encoder;
-    at::Tensor input;           /* (batch, 224, 224, 3) uint8, on the host */
-    at::Tensor mean, deviation; /* (1, 3, 1, 1) float32, on the device */
     char sha256[DESY_SHA256_HEX];
 
-    at::Tensor run()
+    /* rgb (n, 224, 224, 3), n <= where.batch: (where.batch, D) float32, on the host. */
+    at::Tensor run(const uint8_t *rgb, size_t n)
     {
-        at::Tensor images = input.to(device).permute({0, 3, 1, 2}).to(at::kFloat, false, false, at::MemoryFormat::ChannelsLast);
-        if (facts->divisor != 1) images.div_(facts->divisor);
-        at::Tensor features = encoder->features(images.sub_(mean).div_(deviation));
-        if (features.dim() != 2 || features.size(0) != batch || features.size(1) != facts->dims)
-            throw desy::weights_error(path + ": its output is not of shape [N, " + std::to_string(facts->dims) + "]");
+        at::Tensor input = at::empty({where.batch, 3, side, side}, at::TensorOptions(at::kFloat), at::MemoryFormat::ChannelsLast);
+        float *values = input.data_ptr<float>();
+        normalise(values, rgb, n * frame / run_length, normal);
+        std::fill(values + n * frame, values + (size_t)where.batch * frame, 0.f);
+        at::Tensor features = encoder->features(input.to(where.device, where.type));
+        if (features.dim() != 2 || features.size(0) != where.batch || features.size(1) != dims)
+            throw desy::weights_error(path + ": its output is not of shape [N, " + std::to_string(dims) + "]");
         return features.to(at::kCPU, at::kFloat).contiguous();
+    }
+
+    void run_all(const uint8_t *rgb, size_t n, float *features)
+    {
+        const size_t width = (size_t)dims, pass = (size_t)where.batch, passes = (n + pass - 1) / pass;
+        auto some = [&](int64_t from, int64_t to) {
+            c10::InferenceMode inference;
+            for (size_t first = (size_t)from * pass; first < std::min(n, (size_t)to * pass); first += pass) {
+                const size_t count = std::min(pass, n - first);
+                at::Tensor output = run(rgb + first * frame, count);
+                memcpy(features + first * width, output.const_data_ptr<float>(), count * width * sizeof *features);
+            }
+        };
+        if (side_by_side) at::parallel_for(0, (int64_t)passes, 1, some);
+        else some(0, (int64_t)passes);
     }
 };
 
@@ -57,35 +102,58 @@ static bool is_torchscript(const std::string &path)
     return path.size() >= 3 && path.compare(path.size() - 3, 3, ".pt") == 0;
 }
 
-static std::unique_ptr<desy::encoder> load(const desy_backbone_options &options, const at::Device &device)
+/* On a CPU our networks take a call's frames in passes of 2 (4 in half the bytes): the largest tensors between two layers, 10 MB, then
+ * stay in its cache. */
+static desy::placement place(const desy_backbone_options &options)
 {
-    if (is_torchscript(options.weights)) return desy::torchscript(options.weights, device);
-    if (options.kind == DESY_BACKBONE_RESNET50) return desy::resnet50(options.weights, device);
-    return desy::efficientnet_lite0(options.weights, device);
+    static const at::ScalarType types[] = {at::kFloat, at::kBFloat16, at::kHalf};
+    desy::placement where = {at::Device(options.device), types[options.precision], options.batch, false};
+    if (where.device.is_cuda() || is_torchscript(options.weights)) return where;
+    where.batch = std::min(options.batch, 8 / (int)c10::elementSize(where.type));
+    where.fused = desy::fused_operators();
+    return where;
+}
+
+static std::unique_ptr<desy::encoder> load(const desy_backbone_options &options, const desy::placement &where)
+{
+    if (is_torchscript(options.weights)) return desy::torchscript(options.weights, where);
+    if (options.kind == DESY_BACKBONE_RESNET50) return desy::resnet50(options.weights, where);
+    return desy::efficientnet_lite0(options.weights, where);
+}
+
+static int check_precision(const desy_backbone_options &options)
+{
+    if (strncmp(options.device, "cuda", 4) == 0 || options.precision == DESY_FP32) return DESY_OK;
+    if (options.precision == DESY_FP16)
+        return desy_error(DESY_EUSAGE, "--precision fp16 is for CUDA devices; on a CPU take fp32 or bf16");
+    if (!desy::bfloat16_on_cpu())
+        return desy_error(DESY_EENV, "--precision bf16: libtorch can't compute in bfloat16 on this processor (it needs AVX-512 on x86); take fp32");
+    return DESY_OK;
 }
 
 static int open_backbone(desy_backbone **out, const desy_backbone_options &options)
 {
     c10::InferenceMode inference;
-    at::set_num_threads(options.threads);
-    at::Device device(options.device);
-    if (device.is_cuda()) { /* the same bits from run to run, in whole float32 */
+    int rc = check_precision(options);
+    if (rc != DESY_OK) return rc;
+    const desy::placement where = place(options);
+    const bool side_by_side = where.device.is_cpu() && !is_torchscript(options.weights);
+    at::set_num_threads(side_by_side ? 1 : options.threads); /* weights are laid out for as many threads as a pass runs on */
+    if (where.device.is_cuda()) { /* the same bits from run to run, in whole float32 */
         at::globalContext().setBenchmarkCuDNN(false);
         at::globalContext().setDeterministicCuDNN(true);
         at::globalContext().setAllowTF32CuDNN(false);
     }
     const kind_facts &known = facts[options.kind];
-    auto channels = [&](const double v[3]) { return at::tensor({v[0], v[1], v[2]}, at::kDouble).to(device, at::kFloat).view({1, 3, 1, 1}); };
     auto backbone = std::unique_ptr<desy_backbone>(new desy_backbone{
-        &known, options.weights, device, options.batch, options.threads, nullptr, at::zeros({options.batch, side, side, 3}, at::kByte),
-        channels(known.mean), channels(known.deviation), ""});
+        &known, options.weights, where, options.batch, options.threads, known.dims ? known.dims : options.dims, side_by_side, normalisation(known), nullptr, ""});
     try {
-        backbone->encoder = load(options, device);
-        if (is_torchscript(options.weights)) backbone->run(); /* shows only when run what it gives */
+        backbone->encoder = load(options, where);
+        if (is_torchscript(options.weights)) backbone->run(nullptr, 0); /* shows only when run what it gives */
     } catch (const desy::weights_error &error) {
         return desy_error(DESY_EENV, "weights of %s: %s; %s", known.name, error.what(), known.advice);
     }
-    int rc = desy_sha256_file(backbone->sha256, options.weights);
+    rc = desy_sha256_file(backbone->sha256, options.weights);
     if (rc != DESY_OK) return rc;
     *out = backbone.release();
     return DESY_OK;
@@ -107,19 +175,19 @@ int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float 
     return desy::guard(backbone->facts->name, [&] {
         c10::InferenceMode inference;
         at::set_num_threads(backbone->threads);
-        size_t frame = (size_t)side * side * 3, rows = (size_t)n;
-        uint8_t *input = backbone->input.data_ptr<uint8_t>();
-        memcpy(input, rgb, rows * frame);
-        memset(input + rows * frame, 0, ((size_t)backbone->batch - rows) * frame);
-        at::Tensor output = backbone->run();
-        memcpy(features, output.const_data_ptr<float>(), rows * (size_t)backbone->facts->dims * sizeof *features);
+        backbone->run_all(rgb, (size_t)n, features);
         return DESY_OK;
     });
 }
 
 int desy_backbone_dims(const desy_backbone *backbone)
 {
-    return backbone->facts->dims;
+    return backbone->dims;
+}
+
+int desy_backbone_pass(const desy_backbone *backbone)
+{
+    return backbone->where.batch;
 }
 
 const char *desy_backbone_weights_sha256(const desy_backbone *backbone)

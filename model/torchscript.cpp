@@ -1,7 +1,6 @@
 /* Any encoder as a TorchScript module. It is executable code: desy_backbone_open asks for allow_code first. */
 #include "model/backbone.hpp"
 #include "model/guard.hpp"
-#include "model/weights.hpp"
 
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/python/update_graph_executor_opt.h>
@@ -31,10 +30,12 @@ struct network final : encoder {
 
 } // namespace
 
-std::unique_ptr<encoder> torchscript(const char *path, const at::Device &device)
+std::unique_ptr<encoder> torchscript(const char *path, const placement &where)
 {
     try {
-        return std::make_unique<network>(path, torch::jit::load(path, device));
+        torch::jit::Module module = torch::jit::load(path, where.device);
+        module.to(where.type);
+        return std::make_unique<network>(path, std::move(module));
     } catch (const c10::Error &error) {
         throw weights_error(std::string(path) + ": not a TorchScript module: " + first_line(error.what_without_backtrace()));
     }

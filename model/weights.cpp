@@ -47,25 +47,4 @@ at::Tensor weights_file::tensor(const std::string &name, at::IntArrayRef shape) 
     throw weights_error(path + ": tensor '" + name + "' is of type " + found->dtype + ", not a floating-point one");
 }
 
-at::Tensor convolution::operator()(const at::Tensor &x) const
-{
-    bool symmetric = before == after;
-    at::Tensor padded = symmetric ? x : at::constant_pad_nd(x, {before, after, before, after}, 0);
-    const int64_t strides[] = {stride, stride}, padding[] = {symmetric ? before : 0, symmetric ? before : 0};
-    return at::conv2d(padded, weight, bias, strides, padding, 1, groups);
-}
-
-convolution folded_convolution(const weights_file &weights, const std::string &convolution_name, const std::string &norm_name,
-                               const convolution_shape &shape, double epsilon, const at::Device &device)
-{
-    at::Tensor weight = weights.tensor(convolution_name + ".weight", {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
-    at::Tensor gamma = weights.tensor(norm_name + ".weight", {shape.out}), beta = weights.tensor(norm_name + ".bias", {shape.out});
-    at::Tensor mean = weights.tensor(norm_name + ".running_mean", {shape.out});
-    at::Tensor variance = weights.tensor(norm_name + ".running_var", {shape.out});
-    at::Tensor scale = gamma / (variance + epsilon).sqrt();
-    weight = (weight * scale.view({shape.out, 1, 1, 1})).to(device, at::kFloat);
-    return {weight.contiguous(at::MemoryFormat::ChannelsLast), (beta - mean * scale).to(device, at::kFloat),
-            shape.stride, shape.before, shape.after, shape.groups};
-}
-
 } // namespace desy

@@ -30,23 +30,6 @@ private:
     desy_safetensors *file = nullptr;
 };
 
-/* A convolution with its batch norm folded in: y = conv(pad(x)) + bias. */
-struct convolution {
-    at::Tensor weight, bias; /* (out, in / groups, k, k), (out) float32 */
-    int stride, before, after; /* zero rows and columns before and after: TensorFlow's "same" is asymmetric */
-    int groups;
-
-    at::Tensor operator()(const at::Tensor &x) const;
-};
-
-struct convolution_shape {
-    int in, out, kernel, stride, before, after, groups;
-};
-
-/* Folds in float64 and rounds once: weight * gamma / sqrt(variance + epsilon), beta - mean * gamma / sqrt(variance + epsilon). */
-convolution folded_convolution(const weights_file &weights, const std::string &convolution_name, const std::string &norm_name,
-                               const convolution_shape &shape, double epsilon, const at::Device &device);
-
 } // namespace desy
 
 #endif

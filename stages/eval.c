@@ -115,7 +115,7 @@ struct evaluation {
 };
 
 /* The model must fit the store. */
-static int check_fit(const struct evaluation *evaluation, const char *store, const char *model)
+static int check_fit(const struct evaluation *evaluation, const char *store, const char *model, bool first)
 {
     const char *made = desy_store_extractor(evaluation->store), *wanted = desy_detector_extractor(evaluation->detector);
     if (strcmp(made, wanted) != 0)
@@ -126,6 +126,9 @@ static int check_fit(const struct evaluation *evaluation, const char *store, con
     if (desy_store_frames(evaluation->store) != desy_detector_frames(evaluation->detector))
         return desy_error(DESY_EDATA, "%s has %d frames a clip (%s), the model %s takes %d (%s); extract with --frames %d", store, desy_store_frames(evaluation->store), made,
                           model, desy_detector_frames(evaluation->detector), wanted, desy_detector_frames(evaluation->detector));
+    const char *precision = desy_store_attribute(evaluation->store, "precision"), *trained = desy_detector_precision(evaluation->detector);
+    if (first && precision && strcmp(precision, trained) != 0)
+        desy_log_warning("%s holds features in %s, the model %s was trained on features in %s: scores move a little", store, precision, model, trained);
     return DESY_OK;
 }
 
@@ -136,7 +139,7 @@ static int open_both(struct evaluation *evaluation, struct desy_invocation *invo
     DESY_TRY(desy_store_open(&evaluation->store, store));
     DESY_TRY(desy_torch_device(device, settings.device, desy_local_rank(invocation->world)));
     DESY_TRY(desy_detector_open(&evaluation->detector, model, device));
-    DESY_TRY(check_fit(evaluation, store, model));
+    DESY_TRY(check_fit(evaluation, store, model, desy_rank(invocation->world) == 0));
 out:
     return rc;
 }

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "features/torchscript.h"
 #include "model/model.h"
 #include "mpi/queue.h"
 #include "mpi/signals.h"
@@ -19,13 +20,14 @@
 #include <string.h>
 
 static struct {
-    const char *extractor, *weights, *sampling, *device, *shard;
-    int frames, windows, crops, audio, workers, threads, allow_code, retry_failed;
+    const char *extractor, *weights, *sampling, *device, *precision, *shard;
+    int frames, dims, windows, crops, audio, workers, threads, allow_code, retry_failed;
     double deadline;
-} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .frames = 16, .windows = 1, .threads = 1, .deadline = 120};
+} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .precision = "fp32", .frames = 16, .windows = 1, .threads = 1, .deadline = 120};
 
 const struct poptOption desy_extract_options[] = {
-    {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid or resnet50 (default hybrid)", "NAME"},
+    {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid, resnet50 or FILE.pt, a TorchScript encoder of your own (default hybrid)", "NAME"},
+    {"dims", 0, POPT_ARG_INT, &settings.dims, 0, "numbers that FILE.pt gives a frame", "D"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights (default: those that quickstart.sh fetched)", "FILE"},
     {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window, uniform or keyframe (default window: 8 frames a second around the middle)", "HOW"},
     {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each clip (default 16)", "T"},
@@ -33,10 +35,11 @@ const struct poptOption desy_extract_options[] = {
     {"crops", 0, POPT_ARG_NONE, &settings.crops, 0, "also store the middle 224 x 224 pixels of 4 frames of each clip, as decoded", NULL},
     {"audio", 0, POPT_ARG_NONE, &settings.audio, 0, "also store the 2 s of sound around each clip's middle, 16 kHz, mono", NULL},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
-    {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --weights be TorchScript, which is executable code", NULL},
+    {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --extractor or --weights be TorchScript, which is executable code", NULL},
     {"retry-failed", 0, POPT_ARG_NONE, &settings.retry_failed, 0, "try items again that failed in an earlier run", NULL},
     POPT_TABLEEND,
 };
@@ -54,18 +57,36 @@ struct extraction {
     desy_dataset *dataset;         /* rank 0 */
     struct desy_extract_plan plan; /* rank 0 */
     struct desy_extract_worker worker;
+    enum desy_precision precision;
+    struct desy_torchscript torchscript; /* where the extractor is a file */
     cJSON *config;
     char *root, device[16], config_sha256[DESY_SHA256_HEX], dataset_sha256[DESY_SHA256_HEX];
     struct desy_progress progress;
 };
+
+/* A name of the table, or a file. */
+static int choose_extractor(struct extraction *e)
+{
+    if (!desy_is_torchscript(settings.extractor)) {
+        if (settings.dims) return desy_error(DESY_EUSAGE, "--dims is for --extractor FILE.pt: %s has its own", settings.extractor);
+        return desy_extractor_find(&e->worker.extractor, settings.extractor);
+    }
+    if (settings.weights) return desy_error(DESY_EUSAGE, "--extractor %s holds its weights: leave --weights out", settings.extractor);
+    if (!settings.allow_code)
+        return desy_error(DESY_EUSAGE, "%s: a TorchScript module is executable code; add --allow-code if you trust whoever made it", settings.extractor);
+    e->worker.extractor = &e->torchscript.extractor;
+    return desy_torchscript_extractor(&e->torchscript, settings.extractor, settings.dims);
+}
 
 static int check_settings(struct extraction *e)
 {
     struct desy_extract_worker *worker = &e->worker;
     enum desy_sampling sampling;
     int rc = desy_shard_parse(&e->shard, settings.shard);
-    if (rc == DESY_OK) rc = desy_extractor_find(&worker->extractor, settings.extractor);
+    if (rc == DESY_OK) rc = choose_extractor(e);
     if (rc == DESY_OK) rc = desy_sampling_parse(&sampling, settings.sampling);
+    if (rc == DESY_OK) rc = desy_precision_parse(&e->precision, settings.precision);
+    if (rc == DESY_OK) rc = desy_extractor_check_precision(worker->extractor, e->precision);
     if (rc != DESY_OK) return rc;
     if (settings.windows < 1 || settings.windows > DESY_MAX_WINDOWS) return desy_error(DESY_EUSAGE, "--windows must be 1 to %d, not %d", DESY_MAX_WINDOWS, settings.windows);
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
@@ -92,7 +113,7 @@ static int open_extractor(struct extraction *e)
     int rc;
     char *text = NULL;
     DESY_TRY(desy_torch_device(e->device, settings.device, desy_local_rank(e->invocation->world)));
-    const struct desy_extractor_options options = {.weights = settings.weights, .device = e->device, .frames = settings.frames,
+    const struct desy_extractor_options options = {.weights = settings.weights ? settings.weights : e->torchscript.name[0] ? settings.extractor : NULL, .dims = settings.dims, .device = e->device, .precision = e->precision, .frames = settings.frames,
                                                    .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
     worker->request.transform = worker->extractor->transform(worker->state); /* comes with the weights */

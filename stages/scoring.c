@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "features/extractor.h"
 #include "features/helper.h"
+#include "features/torchscript.h"
 #include "model/model.h"
 #include "train/detector.h"
 
@@ -15,10 +16,10 @@
 #include <string.h>
 
 static struct {
-    const char *model, *threshold, *level, *weights, *device, *audio, *text;
+    const char *model, *threshold, *level, *weights, *device, *precision, *audio, *text;
     double prior, deadline;
     int windows, workers, threads, allow_code;
-} settings = {.windows = 1, .prior = .5, .deadline = 120, .threads = 1};
+} settings = {.precision = "fp32", .windows = 1, .prior = .5, .deadline = 120, .threads = 1};
 
 const struct poptOption desy_scoring_options[] = {
     {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
@@ -28,6 +29,7 @@ const struct poptOption desy_scoring_options[] = {
     {"windows", 0, POPT_ARG_INT, &settings.windows, 0, "look at so many clips of a long video, spread over it, and average them (default 1)", "N"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights", "FILE"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
@@ -39,6 +41,7 @@ const struct poptOption desy_scoring_options[] = {
 struct desy_scoring {
     desy_detector *detector;
     const struct desy_extractor *extractor;
+    struct desy_torchscript torchscript; /* where the model was trained on one */
     void *state;
     desy_helper_pool *helpers;
     float *features; /* (T, D) */
@@ -73,8 +76,19 @@ static int parse_settings(struct desy_scoring *scoring)
     return DESY_OK;
 }
 
+/* That of the model: one of the table, or a file that --weights must name. */
+static int choose_extractor(struct desy_scoring *scoring)
+{
+    const char *name = desy_detector_extractor(scoring->detector), *model = desy_detector_name(scoring->detector);
+    if (desy_extractor_find(&scoring->extractor, name) == DESY_OK) return DESY_OK;
+    if (!settings.weights || !desy_is_torchscript(settings.weights))
+        return desy_error(DESY_EUSAGE, "model %s was trained on features of the TorchScript encoder '%s': name its file by --weights FILE.pt, with --allow-code", model, name);
+    scoring->extractor = &scoring->torchscript.extractor;
+    return desy_torchscript_extractor(&scoring->torchscript, settings.weights, desy_detector_dims(scoring->detector));
+}
+
 /* Features of other weights than the model was trained on give scores that mean nothing. */
-static int check_weights(const struct desy_scoring *scoring)
+static int check_weights(const struct desy_scoring *scoring, bool first)
 {
     const char *trained = desy_detector_weights_sha256(scoring->detector);
     cJSON *provenance = cJSON_CreateObject();
@@ -86,6 +100,9 @@ static int check_weights(const struct desy_scoring *scoring)
     if (rc == DESY_OK && *trained && here && strcmp(trained, here) != 0)
         rc = desy_error(DESY_EDATA, "model %s was trained on other weights of the extractor %s than those here: name them by --weights",
                         desy_detector_name(scoring->detector), scoring->extractor->name);
+    if (rc == DESY_OK && first && strcmp(settings.precision, desy_detector_precision(scoring->detector)) != 0)
+        desy_log_warning("model %s was trained on features in %s, those here are computed in %s: scores move a little (--precision)",
+                         desy_detector_name(scoring->detector), desy_detector_precision(scoring->detector), settings.precision);
     cJSON_Delete(provenance);
     return rc;
 }
@@ -94,19 +111,22 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
 {
     int rc;
     char device[16];
+    enum desy_precision precision;
     struct desy_scoring *scoring = *out = calloc(1, sizeof *scoring);
     if (!scoring) return desy_error_memory("scoring");
     DESY_TRY(parse_settings(scoring));
+    DESY_TRY(desy_precision_parse(&precision, settings.precision));
     if (!settings.model)
         DESY_TRY(desy_error(DESY_EENV, "no model ships with this version: train one (desy run DATASET -o out) and name it (--model out/best_models_pth)"));
     DESY_TRY(desy_torch_device(device, settings.device ? settings.device : "auto", desy_local_rank(world)));
     DESY_TRY(desy_detector_open(&scoring->detector, settings.model, device));
     if (!settings.threshold) scoring->threshold = desy_detector_threshold(scoring->detector);
-    DESY_TRY(desy_extractor_find(&scoring->extractor, desy_detector_extractor(scoring->detector)));
-    const struct desy_extractor_options options = {.weights = settings.weights, .device = device,
+    DESY_TRY(choose_extractor(scoring));
+    DESY_TRY(desy_extractor_check_precision(scoring->extractor, precision));
+    const struct desy_extractor_options options = {.weights = settings.weights, .dims = scoring->extractor->dims, .device = device, .precision = precision,
         .frames = desy_detector_frames(scoring->detector), .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
-    DESY_TRY(check_weights(scoring));
+    DESY_TRY(check_weights(scoring, desy_rank(world) == 0));
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));
     int cores = desy_cpu_available() / desy_local_size(world);

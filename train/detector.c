@@ -15,7 +15,7 @@ struct desy_detector {
     char *directory, *name;
     cJSON *model; /* texts below borrow from it */
     struct desy_ensemble ensemble;
-    const char *extractor, *weights_sha256, *sampling, *data_sha256, *training_sha256;
+    const char *extractor, *weights_sha256, *precision, *sampling, *data_sha256, *training_sha256;
     int extractor_version, frames, dims;
     double threshold;
     bool calibrated;
@@ -79,6 +79,8 @@ static int read_members(desy_detector *d)
     DESY_TRY(desy_json_integer(&dims, extractor, "dims", where));
     DESY_TRY(desy_json_string(&d->sampling, extractor, "sampling", where));
     DESY_TRY(desy_json_string(&d->weights_sha256, extractor, "weights_sha256", where));
+    d->precision = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(extractor, "precision"));
+    if (!d->precision) d->precision = "fp32";
     DESY_TRY(desy_json_double(&d->threshold, model, "threshold", where));
     DESY_TRY(desy_json_string(&seed, training, "seed", where));
     DESY_TRY(desy_json_string(&d->data_sha256, training, "data_sha256", where));
@@ -178,6 +180,7 @@ const char *desy_detector_directory(const desy_detector *d) { return d->director
 const char *desy_detector_sha256(const desy_detector *d) { return d->sha256; }
 const char *desy_detector_extractor(const desy_detector *d) { return d->extractor; }
 int desy_detector_extractor_version(const desy_detector *d) { return d->extractor_version; }
+const char *desy_detector_precision(const desy_detector *d) { return d->precision; }
 const char *desy_detector_weights_sha256(const desy_detector *d) { return d->weights_sha256; }
 const char *desy_detector_sampling(const desy_detector *d) { return d->sampling; }
 int desy_detector_frames(const desy_detector *d) { return d->frames; }

@@ -37,6 +37,7 @@ const char *desy_detector_sha256(const desy_detector *detector);     /* over mod
 const char *desy_detector_extractor(const desy_detector *detector);  /* "hybrid" */
 int desy_detector_extractor_version(const desy_detector *detector);
 const char *desy_detector_weights_sha256(const desy_detector *detector); /* of the extractor's weights; "" if not recorded */
+const char *desy_detector_precision(const desy_detector *detector);  /* of the features: "fp32"; so is a model that does not say */
 const char *desy_detector_sampling(const desy_detector *detector);   /* "window" */
 int desy_detector_frames(const desy_detector *detector);             /* T */
 int desy_detector_dims(const desy_detector *detector);               /* D */

@@ -62,12 +62,14 @@ static cJSON *describe_extractor(const desy_store *store)
     cJSON *json = cJSON_CreateObject();
     const char *version = desy_store_attribute(store, "extractor_version"), *sampling = desy_store_attribute(store, "sampling");
     const char *weights = desy_store_attribute(store, "weights_sha256");
+    const char *precision = desy_store_attribute(store, "precision");
     cJSON_AddStringToObject(json, "name", desy_store_extractor(store));
     cJSON_AddNumberToObject(json, "version", version ? atof(version) : 0);
     cJSON_AddNumberToObject(json, "frames", desy_store_frames(store));
     cJSON_AddNumberToObject(json, "dims", desy_store_dims(store));
     cJSON_AddStringToObject(json, "sampling", sampling ? sampling : "");
     cJSON_AddStringToObject(json, "weights_sha256", weights ? weights : "");
+    cJSON_AddStringToObject(json, "precision", precision ? precision : "fp32");
     return json;
 }
 

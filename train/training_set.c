@@ -164,10 +164,10 @@ int desy_training_set_read(struct desy_training_set *set, desy_world *world, des
     struct desy_layout layout = {desy_store_dims(store), 0};
     int32_t *n_frames = calloc(total + 1, sizeof *n_frames);
     int rc = n_frames ? DESY_OK : desy_error_memory("the training set");
-    if (rc == DESY_OK) rc = desy_extractor_find(&extractor, desy_store_extractor(store));
-    if (rc == DESY_OK && extractor->dims != desy_store_dims(store))
+    if (rc == DESY_OK) desy_extractor_find(&extractor, desy_store_extractor(store)); /* another one is a TorchScript encoder: numbers without a layout */
+    if (rc == DESY_OK && extractor && extractor->dims != desy_store_dims(store))
         rc = desy_error(DESY_EDATA, "the store holds %d numbers a frame, the extractor %s gives %d: extract again", desy_store_dims(store), extractor->name, extractor->dims);
-    if (rc == DESY_OK && extractor->forensic) layout = (struct desy_layout){extractor->dims - DESY_FORENSIC_DIMS, DESY_FORENSIC_DIMS};
+    if (rc == DESY_OK && extractor && extractor->forensic) layout = (struct desy_layout){extractor->dims - DESY_FORENSIC_DIMS, DESY_FORENSIC_DIMS};
     if (rc == DESY_OK) rc = desy_training_set_open(set, world, &layout, total);
     if (rc == DESY_OK) rc = place_items(set, items, n_frames);
     if (rc == DESY_OK) rc = desy_training_set_finish(set, seed);

@@ -63,8 +63,22 @@ def check_parity(frames):
     return ours
 
 
+def check_bfloat16(frames, whole):
+    """Close, and not the same: a precision that is asked for is used. Where libtorch can't, it says so."""
+    import torch
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        refused = encode(frames[:1], WEIGHTS, "--precision", "bf16")
+        assert refused.returncode == 3 and b"bfloat16" in refused.stderr
+        return
+    ours = features(frames, WEIGHTS, "--precision", "bf16")
+    cosine = (ours * whole).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(whole, axis=1)
+    print(f"bfloat16: cosine at least {cosine.min():.6f}")
+    assert 0.96 < cosine.min() < 0.999999  # flat frames stand least
+    assert features(frames[:5], WEIGHTS, "--precision", "bf16", threads=2).tobytes() == ours[:5].tobytes()
+
+
 def check_bits(frames, whole):
-    """Not of how many frames a call has, nor of the others."""
+    """Not of how many frames a call has, nor of the others, nor of the threads."""
     mixed = frames.copy()
     mixed[1::2] = 255 - mixed[1::2]
     assert features(mixed, WEIGHTS)[::2].tobytes() == whole[::2].tobytes(), "the other frames"
@@ -73,6 +87,8 @@ def check_bits(frames, whole):
         same = features(frames[start:start + 5], WEIGHTS)
         assert short[start:start + 5].tobytes() == same.tobytes(), f"calls from {start}"
     assert short[:5].tobytes() == whole[:5].tobytes(), "calls of 5 and of 16"
+    for threads in (2, 3):
+        assert features(frames, WEIGHTS, threads=threads).tobytes() == whole.tobytes(), f"{threads} threads"
 
 
 def check_refusals(frames):
@@ -92,7 +108,9 @@ def main():
     if not WEIGHTS.exists():
         sys.exit(f"{WEIGHTS} is missing: run cmake/fetch_weights.sh")
     frames = some_frames(20)
-    check_bits(frames, check_parity(frames))
+    whole = check_parity(frames)
+    check_bits(frames, whole)
+    check_bfloat16(frames, whole)
     check_refusals(frames)
 
 

@@ -1,4 +1,4 @@
-/* encode_frames KIND WEIGHTS BATCH THREADS [--allow-code] [--first N]: raw 224 x 224 RGB frames on stdin become float32
+/* encode_frames KIND WEIGHTS BATCH THREADS [--allow-code] [--first N] [--precision P]: raw 224 x 224 RGB frames on stdin become float32
  * features on stdout, in calls of BATCH frames. With --first, only N frames a call. Exit code: that of the failing call. */
 #include "base/error.h"
 #include "features/clip.h"
@@ -23,6 +23,7 @@ int main(int argc, char **argv)
     for (int i = 5; i < argc; i++) {
         if (strcmp(argv[i], "--allow-code") == 0) options.allow_code = true;
         if (strcmp(argv[i], "--first") == 0 && i + 1 < argc) call = (size_t)atoi(argv[++i]);
+        if (strcmp(argv[i], "--precision") == 0 && i + 1 < argc && desy_precision_parse(&options.precision, argv[++i]) != DESY_OK) return DESY_EUSAGE;
     }
     DESY_TRY(desy_backbone_open(&backbone, &options));
     fprintf(stderr, "%s\n", desy_backbone_weights_sha256(backbone));

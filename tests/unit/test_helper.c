@@ -4,9 +4,9 @@
 #include "features/helper.h"
 #include "features/synthesis.h"
 #include "features/video.h"
+#include "tests/unit/processes.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -58,24 +58,6 @@ static void copy_part(const char *to, const char *from, size_t divisor)
     assert_int_equal(desy_file_read(&data, &size, from), DESY_OK);
     assert_int_equal(desy_file_write_atomic(to, data, size / divisor), DESY_OK);
     free(data);
-}
-
-/* A process whose parent is this one, and its state ('Z': dead); 0: none. */
-static pid_t child_of(pid_t parent, char *state)
-{
-    DIR *processes = opendir("/proc");
-    pid_t child = 0, its_parent;
-    assert_non_null(processes);
-    for (struct dirent *entry; !child && (entry = readdir(processes));) {
-        char path[300];
-        snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
-        FILE *stat = atoi(entry->d_name) > 0 ? fopen(path, "r") : NULL;
-        if (!stat) continue;
-        if (fscanf(stat, "%*d (%*[^)]) %c %d", state, &its_parent) == 2 && its_parent == parent) child = atoi(entry->d_name);
-        fclose(stat);
-    }
-    closedir(processes);
-    return child;
 }
 
 static void kill_the_helper(void)
@@ -160,6 +142,8 @@ static void what_is_no_video_costs_itself(void **state)
         {".", "is a directory", DESY_STATUS_UNREADABLE},
         {"pipe.mp4", "is not a regular file", DESY_STATUS_UNREADABLE},
         {"list.m3u8", "not a video", DESY_STATUS_UNREADABLE}, /* would open another file */
+        {"file:good.mp4", "No such file", DESY_STATUS_UNREADABLE}, /* protocols are names like others */
+        {"concat:good.mp4|good.mp4", "No such file", DESY_STATUS_UNREADABLE},
     };
     desy_helper_pool *pool = start("", 2, 60);
     (void)state;
@@ -176,6 +160,19 @@ static void what_is_no_video_costs_itself(void **state)
     }
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         assert_taken(pool, files[i].status, files[i].reason);
+        assert_taken(pool, DESY_STATUS_OK, "");
+    }
+    stop(&pool);
+}
+
+static void a_colon_makes_no_protocol(void **state)
+{
+    static const char *const names[] = {"http:a.mp4", "pipe:0", "data:good.mp4"};
+    desy_helper_pool *pool = start("", 1, 60);
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(symlink("good.mp4", names[i]), 0);
+        submit(pool, names[i]);
         assert_taken(pool, DESY_STATUS_OK, "");
     }
     stop(&pool);
@@ -221,7 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_costs_one_video), cmocka_unit_test(a_killed_helper_costs_one_video),
         cmocka_unit_test(a_hang_costs_one_video_and_the_deadline), cmocka_unit_test(what_is_no_video_costs_itself),
-        cmocka_unit_test(helpers_decode_as_this_process_does),
+        cmocka_unit_test(a_colon_makes_no_protocol), cmocka_unit_test(helpers_decode_as_this_process_does),
     };
     return cmocka_run_group_tests(tests, make_videos, leave_directory);
 }

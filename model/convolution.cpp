@@ -1,0 +1,131 @@
+#include "model/convolution.hpp"
+
+#include "base/log.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <optional>
+
+namespace desy {
+namespace {
+
+using scalars = c10::List<std::optional<at::Scalar>>;
+using text = std::optional<std::string_view>;
+using optional_tensor = const std::optional<at::Tensor> &;
+using pointwise = at::Tensor(const at::Tensor &, const at::Tensor &, optional_tensor, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
+                             std::string_view, scalars, text);
+using add_in_place = at::Tensor &(at::Tensor &, const at::Tensor &, const at::Tensor &, optional_tensor, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef,
+                                  int64_t, std::string_view, std::optional<at::Scalar>, text, scalars, text);
+using reorder = at::Tensor(const at::Tensor &, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, at::OptionalIntArrayRef);
+
+const char *const schemas[] = {
+    "mkldnn::_convolution_pointwise(Tensor X, Tensor W, Tensor? B, int[] padding, int[] stride, int[] dilation, int groups, str attr, "
+    "Scalar?[] scalars, str? algorithm) -> Tensor Y",
+    "mkldnn::_convolution_pointwise_.binary(Tensor(a!) other, Tensor X, Tensor W, Tensor? B, int[] padding, int[] stride, int[] dilation, int groups, "
+    "str binary_attr, Scalar? alpha, str? unary_attr, Scalar?[] unary_scalars, str? unary_algorithm) -> Tensor(a!) Y",
+    "mkldnn::_reorder_convolution_weight(Tensor self, int[2] padding=0, int[2] stride=1, int[2] dilation=1, int groups=1, int[]? input_size=None) "
+    "-> Tensor Y",
+};
+
+constexpr int64_t dilation[] = {1, 1};
+
+std::optional<c10::OperatorHandle> find(const char *name, const char *overload)
+{
+    return c10::Dispatcher::singleton().findSchema({name, overload});
+}
+
+/* The three operators, where their schemas are those above. */
+struct operators {
+    std::optional<c10::TypedOperatorHandle<pointwise>> convolve;
+    std::optional<c10::TypedOperatorHandle<add_in_place>> add;
+    std::optional<c10::TypedOperatorHandle<reorder>> pack;
+
+    operators()
+    {
+        const std::optional<c10::OperatorHandle> found[] = {find("mkldnn::_convolution_pointwise", ""), find("mkldnn::_convolution_pointwise_", "binary"),
+                                                            find("mkldnn::_reorder_convolution_weight", "")};
+        for (int i = 0; i < 3; i++)
+            if (!found[i] || c10::toString(found[i]->schema()) != schemas[i]) {
+                desy_log_info("this libtorch has no %.*s as known here: networks run without fused convolutions, at about half the speed",
+                              (int)strcspn(schemas[i], "("), schemas[i]);
+                return;
+            }
+        convolve = found[0]->typed<pointwise>();
+        add = found[1]->typed<add_in_place>();
+        pack = found[2]->typed<reorder>();
+    }
+};
+
+const operators &onednn()
+{
+    static const operators known;
+    return known;
+}
+
+const char *attribute(activation what)
+{
+    return what == activation::relu ? "relu" : what == activation::relu6 ? "hardtanh" : "none";
+}
+
+scalars bounds(activation what)
+{
+    return what == activation::relu6 ? scalars({at::Scalar(0), at::Scalar(6)}) : scalars();
+}
+
+at::Tensor activate(at::Tensor x, activation what)
+{
+    return what == activation::relu ? x.relu_() : what == activation::relu6 ? x.clamp_(0, 6) : x;
+}
+
+} // namespace
+
+bool fused_operators()
+{
+    return onednn().pack.has_value();
+}
+
+bool bfloat16_on_cpu()
+{
+    auto supported = find("mkldnn::_is_mkldnn_bf16_supported", "");
+    return supported && supported->typed<bool()>().call();
+}
+
+convolution::convolution(const weights_file &weights, const std::string &name, const std::string &norm, const convolution_shape &shape, double epsilon,
+                         activation after, const placement &where)
+    : stride{shape.stride, shape.stride}, padding{shape.after, shape.after}, groups(shape.groups), after(after), fused(where.fused)
+{
+    at::Tensor kernel = weights.tensor(name + ".weight", {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
+    at::Tensor gamma = weights.tensor(norm + ".weight", {shape.out}), beta = weights.tensor(norm + ".bias", {shape.out});
+    at::Tensor mean = weights.tensor(norm + ".running_mean", {shape.out}), variance = weights.tensor(norm + ".running_var", {shape.out});
+    at::Tensor scale = gamma / (variance + epsilon).sqrt();
+    kernel = kernel * scale.view({shape.out, 1, 1, 1});
+    depthwise = {shape.in, shape.kernel, shape.stride, shape.before, shape.side, (shape.side + shape.before + shape.after - shape.kernel) / shape.stride + 1};
+    own = fused && where.type == at::kFloat && shape.groups == shape.in && shape.in == shape.out && after == activation::relu6 && depthwise_fits(depthwise);
+    if (own) {
+        weight = kernel.view({shape.out, shape.kernel, shape.kernel}).permute({1, 2, 0}).to(at::kFloat).contiguous();
+        bias = (beta - mean * scale).to(at::kFloat);
+        return;
+    }
+    /* oneDNN's operator pads both ends alike: a kernel with zero rows and columns in front does the rest. */
+    const int64_t wider = shape.after - shape.before;
+    if (wider) kernel = at::constant_pad_nd(kernel, {wider, 0, wider, 0}, 0);
+    weight = kernel.to(where.device, where.type).contiguous(at::MemoryFormat::ChannelsLast);
+    bias = (beta - mean * scale).to(where.device, where.type);
+    if (fused) weight = onednn().pack->call(weight, padding, stride, dilation, groups, at::IntArrayRef({where.batch, shape.in, shape.side, shape.side}));
+}
+
+at::Tensor convolution::operator()(const at::Tensor &x) const
+{
+    if (own) return depthwise_relu6(x, weight, bias, depthwise);
+    if (fused) return onednn().convolve->call(x, weight, bias, padding, stride, dilation, groups, attribute(after), bounds(after), text());
+    return activate(at::conv2d(x, weight, bias, stride, padding, dilation, groups), after);
+}
+
+at::Tensor convolution::added_to(at::Tensor shortcut, const at::Tensor &x) const
+{
+    if (!fused) return activate(shortcut.add_(at::conv2d(x, weight, bias, stride, padding, dilation, groups)), after);
+    text unary = after == activation::none ? text() : text(attribute(after));
+    return onednn().add->call(shortcut, x, weight, bias, padding, stride, dilation, groups, "add", at::Scalar(1), unary, bounds(after), text());
+}
+
+} // namespace desy
