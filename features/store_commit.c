@@ -80,7 +80,7 @@ int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha
     return rc;
 }
 
-#define UNDER_WAY 4
+#define UNDER_WAY 8
 
 struct commit {
     pthread_t thread;

@@ -1,0 +1,80 @@
+/* Segments that are made durable in the background: all of them, the same bytes as one by one, and failures come out. */
+#include "tests/unit/store.h"
+
+enum { SEGMENTS = 40 };
+
+/* Item 0 alone, as block `block`. */
+static int begin(desy_segment **segment, const char *directory, uint64_t block)
+{
+    const struct desy_segment_options options = {directory, block, plain, CONFIG};
+    int rc = desy_segment_open(segment, &options);
+    return rc == DESY_OK ? append_clip(*segment, 0, 0) : rc;
+}
+
+static void all_are_listed_and_equal(void **state)
+{
+    (void)state;
+    static struct desy_block_record one[SEGMENTS], many[SEGMENTS];
+    char *alone = desy_path_join(root, "alone"), *together = desy_path_join(root, "together");
+    desy_committer *committer;
+    assert_int_equal(desy_committer_open(&committer, 7), DESY_OK);
+    for (uint64_t block = 0; block < SEGMENTS; block++) {
+        desy_segment *segment;
+        assert_int_equal(begin(&segment, together, block), DESY_OK);
+        assert_int_equal(desy_committer_add(committer, &segment, "inputs"), DESY_OK);
+        assert_null(segment);
+        assert_int_equal(begin(&segment, alone, block), DESY_OK);
+        assert_int_equal(desy_segment_commit(&segment, 7, "inputs"), DESY_OK);
+    }
+    assert_int_equal(desy_committer_wait(committer), DESY_OK);
+    desy_committer_close(&committer);
+    assert_null(committer);
+    assert_int_equal(desy_store_scan(one, SEGMENTS, alone, CONFIG), DESY_OK);
+    assert_int_equal(desy_store_scan(many, SEGMENTS, together, CONFIG), DESY_OK);
+    for (int block = 0; block < SEGMENTS; block++) {
+        assert_true(one[block].listed && many[block].listed);
+        assert_string_equal(many[block].sha256, one[block].sha256);
+        assert_string_equal(many[block].inputs_sha256, "inputs");
+        assert_int_equal(many[block].bytes, one[block].bytes);
+    }
+    free(alone);
+    free(together);
+}
+
+/* A folder stands where block 3 should be. */
+static void a_failure_comes_out(void **state)
+{
+    (void)state;
+    static struct desy_block_record records[SEGMENTS];
+    char *directory = desy_path_join(root, "failing"), *occupied = desy_path_join(directory, "seg/03/seg-0000003.h5/in the way");
+    desy_committer *committer;
+    int failures = 0;
+    assert_int_equal(desy_make_directory(occupied), DESY_OK);
+    assert_int_equal(desy_committer_open(&committer, 0), DESY_OK);
+    for (uint64_t block = 0; block < SEGMENTS; block++) {
+        desy_segment *segment;
+        assert_int_equal(begin(&segment, directory, block), DESY_OK);
+        if (desy_committer_add(committer, &segment, "inputs") == DESY_OK) continue;
+        assert_non_null(strstr(desy_error_message(), "seg-0000003.h5"));
+        failures++;
+    }
+    failures += desy_committer_wait(committer) != DESY_OK;
+    desy_committer_close(&committer);
+    assert_int_equal(failures, 1);
+    assert_int_equal(desy_store_scan(records, SEGMENTS, directory, CONFIG), DESY_OK);
+    int listed = 0;
+    for (int block = 0; block < SEGMENTS; block++) listed += records[block].listed;
+    assert_false(records[3].listed);
+    assert_in_range(listed, SEGMENTS - 2, SEGMENTS - 1); /* the one that was told is dropped with it */
+    char *temporary = desy_path_join(directory, "seg/03/seg-0000003.h5.tmp");
+    assert_false(desy_file_exists(temporary));
+    free(temporary);
+    free(occupied);
+    free(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_are_listed_and_equal), cmocka_unit_test(a_failure_comes_out)};
+    return cmocka_run_group_tests(tests, make_root, remove_root);
+}
