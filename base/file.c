@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 char *desy_format(const char *format, ...)
@@ -129,34 +131,66 @@ int desy_rename_durable(const char *temporary, const char *path)
     return rc;
 }
 
+char *desy_temporary_name(const char *path)
+{
+    uint64_t random = 0;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (getrandom(&random, sizeof random, 0) != sizeof random) random = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    return desy_format("%s.tmp.%d.%016llx", path, (int)getpid(), (unsigned long long)random);
+}
+
 int desy_atomic_open(struct desy_atomic_file *file, const char *path)
 {
-    *file = (struct desy_atomic_file){.path = strdup(path), .temporary = desy_format("%s.tmp.%d", path, (int)getpid())};
+    *file = (struct desy_atomic_file){.path = strdup(path), .temporary = desy_temporary_name(path)};
     if (!file->path || !file->temporary) {
         desy_atomic_abort(file);
         return desy_error_memory("a path");
     }
-    file->stream = fopen(file->temporary, "wbe");
+    file->stream = fopen(file->temporary, "wbxe");
     if (file->stream) return DESY_OK;
     int rc = desy_error(DESY_EENV, "%s: cannot be written: %s", path, strerror(errno));
     desy_atomic_abort(file);
     return rc;
 }
 
-int desy_atomic_commit(struct desy_atomic_file *file)
+/* Puts a temporary in place where nothing is. link() does it in one step, over NFS too; file systems without links get a rename. */
+static int link_durable(const char *temporary, const char *path)
+{
+    if (fsync_path(temporary, O_RDONLY) != 0) return desy_error(DESY_EENV, "%s: cannot be put in place: %s", path, strerror(errno));
+    if (link(temporary, path) != 0 && errno != EEXIST) return desy_rename_durable(temporary, path);
+    unlink(temporary);
+    char *directory = desy_path_directory(path);
+    if (!directory) return desy_error_memory("a path");
+    int rc = fsync_path(directory, O_RDONLY | O_DIRECTORY) != 0 ? desy_error(DESY_EENV, "%s: cannot be put in place: %s", path, strerror(errno)) : DESY_OK;
+    free(directory);
+    return rc;
+}
+
+static int commit(struct desy_atomic_file *file, int (*place)(const char *temporary, const char *path))
 {
     int rc = DESY_OK, failed = fflush(file->stream) != 0 || ferror(file->stream);
     int reason = failed && errno == 0 ? EIO : errno;
     if (fclose(file->stream) != 0 && !failed) failed = 1, reason = errno;
     file->stream = NULL;
     if (failed) rc = desy_error(DESY_EENV, "%s: cannot be written: %s", file->path, strerror(reason));
-    else rc = desy_rename_durable(file->temporary, file->path);
+    else rc = place(file->temporary, file->path);
     if (rc == DESY_OK) {
         free(file->temporary);
         file->temporary = NULL;
     }
     desy_atomic_abort(file);
     return rc;
+}
+
+int desy_atomic_commit(struct desy_atomic_file *file)
+{
+    return commit(file, desy_rename_durable);
+}
+
+int desy_atomic_commit_first(struct desy_atomic_file *file)
+{
+    return commit(file, link_durable);
 }
 
 void desy_atomic_abort(struct desy_atomic_file *file)

@@ -28,7 +28,10 @@ int desy_file_read(char **data, size_t *size, const char *path);
 /* size and mtime (ns since the epoch) by stat; both -1 if it can't be had (never an error). */
 void desy_file_stamp(const char *path, int64_t *size, int64_t *mtime_ns);
 
-/* An atomic file: written as PATH.tmp.PID, then fsync, rename, fsync of the directory. Errors: DESY_EENV, the message
+/* A name beside `path` that no other process uses, on this host or another: PATH.tmp.PID.RANDOM. New string, caller frees; NULL: no memory. */
+char *desy_temporary_name(const char *path);
+
+/* An atomic file: written under a temporary name, then fsync, rename, fsync of the directory. Errors: DESY_EENV, the message
  * names path and reason (a full disk is said so). Use: open, write by *stream, then commit or abort (either frees). */
 struct desy_atomic_file {
     FILE *stream;
@@ -36,6 +39,8 @@ struct desy_atomic_file {
 };
 int desy_atomic_open(struct desy_atomic_file *file, const char *path);
 int desy_atomic_commit(struct desy_atomic_file *file); /* on failure the temporary is removed */
+/* The same, but a file that another process put there meanwhile stays, and that is no error: look which one it is. */
+int desy_atomic_commit_first(struct desy_atomic_file *file);
 void desy_atomic_abort(struct desy_atomic_file *file); /* safe on a zeroed, committed or aborted file */
 
 /* The whole of it in one step. */

@@ -18,6 +18,7 @@ struct desy_safetensors {
     void *map;
     size_t size, count;
     struct desy_tensor *tensors; /* in order of their data */
+    cJSON *metadata;             /* texts; NULL: none */
 };
 
 static size_t dtype_bytes(const char *dtype)
@@ -112,6 +113,7 @@ static int read_header(desy_safetensors *file, const char *path)
     for (size_t i = 0; i < file->count; position = (const char *)file->tensors[i].data + file->tensors[i].bytes, i++)
         if (file->tensors[i].data != position) DESY_TRY(bad(path, "tensors overlap or leave a hole"));
     if (position != text + length + room) DESY_TRY(bad(path, "bytes after the last tensor"));
+    file->metadata = cJSON_DetachItemFromObjectCaseSensitive(header, "__metadata__");
     rc = DESY_OK;
 out:
     cJSON_Delete(header);
@@ -157,9 +159,15 @@ const struct desy_tensor *desy_safetensors_find(const desy_safetensors *file, co
     return NULL;
 }
 
+const char *desy_safetensors_metadata(const desy_safetensors *file, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(file->metadata, key));
+}
+
 void desy_safetensors_close(desy_safetensors **file)
 {
     if (!*file) return;
+    cJSON_Delete((*file)->metadata);
     for (size_t i = 0; i < (*file)->count; i++) free((*file)->tensors[i].name);
     free((*file)->tensors);
     if ((*file)->map) munmap((*file)->map, (*file)->size);

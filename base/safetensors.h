@@ -27,6 +27,8 @@ size_t desy_safetensors_count(const desy_safetensors *file);
 const struct desy_tensor *desy_safetensors_at(const desy_safetensors *file, size_t index);
 /* NULL if there is no such tensor. Not an error. */
 const struct desy_tensor *desy_safetensors_find(const desy_safetensors *file, const char *name);
+/* A text of the file's __metadata__; NULL if there is none of this key. Borrowed. */
+const char *desy_safetensors_metadata(const desy_safetensors *file, const char *key);
 void desy_safetensors_close(desy_safetensors **file);
 
 /* Writes tensors atomically (base/file.h), in the given order. */

@@ -52,13 +52,13 @@ int main(int argc, char **argv)
     struct desy_clip_request request = {.frames = FRAMES, .forensic = true};
     if (argc != 2) return DESY_EUSAGE;
     DESY_TRY(desy_extractor_find(&hybrid, "hybrid"));
-    request.transform = hybrid->transform;
     DESY_TRY(desy_detector_open(&detector, argv[1], "cpu"));
     DESY_TRY(desy_sampling_parse(&request.sampling, desy_detector_sampling(detector)));
     for (int p = 0; p < 2; p++) {
         const struct desy_extractor_options options = {.device = "cpu", .frames = FRAMES, .threads = 1, .precision = p ? DESY_BF16 : DESY_FP32};
         DESY_TRY(hybrid->open(&states[p], &options));
     }
+    request.transform = hybrid->transform(states[0]);
     while (fgets(request.path, sizeof request.path, stdin)) {
         request.path[strcspn(request.path, "\n")] = '\0';
         DESY_TRY(desy_video_read(&clip, &request));

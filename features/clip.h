@@ -12,6 +12,7 @@
 #define DESY_MAX_FRAMES 64
 #define DESY_INPUT_SIDE 224
 #define DESY_FORENSIC_DIMS 768
+#define DESY_MAX_WINDOWS 64        /* clips of one video */
 #define DESY_CROPS 4               /* of a clip: of its samples 0, 5, 10, 15 of 16 */
 #define DESY_AUDIO_RATE 16000      /* samples a second, mono */
 #define DESY_AUDIO_SAMPLES 32000   /* of a clip: 2 s around its middle */
@@ -32,6 +33,7 @@ int desy_status_parse(enum desy_status *status, const char *name); /* DESY_EDATA
 enum desy_transform {
     DESY_TRANSFORM_EFFICIENTNET, /* shorter side to 256 (area when shrinking, bicubic when enlarging), centre 224 */
     DESY_TRANSFORM_RESNET,       /* shorter side to 256 (antialiased bilinear), centre 224 */
+    DESY_TRANSFORM_SQUASH,       /* each side to 224 (antialiased bilinear), whatever becomes of the shape */
 };
 
 struct desy_clip_request {

@@ -1,10 +1,11 @@
-/* Opens media files, which are hostile: from local files alone, of known formats, none of which opens another file. */
+/* Opens media files, which are hostile: files and parts of tar shards alike, by reads of that one file (no protocol of libavformat is ever
+ * used, and no demuxer can open another file), of known formats alone. */
 #ifndef DESY_FEATURES_CONTAINER_H
 #define DESY_FEATURES_CONTAINER_H
 
 #include <libavformat/avformat.h>
 
-/* path: as in struct desy_clip_request. DESY_EDATA: its message is without the path. */
+/* path: as in struct desy_clip_request. DESY_EDATA: its message is without the path; DESY_EENV: memory. */
 int desy_container_open(AVFormatContext **format, const char *path);
 /* Reads, and decodes some, to find what the header does not say of its streams. DESY_EDATA. */
 int desy_container_probe(AVFormatContext *format);

@@ -7,6 +7,7 @@
 #include "features/dataset_table.h"
 #include "features/split.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,13 +37,16 @@ static int read_label(int *label, const cJSON *object)
     return 1;
 }
 
-static double read_cost(const cJSON *object)
+static double read_cost(const cJSON *object, const char *video_path)
 {
     const cJSON *bytes = cJSON_GetObjectItemCaseSensitive(object, "bytes"), *duration = cJSON_GetObjectItemCaseSensitive(object, "duration");
     if (cJSON_IsNumber(bytes) && bytes->valuedouble > 0) return bytes->valuedouble;
     /* Seconds stand beside bytes as if at one megabit a second: only the order matters. */
     if (cJSON_IsNumber(duration) && duration->valuedouble > 0) return duration->valuedouble * 131072;
-    return 0;
+    /* A part of a shard says its size itself: "shard.tar#offset+bytes". */
+    const char *part = strrchr(video_path, '#'), *plus = part ? strchr(part, '+') : NULL;
+    double size = plus ? strtod(plus + 1, NULL) : 0;
+    return isfinite(size) && size > 0 ? size : 0;
 }
 
 static int read_item(struct desy_item *item, const cJSON *object, const desy_json_stream *stream, const char *path, bool need_labels)
@@ -59,7 +63,7 @@ static int read_item(struct desy_item *item, const cJSON *object, const desy_jso
         return wrong(stream, path, "source, group, text, audio_path and split must be texts", "");
     if (desy_split_parse(&item->split, split) != DESY_OK) return wrong(stream, path, "\"split\" must be train, val or test", "");
     item->id = desy_hash64(item->video_path, strlen(item->video_path));
-    item->cost = read_cost(object);
+    item->cost = read_cost(object, item->video_path);
     return DESY_OK;
 }
 

@@ -15,7 +15,7 @@ struct desy_item {
     int label;              /* 0 real, 1 AI, -1 absent */
     const char *source, *group, *text, *audio_path;
     enum desy_split_part split; /* as given */
-    double cost;            /* `bytes` or `duration` where given, else 0: what the queue sorts by */
+    double cost;            /* `bytes` or `duration` where given, else the bytes of a part of a shard, else 0: what the queue sorts by */
 };
 
 typedef struct desy_dataset desy_dataset;
@@ -24,8 +24,10 @@ typedef struct desy_dataset desy_dataset;
  * tasks. need_labels: a missing label is an error. Errors (DESY_EDATA) name file, line and item: not JSON, not an object,
  * no video_path, label not 0 or 1, unknown split, the same video_path twice, duplicate key, an empty list. */
 int desy_dataset_open(desy_dataset **dataset, const char *path, bool need_labels);
-/* The same from paths (files; directories are walked for .mp4 .avi .mov .mkv .webm .gif, sorted; a text list of paths, one a
- * line), without labels. DESY_EDATA: a path that does not exist, or nothing found. Paths stay relative to the working directory. */
+/* The same from paths (files and parts of shards; directories are walked for .mp4 .avi .mov .mkv .webm .gif .tar, sorted; a .tar stands for
+ * its members of these names, in their order; a text list of paths, one a line), without labels. A shard whose headers end early is an item
+ * of its own, too, after the members that were found: it fails, and says why. DESY_EDATA: a path that does not exist, a named .tar that is
+ * none, or nothing found. Paths stay relative to the working directory. */
 int desy_dataset_from_paths(desy_dataset **dataset, const char *const *paths, size_t n);
 size_t desy_dataset_count(const desy_dataset *dataset);
 void desy_dataset_item(const desy_dataset *dataset, size_t index, struct desy_item *item);

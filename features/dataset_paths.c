@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "features/tar.h"
+#include "features/video_location.h"
 
 #include <errno.h>
 #include <fts.h>
@@ -28,6 +30,39 @@ static int add_path(desy_dataset *dataset, const char *path)
     return desy_dataset_add(dataset, &item, &twice);
 }
 
+/* The videos among the members of a shard. */
+static int add_shard(desy_dataset *dataset, const char *path)
+{
+    int rc;
+    desy_tar *tar = NULL;
+    DESY_TRY(desy_tar_open(&tar, path));
+    for (size_t i = 0; i < desy_tar_count(tar); i++) {
+        const char *name = desy_tar_at(tar, i)->name;
+        if (!ends_like_a_video(name)) continue;
+        char *member = desy_format("%s/%s", path, name);
+        rc = member ? add_path(dataset, member) : desy_error_memory("a path");
+        free(member);
+        DESY_TRY(rc);
+    }
+    if (*desy_tar_damage(tar)) DESY_TRY(add_path(dataset, path));
+out:
+    desy_tar_close(&tar);
+    return rc;
+}
+
+static bool is_shard(const char *path)
+{
+    bool compressed;
+    return desy_tar_is_name(path, strlen(path), &compressed) && desy_file_exists(path);
+}
+
+/* A path that was found, not named: what is wrong with it is its own fault alone. */
+static int add_found(desy_dataset *dataset, const char *path)
+{
+    int rc = is_shard(path) ? add_shard(dataset, path) : DESY_EDATA;
+    return rc == DESY_EDATA ? add_path(dataset, path) : rc;
+}
+
 static int by_name(const FTSENT **a, const FTSENT **b)
 {
     return strcmp((*a)->fts_name, (*b)->fts_name);
@@ -40,7 +75,8 @@ static int add_directory(desy_dataset *dataset, const char *path)
     if (!walk) return desy_error(DESY_EDATA, "%s: %s", path, strerror(errno));
     int rc = DESY_OK;
     for (FTSENT *entry; rc == DESY_OK && (entry = fts_read(walk));)
-        if ((entry->fts_info == FTS_F || entry->fts_info == FTS_SL) && ends_like_a_video(entry->fts_path)) rc = add_path(dataset, entry->fts_path);
+        if ((entry->fts_info == FTS_F || entry->fts_info == FTS_SL) && (ends_like_a_video(entry->fts_path) || is_shard(entry->fts_path)))
+            rc = add_found(dataset, entry->fts_path);
     fts_close(walk);
     return rc;
 }
@@ -54,7 +90,7 @@ static int add_list(desy_dataset *dataset, const char *path)
     if (!file) return desy_error(DESY_EDATA, "%s: %s", path, strerror(errno));
     while (rc == DESY_OK && getline(&line, &room, file) > 0) {
         line[strcspn(line, "\r\n")] = '\0';
-        if (*line) rc = add_path(dataset, line);
+        if (*line) rc = add_found(dataset, line);
     }
     free(line);
     fclose(file);
@@ -67,18 +103,24 @@ static bool is_list(const char *path)
     return dot && (strcasecmp(dot, ".txt") == 0 || strcasecmp(dot, ".lst") == 0 || strcasecmp(dot, ".list") == 0);
 }
 
+static int add_named(desy_dataset *dataset, const char *path)
+{
+    struct desy_video_location location;
+    if (desy_is_directory(path)) return add_directory(dataset, path);
+    if (is_list(path)) return add_list(dataset, path);
+    bool shard = is_shard(path);
+    int rc = shard ? add_shard(dataset, path) : desy_video_locate(&location, path);
+    if (rc == DESY_EDATA) return desy_error(DESY_EDATA, "%s: %s", path, desy_error_message());
+    return rc == DESY_OK && !shard ? add_path(dataset, path) : rc;
+}
+
 int desy_dataset_from_paths(desy_dataset **dataset, const char *const *paths, size_t n)
 {
     int rc;
     DESY_TRY(desy_dataset_new(dataset, ""));
-    for (size_t i = 0; i < n; i++) {
-        if (!desy_file_exists(paths[i])) DESY_TRY(desy_error(DESY_EDATA, "%s: there is no such file or directory", paths[i]));
-        if (desy_is_directory(paths[i])) DESY_TRY(add_directory(*dataset, paths[i]));
-        else if (is_list(paths[i])) DESY_TRY(add_list(*dataset, paths[i]));
-        else DESY_TRY(add_path(*dataset, paths[i]));
-    }
+    for (size_t i = 0; i < n; i++) DESY_TRY(add_named(*dataset, paths[i]));
     if (desy_dataset_count(*dataset) == 0)
-        rc = desy_error(DESY_EDATA, "%s: no video there (.mp4 .avi .mov .mkv .webm .gif)", n ? paths[0] : "the command line");
+        rc = desy_error(DESY_EDATA, "%s: no video there (.mp4 .avi .mov .mkv .webm .gif, or these in a .tar)", n ? paths[0] : "the command line");
 out:
     if (rc != DESY_OK) desy_dataset_close(dataset);
     return rc;

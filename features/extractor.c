@@ -8,11 +8,11 @@
 #include <string.h>
 
 const struct desy_extractor desy_extractors[] = {
-    {"hybrid", DESY_HYBRID_DIMS, 1, DESY_TRANSFORM_EFFICIENTNET, true, true, "EfficientNet-Lite0 (1280) and forensic statistics (768)",
-     desy_hybrid_open, desy_hybrid_extract, desy_hybrid_describe, desy_hybrid_close},
-    {"resnet50", DESY_RESNET50_DIMS, 1, DESY_TRANSFORM_RESNET, false, false, "ResNet-50 (2048); needs --weights",
-     desy_resnet50_open, desy_resnet50_extract, desy_resnet50_describe, desy_resnet50_close},
-    {NULL, 0, 0, DESY_TRANSFORM_EFFICIENTNET, false, false, NULL, NULL, NULL, NULL, NULL},
+    {"hybrid", DESY_HYBRID_DIMS, 1, true, true, "EfficientNet-Lite0 (1280) and forensic statistics (768)",
+     desy_hybrid_open, desy_hybrid_transform, desy_hybrid_extract, desy_hybrid_describe, desy_hybrid_close},
+    {"resnet50", DESY_RESNET50_DIMS, 1, false, false, "ResNet-50 (2048); needs --weights",
+     desy_resnet50_open, desy_resnet50_transform, desy_resnet50_extract, desy_resnet50_describe, desy_resnet50_close},
+    {0},
 };
 
 int desy_extractor_find(const struct desy_extractor **extractor, const char *name)

@@ -21,14 +21,15 @@ struct desy_extractor {
     const char *name;   /* "hybrid", "resnet50": also the name of the dataset in the store */
     int dims;           /* D */
     int version;        /* raised whenever the same video would give other numbers */
-    enum desy_transform transform;
     bool forensic;      /* needs clip->forensic */
     bool fp32_alone;    /* its numbers do not stand lower precision (measured by bench/precision.py) */
     const char *help;
     int (*open)(void **state, const struct desy_extractor_options *options);
+    /* How its clips are to be made; may come with the weights. */
+    enum desy_transform (*transform)(const void *state);
     /* features (T, D): rows 0..clip->frames - 1 filled, the rest copies of the last row. */
     int (*extract)(void *state, const struct desy_clip *clip, float *features);
-    /* Adds what decides the numbers to `provenance`: weights_sha256, precision, isa, torch, threads. */
+    /* Adds what decides the numbers to `provenance`: weights_sha256, precision, isa, torch, threads; resnet50: preprocess. */
     int (*describe)(void *state, cJSON *provenance);
     void (*close)(void **state);
 };

@@ -3,6 +3,7 @@
 #include "features/helper.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "features/clip_check.h"
 #include "features/spawner.h"
 
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,8 @@ struct helper {
 struct waiting {
     struct desy_clip_request request;
     struct helper *helper; /* NULL: not begun */
+    int windows;           /* as its first clip said; 0: none was taken yet */
+    int window;            /* that is due */
     struct waiting *next;
 };
 
@@ -37,6 +41,7 @@ struct desy_helper_pool {
     struct helper *helpers;
     int count;
     double deadline;
+    int sandbox_error; /* errno, of the last helper that answered; 0: it is in its sandbox */
     struct waiting *oldest, **end;
     struct desy_clip taken;
 };
@@ -155,6 +160,7 @@ int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *r
     if (!waiting) return desy_error_memory("a request to decode");
     waiting->request = *request;
     waiting->helper = NULL;
+    waiting->windows = waiting->window = 0;
     waiting->next = NULL;
     *pool->end = waiting;
     pool->end = &waiting->next;
@@ -162,21 +168,43 @@ int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *r
 }
 
 /* Waits for the byte that says the clip is filled. false: the helper died, or (*late) it is past its deadline. */
-static bool wait_for(struct helper *helper, bool *late)
+static bool wait_for(struct helper *helper, unsigned char *byte, bool *late)
 {
     struct pollfd poll_socket = {.fd = helper->socket, .events = POLLIN};
-    char byte;
     *late = false;
     for (;;) {
         double left = helper->until - now();
         int ready = poll(&poll_socket, 1, left <= 0 ? 0 : left > 1000 ? 1000000 : (int)ceil(left * 1000));
-        if (ready > 0) return recv(helper->socket, &byte, 1, 0) == 1;
+        if (ready > 0) return recv(helper->socket, byte, 1, 0) == 1;
         if (ready < 0 && errno != EINTR) return false;
         if (ready == 0 && left <= 0) {
             *late = true;
             return false;
         }
     }
+}
+
+static void note_sandbox(desy_helper_pool *pool, unsigned char error)
+{
+    static bool said; /* once a process, however many pools it opens */
+    pool->sandbox_error = error;
+    if (!error || said) return;
+    said = true;
+    desy_log_warning("decode helpers run without a seccomp sandbox (%s): resource limits alone hold what a hostile video may do to them",
+                     desy_helper_sandbox_missing(pool));
+}
+
+const char *desy_helper_sandbox_missing(const desy_helper_pool *pool)
+{
+    return pool->sandbox_error ? strerror(pool->sandbox_error) : "";
+}
+
+/* The clips of a video come in order, and are as many as the first one said. */
+static bool is_due(struct waiting *waiting, const struct desy_clip *clip)
+{
+    if (clip->status != DESY_STATUS_OK) return true;
+    if (waiting->windows == 0) waiting->windows = clip->windows;
+    return clip->windows == waiting->windows && clip->window == waiting->window++;
 }
 
 static void clear_clip(struct desy_clip *clip)
@@ -196,6 +224,8 @@ static int report_failure(desy_helper_pool *pool, struct helper *helper, bool la
     DESY_TRY(end_helper(helper, &status));
     if (late)
         snprintf(clip->reason, sizeof clip->reason, "decoding took longer than %g s", pool->deadline);
+    else if (status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        snprintf(clip->reason, sizeof clip->reason, "the decoder was stopped by its sandbox: it asked for what no decoder needs (signal %d)", SIGSYS);
     else if (status != -1 && WIFSIGNALED(status))
         snprintf(clip->reason, sizeof clip->reason, "the decoder died: %s (signal %d)", strsignal(WTERMSIG(status)), WTERMSIG(status));
     else
@@ -205,19 +235,20 @@ out:
 }
 
 /* *more: this video has another clip. */
-static int take_clip(desy_helper_pool *pool, const struct waiting *waiting, bool *more)
+static int take_clip(desy_helper_pool *pool, struct waiting *waiting, bool *more)
 {
     struct helper *helper = waiting->helper;
+    unsigned char byte;
     bool late;
     int status, rc = DESY_OK;
     *more = false;
-    if (!wait_for(helper, &late)) return report_failure(pool, helper, late);
-    if (desy_clip_copy(&pool->taken, helper->clip, &waiting->request)) {
-        helper->busy = false;
-        if (desy_clip_is_last(&pool->taken)) return DESY_OK;
-        *more = helper->busy = send(helper->socket, "", 1, MSG_NOSIGNAL) == 1; /* the next one, please */
+    if (!wait_for(helper, &byte, &late)) return report_failure(pool, helper, late);
+    note_sandbox(pool, byte);
+    if (desy_clip_copy(&pool->taken, helper->clip, &waiting->request) && is_due(waiting, &pool->taken)) {
+        *more = helper->busy = !desy_clip_is_last(&pool->taken);
+        if (*more) (void)send(helper->socket, "", 1, MSG_NOSIGNAL); /* the next one, please; a helper that is dead shows when it is taken */
         helper->until = now() + pool->deadline;
-        return *more ? DESY_OK : report_failure(pool, helper, false);
+        return DESY_OK;
     }
     clear_clip(&pool->taken);
     pool->taken.status = DESY_STATUS_CRASHED;
@@ -235,6 +266,7 @@ int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
     if (!waiting) return desy_error(DESY_EUSAGE, "a clip was taken from decode helpers, and none was asked for");
     DESY_TRY(begin_all(pool)); /* where a helper could not be had before */
     DESY_TRY(take_clip(pool, waiting, &more));
+    if (pool->taken.status != DESY_STATUS_OK) pool->taken.window = waiting->window, pool->taken.windows = waiting->window + 1; /* the last one there is */
     *clip = &pool->taken;
     if (more) return DESY_OK;
     pool->oldest = waiting->next;

@@ -25,6 +25,12 @@ out:
     return rc;
 }
 
+enum desy_transform desy_hybrid_transform(const void *state)
+{
+    (void)state;
+    return DESY_TRANSFORM_EFFICIENTNET;
+}
+
 int desy_hybrid_extract(void *state, const struct desy_clip *clip, float *features)
 {
     desy_encoder *encoder = state;

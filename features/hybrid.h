@@ -8,6 +8,7 @@
 #define DESY_HYBRID_DIMS (DESY_HYBRID_ENCODER_DIMS + DESY_FORENSIC_DIMS)
 
 int desy_hybrid_open(void **state, const struct desy_extractor_options *options);
+enum desy_transform desy_hybrid_transform(const void *state);
 int desy_hybrid_extract(void *state, const struct desy_clip *clip, float *features);
 int desy_hybrid_describe(void *state, cJSON *provenance);
 void desy_hybrid_close(void **state);

@@ -3,11 +3,13 @@
 
 #include "base/error.h"
 #include "features/helper.h"
+#include "features/libav_log.h"
+#include "features/misbehave.h"
+#include "features/sandbox.h"
 #include "features/video.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libavutil/log.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 #include <unistd.h>
 
 #define MEMORY_LIMIT (4ULL << 30) /* bytes beyond what the process has when it starts */
+#define MOST_FILES 64              /* that are open at a time: a video, its sound, what a library looks up */
 #define PATIENCE 200              /* times 10 ms, for a killed process to go */
 
 struct command {
@@ -54,6 +57,8 @@ static void limit_resources(void)
     limit(RLIMIT_AS, pages * (unsigned long long)sysconf(_SC_PAGESIZE) + MEMORY_LIMIT);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
+    limit(RLIMIT_NOFILE, MOST_FILES);
+    limit(RLIMIT_NPROC, 0); /* root excepted; the sandbox excepts nobody. Not RLIMIT_CPU: a helper serves many videos, each with a deadline */
 }
 
 /* Signals to the whole terminal or job are the program's affair; and a write over RLIMIT_FSIZE shall fail, not kill. */
@@ -63,33 +68,44 @@ static void ignore_signals(void)
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) signal(ignored[i], SIG_IGN);
 }
 
-/* DESY_TEST_HELPER, documented in helper.h. */
-static void misbehave(const char *path)
+/* Of what the program had open, a helper keeps its socket alone (returned). stderr leads nowhere, but for the sanitizers' reports. */
+static int close_others(int socket)
 {
-    const char *how = getenv("DESY_TEST_HELPER"), *what = how ? strchr(how, ':') : NULL;
-    if (!what || !strstr(path, what + 1)) return;
-    if (strncmp(how, "crash:", 6) == 0) {
-        signal(SIGSEGV, SIG_DFL);
-        raise(SIGSEGV);
-    }
-    while (strncmp(how, "hang:", 5) == 0) pause();
+    const int kept = STDERR_FILENO + 1;
+    if (dup2(socket, kept) < 0) _exit(DESY_EENV);
+    closefrom(kept + 1);
+#ifndef __SANITIZE_ADDRESS__
+    if (dup2(STDOUT_FILENO, STDERR_FILENO) < 0) _exit(DESY_EENV);
+#endif
+    return kept;
 }
 
-/* Sends a byte for each clip; before the next one waits for a byte. */
-static void serve_video(int socket, struct desy_clip *clip, const struct desy_clip_request *request)
+/* Damage that libav speaks of in its log alone. */
+static void warn(struct desy_clip *clip)
+{
+    const int errors = desy_libav_log_errors();
+    if (errors && clip->status == DESY_STATUS_OK && !clip->reason[0])
+        snprintf(clip->reason, sizeof clip->reason, "perhaps damaged: libav logged %d errors", errors);
+}
+
+/* Sends a byte for each clip, `sandbox`; before the next one waits for a byte. */
+static void serve_video(int socket, char sandbox, struct desy_clip *clip, const struct desy_clip_request *request)
 {
     desy_video *video = NULL;
     char byte;
+    (void)desy_libav_log_errors(); /* those before were of another video */
     int rc = desy_video_open(&video, request);
     for (bool more = true; more;) {
         if (rc == DESY_OK) rc = desy_video_next(video, clip);
         if (rc != DESY_OK) { /* out of memory: this video's fault, under these limits */
+            memset(clip, 0, offsetof(struct desy_clip, audio));
             clip->status = DESY_STATUS_UNREADABLE;
-            clip->windows = 1, clip->window = 0;
+            clip->size = clip->mtime_ns = -1, clip->windows = 1;
             snprintf(clip->reason, sizeof clip->reason, "%s", desy_error_message());
         }
+        warn(clip);
         more = !desy_clip_is_last(clip);
-        if (send(socket, "", 1, MSG_NOSIGNAL) != 1) _exit(DESY_OK);
+        if (send(socket, &sandbox, 1, MSG_NOSIGNAL) != 1) _exit(DESY_OK);
         if (more && recv(socket, &byte, 1, 0) != 1) _exit(DESY_OK);
     }
     desy_video_close(&video);
@@ -100,14 +116,16 @@ static _Noreturn void serve(int socket, int memory)
     struct desy_clip_request request;
     struct desy_clip *clip = mmap(NULL, sizeof *clip, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
     if (clip == MAP_FAILED) _exit(DESY_EENV);
+    socket = close_others(socket);
     limit_resources();
-    av_log_set_level(AV_LOG_QUIET);
+    desy_libav_log_count();
+    const char sandbox = (char)desy_sandbox_enter(socket);
     for (;;) {
         ssize_t got = recv(socket, &request, sizeof request, 0);
         if (got < 0 && errno == EINTR) continue;
         if (got != sizeof request) _exit(DESY_OK);
-        misbehave(request.path);
-        serve_video(socket, clip, &request);
+        desy_misbehave(request.path);
+        serve_video(socket, sandbox, clip, &request);
     }
 }
 

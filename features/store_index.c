@@ -5,24 +5,28 @@
 #include "features/store_rows.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH 256 /* rows of `videos` in memory at once */
 
 struct index {
-    const char *directory, *extractor;
-    int frames, dims;
+    const char *directory;
+    const struct desy_store_shape *shape;
+    struct desy_store_array arrays[DESY_MOST_ARRAYS];
+    int array_count;
     char *path, *temporary;
-    hid_t file, layout; /* layout: the creation property list that collects the mappings */
+    hid_t file, layouts[DESY_MOST_ARRAYS]; /* layouts: the creation property lists that collect the mappings */
     struct desy_video_table videos;
     struct desy_segment_record *segments;
     struct desy_video_record *batch;
     struct desy_atomic_file quarantine;
-    uint64_t items, rows; /* in all */
-    uint64_t next_item, next_row, failed;
+    uint64_t count, rows; /* of `videos` and of the arrays, in all */
+    uint64_t next, next_row;
 };
 
 static int fail(const struct index *index, const char *what)
@@ -44,21 +48,19 @@ out:
     return rc;
 }
 
-/* The features of an open segment must have the shape that the manifest promises. */
-static int check_features(const struct index *index, hid_t segment, uint64_t rows, const char *path)
+/* The arrays of an open segment must have the shapes that the manifest promises. */
+static int check_arrays(const struct index *index, hid_t segment, uint64_t rows, const char *path)
 {
-    hsize_t sides[3] = {0};
-    char *name = desy_format("features/%s", index->extractor);
-    if (!name) return desy_error_memory("the index");
-    hid_t dataset = H5Dopen2(segment, name, H5P_DEFAULT), space = dataset < 0 ? -1 : H5Dget_space(dataset);
-    bool good = space >= 0 && H5Sget_simple_extent_ndims(space) == 3 && H5Sget_simple_extent_dims(space, sides, NULL) == 3 && sides[0] == rows &&
-                sides[1] == (hsize_t)index->frames && sides[2] == (hsize_t)index->dims;
-    if (space >= 0) H5Sclose(space);
-    if (dataset >= 0) H5Dclose(dataset);
-    free(name);
-    if (good) return DESY_OK;
-    return desy_error(DESY_EDATA, "%s: has not the features (%llu, %d, %d) that its manifest lists; remove that file and run the extract command again",
-                      path, (unsigned long long)rows, index->frames, index->dims);
+    for (int i = 0; i < index->array_count; i++) {
+        const struct desy_store_array *array = &index->arrays[i];
+        hid_t dataset = H5Dopen2(segment, array->name, H5P_DEFAULT);
+        const bool good = desy_store_array_fits(array, dataset, rows);
+        if (dataset >= 0) H5Dclose(dataset);
+        if (!good)
+            return desy_error(DESY_EDATA, "%s: has not the %llu rows of %s that its manifest lists; remove that file and run the extract command again", path,
+                              (unsigned long long)rows, array->name);
+    }
+    return DESY_OK;
 }
 
 static int quarantine(struct index *index, const struct desy_video_record *record)
@@ -66,14 +68,13 @@ static int quarantine(struct index *index, const struct desy_video_record *recor
     char id[17];
     snprintf(id, sizeof id, "%016llx", (unsigned long long)record->id);
     cJSON *line = cJSON_CreateObject();
-    bool ok = line && cJSON_AddStringToObject(line, "id", id) && cJSON_AddStringToObject(line, "video_path", record->video_path) &&
+    bool ok = line && cJSON_AddStringToObject(line, "id", id) && cJSON_AddStringToObject(line, "video_path", record->video_path) && cJSON_AddNumberToObject(line, "window", record->window) &&
               cJSON_AddStringToObject(line, "status", record->status) && cJSON_AddStringToObject(line, "reason", record->reason);
     char *text = ok ? cJSON_PrintUnformatted(line) : NULL;
     cJSON_Delete(line);
     if (!text) return desy_error_memory("the list of failed items");
     fprintf(index->quarantine.stream, "%s\n", text); /* commit looks at ferror */
     cJSON_free(text);
-    index->failed++;
     return DESY_OK;
 }
 
@@ -86,24 +87,23 @@ static int copy_rows(struct index *index, const struct desy_video_table *from, s
         if (index->batch[i].row < 0) rc = quarantine(index, &index->batch[i]);
         else index->batch[i].row = (int64_t)index->next_row++;
     }
-    if (rc == DESY_OK) rc = desy_video_table_write(&index->videos, index->next_item, count, index->batch);
-    index->next_item += count;
+    if (rc == DESY_OK) rc = desy_video_table_write(&index->videos, index->next, count, index->batch);
+    index->next += count;
     desy_video_table_reclaim(from, count, index->batch);
     return rc;
 }
 
-static int map_features(struct index *index, const char *relative, uint64_t first, uint64_t rows)
+static int map_array(struct index *index, int i, const char *relative, uint64_t first, uint64_t rows)
 {
-    const hsize_t all[3] = {index->rows, (hsize_t)index->frames, (hsize_t)index->dims}, part[3] = {rows, all[1], all[2]}, start[3] = {first, 0, 0};
-    char *name = desy_format("features/%s", index->extractor);
-    if (!name) return desy_error_memory("the index");
-    hid_t whole = H5Screate_simple(3, all, NULL), source = H5Screate_simple(3, part, NULL);
+    const struct desy_store_array *array = &index->arrays[i];
+    hsize_t all[5] = {index->rows}, part[5] = {rows}, start[5] = {first};
+    for (int side = 1; side < array->dimensions; side++) all[side] = part[side] = array->sides[side];
+    hid_t whole = H5Screate_simple(array->dimensions, all, NULL), source = H5Screate_simple(array->dimensions, part, NULL);
     herr_t bad = H5Sselect_hyperslab(whole, H5S_SELECT_SET, start, NULL, part, NULL);
-    if (bad >= 0) bad = H5Pset_virtual(index->layout, whole, relative, name, source);
+    if (bad >= 0) bad = H5Pset_virtual(index->layouts[i], whole, relative, array->name, source);
     int rc = bad < 0 ? fail(index, "a mapping") : DESY_OK;
     H5Sclose(source);
     H5Sclose(whole);
-    free(name);
     return rc;
 }
 
@@ -119,15 +119,16 @@ static int add_segment(struct index *index, uint64_t block, const struct desy_bl
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     char text[DESY_HDF5_TEXT];
     if (file < 0) DESY_TRY(desy_error(DESY_EDATA, "%s: cannot be read: %s; run the extract command again", path, desy_hdf5_error(text)));
-    DESY_TRY(check_features(index, file, record->ok, path));
-    DESY_TRY(desy_video_table_open(&table, file, index->frames, path));
-    if (table.count != record->items) DESY_TRY(desy_error(DESY_EDATA, "%s: has %zu items, its manifest lists %u", path, table.count, record->items));
+    DESY_TRY(check_arrays(index, file, record->rows, path));
+    DESY_TRY(desy_video_table_open(&table, file, index->shape->frames, path));
+    if (table.count != record->videos) DESY_TRY(desy_error(DESY_EDATA, "%s: has %zu clips, its manifest lists %u", path, table.count, record->videos));
     for (size_t done = 0; done < table.count; done += BATCH)
         DESY_TRY(copy_rows(index, &table, done, table.count - done < BATCH ? table.count - done : BATCH));
-    if (index->next_row - first != record->ok) DESY_TRY(desy_error(DESY_EDATA, "%s: its rows do not agree with its manifest", path));
-    if (record->ok > 0) DESY_TRY(map_features(index, relative, first, record->ok));
+    if (index->next_row - first != record->rows) DESY_TRY(desy_error(DESY_EDATA, "%s: its rows do not agree with its manifest", path));
+    for (int i = 0; i < index->array_count && record->rows > 0; i++) DESY_TRY(map_array(index, i, relative, first, record->rows));
     struct desy_segment_record *segment = &index->segments[block];
-    *segment = (struct desy_segment_record){.block = block, .first_row = first, .rows = record->ok, .items = record->items, .bytes = record->bytes};
+    *segment = (struct desy_segment_record){.block = block, .first_row = first, .rows = record->rows, .items = record->items,
+                                             .videos = record->videos, .bytes = record->bytes};
     memcpy(segment->sha256, record->sha256, sizeof segment->sha256);
 out:
     desy_video_table_close(&table);
@@ -149,16 +150,26 @@ static int write_segments(struct index *index, size_t blocks)
     return rc;
 }
 
-static int write_features(struct index *index)
+static int write_array(struct index *index, int i)
 {
-    const hsize_t all[3] = {index->rows, (hsize_t)index->frames, (hsize_t)index->dims};
-    hid_t group = H5Gcreate2(index->file, "features", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), space = H5Screate_simple(3, all, NULL);
+    const struct desy_store_array *array = &index->arrays[i];
+    hsize_t all[5] = {index->rows};
+    for (int side = 1; side < array->dimensions; side++) all[side] = array->sides[side];
+    hid_t space = H5Screate_simple(array->dimensions, all, NULL);
     /* Without a single row there is nothing to map: an empty ordinary dataset. */
-    hid_t dataset = group < 0 ? -1 : desy_hdf5_create_dataset(group, index->extractor, H5T_IEEE_F32LE, space, index->rows ? index->layout : H5P_DEFAULT);
-    int rc = dataset < 0 ? fail(index, "the features") : DESY_OK;
+    hid_t dataset = desy_hdf5_create_dataset(index->file, array->name, array->type, space, index->rows ? index->layouts[i] : H5P_DEFAULT);
+    int rc = dataset < 0 ? fail(index, array->name) : DESY_OK;
     if (dataset >= 0) H5Dclose(dataset);
     H5Sclose(space);
+    return rc;
+}
+
+static int write_arrays(struct index *index)
+{
+    hid_t group = H5Gcreate2(index->file, "features", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    int rc = group < 0 ? fail(index, "the features") : DESY_OK;
     if (group >= 0) H5Gclose(group);
+    for (int i = 0; i < index->array_count && rc == DESY_OK; i++) rc = write_array(index, i);
     return rc;
 }
 
@@ -168,10 +179,11 @@ static int write_attributes(struct index *index, const struct desy_block_record 
     char sha256[DESY_SHA256_HEX];
     const cJSON *member;
     DESY_TRY(segments_sha256(sha256, records, blocks));
-    if (desy_hdf5_write_text(index->file, "segments_sha256", sha256) < 0 || desy_hdf5_write_text(index->file, "extractor", index->extractor) < 0)
+    if (desy_hdf5_write_text(index->file, "segments_sha256", sha256) < 0 || desy_hdf5_write_text(index->file, "extractor", index->shape->extractor) < 0 ||
+        desy_hdf5_write_text(index->file, "layout", DESY_STORE_LAYOUT) < 0)
         DESY_TRY(fail(index, "an attribute"));
     cJSON_ArrayForEach(member, provenance) {
-        if (strcmp(member->string, "extractor") == 0) continue;
+        if (strcmp(member->string, "extractor") == 0 || strcmp(member->string, "layout") == 0) continue;
         char *text = cJSON_IsString(member) ? strdup(member->valuestring) : cJSON_PrintUnformatted(member);
         if (!text) DESY_TRY(desy_error_memory("an attribute"));
         if (desy_hdf5_write_text(index->file, member->string, text) < 0) rc = fail(index, "an attribute");
@@ -188,19 +200,19 @@ static int open_index(struct index *index, const struct desy_block_record *recor
     char *list = desy_path_join(index->directory, "quarantine.jsonl");
     desy_hdf5_setup();
     index->path = desy_path_join(index->directory, "index.h5");
-    index->temporary = desy_format("%s/index.h5.tmp", index->directory);
+    index->temporary = index->path ? desy_temporary_name(index->path) : NULL;
     index->segments = calloc(blocks, sizeof *index->segments);
     index->batch = calloc(BATCH, sizeof *index->batch);
-    index->layout = H5Pcreate(H5P_DATASET_CREATE);
+    for (int i = 0; i < index->array_count; i++) index->layouts[i] = H5Pcreate(H5P_DATASET_CREATE);
     if (!list || !index->path || !index->temporary || !index->segments || !index->batch) DESY_TRY(desy_error_memory("the index"));
     for (size_t block = 0; block < blocks; block++) {
         if (!records[block].listed) DESY_TRY(desy_error(DESY_EDATA, "%s: block %zu is missing; run the extract command again", index->directory, block));
-        index->items += records[block].items, index->rows += records[block].ok;
+        index->count += records[block].videos, index->rows += records[block].rows;
     }
     DESY_TRY(desy_atomic_open(&index->quarantine, list));
     index->file = desy_hdf5_create_file(index->temporary);
     if (index->file < 0) DESY_TRY(fail(index, "the file"));
-    DESY_TRY(desy_video_table_create(&index->videos, index->file, index->items, index->frames, index->path));
+    DESY_TRY(desy_video_table_create(&index->videos, index->file, index->count, index->shape->frames, index->path));
 out:
     free(list);
     return rc;
@@ -216,22 +228,39 @@ static int close_index(struct index *index)
     return rc == DESY_OK ? desy_rename_durable(index->temporary, index->path) : rc;
 }
 
-int desy_store_index(const char *directory, const struct desy_block_record *records, size_t blocks, const char *extractor, int frames, int dims,
-                     const cJSON *provenance, uint64_t *ok, uint64_t *failed)
+/* What killed runs left. Another process may be writing the same index right now: that is young. */
+static void remove_old_temporaries(const struct index *index)
+{
+    glob_t found = {0};
+    char *pattern = desy_format("%s.tmp.*", index->path);
+    if (pattern && glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            int64_t size, mtime_ns;
+            desy_file_stamp(found.gl_pathv[i], &size, &mtime_ns);
+            if (time(NULL) - mtime_ns / 1000000000 > 3600) unlink(found.gl_pathv[i]);
+        }
+    globfree(&found);
+    free(pattern);
+}
+
+int desy_store_index(const char *directory, const struct desy_block_record *records, size_t blocks, const struct desy_store_shape *shape,
+                     const cJSON *provenance)
 {
     int rc;
-    struct index index = {.directory = directory, .extractor = extractor, .frames = frames, .dims = dims, .file = -1, .layout = -1};
+    struct index index = {.directory = directory, .shape = shape, .file = -1, .layouts = {-1, -1, -1}};
+    index.array_count = desy_store_arrays(index.arrays, shape);
     DESY_TRY(open_index(&index, records, blocks));
     for (size_t block = 0; block < blocks; block++) DESY_TRY(add_segment(&index, block, &records[block]));
     DESY_TRY(write_segments(&index, blocks));
-    DESY_TRY(write_features(&index));
+    DESY_TRY(write_arrays(&index));
     DESY_TRY(write_attributes(&index, records, blocks, provenance));
     DESY_TRY(close_index(&index));
-    *ok = index.rows, *failed = index.failed;
+    remove_old_temporaries(&index);
 out:
     desy_video_table_close(&index.videos);
     if (index.file >= 0) H5Fclose(index.file);
-    if (index.layout >= 0) H5Pclose(index.layout);
+    for (int i = 0; i < DESY_MOST_ARRAYS; i++)
+        if (index.layouts[i] >= 0) H5Pclose(index.layouts[i]);
     desy_atomic_abort(&index.quarantine);
     if (index.temporary) unlink(index.temporary);
     free(index.path);

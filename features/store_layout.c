@@ -4,9 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t desy_store_block_items(size_t items, int frames, int dims)
+int desy_store_arrays(struct desy_store_array arrays[DESY_MOST_ARRAYS], const struct desy_store_shape *shape)
 {
-    size_t size = items / 4096, bytes = (size_t)frames * (size_t)dims * sizeof(float), most = bytes ? ((size_t)64 << 20) / bytes : 1;
+    int n = 0;
+    arrays[n] = (struct desy_store_array){.type = H5T_IEEE_F32LE, .memory = H5T_NATIVE_FLOAT, .dimensions = 3,
+        .sides = {0, (hsize_t)shape->frames, (hsize_t)shape->dims}, .row_bytes = (size_t)shape->frames * (size_t)shape->dims * sizeof(float)};
+    snprintf(arrays[n++].name, sizeof arrays->name, "features/%s", shape->extractor);
+    if (shape->crops)
+        arrays[n++] = (struct desy_store_array){.name = "crops", .type = H5T_STD_U8LE, .memory = H5T_NATIVE_UINT8, .dimensions = 5,
+            .sides = {0, DESY_CROPS, DESY_INPUT_SIDE, DESY_INPUT_SIDE, 3}, .row_bytes = sizeof((struct desy_clip *)NULL)->crops};
+    if (shape->audio)
+        arrays[n++] = (struct desy_store_array){.name = "audio", .type = H5T_STD_I16LE, .memory = H5T_NATIVE_INT16, .dimensions = 2,
+            .sides = {0, DESY_AUDIO_SAMPLES}, .row_bytes = sizeof((struct desy_clip *)NULL)->audio};
+    return n;
+}
+
+bool desy_store_array_fits(const struct desy_store_array *array, hid_t dataset, uint64_t rows)
+{
+    hsize_t sides[5] = {0};
+    hid_t space = dataset < 0 ? -1 : H5Dget_space(dataset);
+    bool fits = space >= 0 && H5Sget_simple_extent_ndims(space) == array->dimensions && H5Sget_simple_extent_dims(space, sides, NULL) > 0 && sides[0] == rows;
+    for (int i = 1; fits && i < array->dimensions; i++) fits = sides[i] == array->sides[i];
+    if (space >= 0) H5Sclose(space);
+    return fits;
+}
+
+size_t desy_store_block_items(size_t items, int windows, const struct desy_store_shape *shape)
+{
+    struct desy_store_array arrays[DESY_MOST_ARRAYS];
+    size_t bytes = 0, size = items / 4096;
+    for (int i = desy_store_arrays(arrays, shape); i-- > 0;) bytes += arrays[i].row_bytes;
+    const size_t most = ((size_t)64 << 20) / (bytes * (size_t)windows);
     if (size > 512) size = 512;
     if (size > most) size = most;
     return size ? size : 1;
@@ -73,9 +101,14 @@ hid_t desy_video_type(int frames)
     FIELD(pixel_format, text);
     FIELD(width, H5T_NATIVE_INT32);
     FIELD(height, H5T_NATIVE_INT32);
+    FIELD(rotation, H5T_NATIVE_INT32);
     FIELD(fps, H5T_NATIVE_DOUBLE);
     FIELD(duration, H5T_NATIVE_DOUBLE);
     FIELD(bit_rate, H5T_NATIVE_INT64);
+    FIELD(key_frames, H5T_NATIVE_INT32);
+    FIELD(longest_gop, H5T_NATIVE_INT32);
+    FIELD(reordering, H5T_NATIVE_INT32);
+    FIELD(audio_samples, H5T_NATIVE_INT32);
     FIELD(size, H5T_NATIVE_INT64);
     FIELD(mtime_ns, H5T_NATIVE_INT64);
 #undef FIELD
@@ -98,6 +131,7 @@ hid_t desy_segment_type(void)
     FIELD(first_row, H5T_NATIVE_UINT64);
     FIELD(rows, H5T_NATIVE_UINT64);
     FIELD(items, H5T_NATIVE_UINT64);
+    FIELD(videos, H5T_NATIVE_UINT64);
     FIELD(bytes, H5T_NATIVE_INT64);
     FIELD(sha256, text);
 #undef FIELD
@@ -109,9 +143,11 @@ hid_t desy_segment_type(void)
 
 hid_t desy_hdf5_create_file(const char *path)
 {
-    hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+    hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_obj_track_times(creation, false);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, H5P_DEFAULT);
+    H5Pset_alignment(access, 16384, 4096); /* rows begin with a page: half pages would have to be looked after twice */
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+    H5Pclose(access);
     H5Pclose(creation);
     return file;
 }

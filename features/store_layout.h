@@ -10,7 +10,7 @@
 struct desy_video_record {
     uint64_t id;
     const char *video_path, *source, *group, *split, *text, *status, *reason, *codec, *container, *pixel_format;
-    int32_t label, n_frames, width, height, window, view;
+    int32_t label, n_frames, width, height, window, view, rotation, key_frames, longest_gop, reordering, audio_samples;
     int64_t row, bit_rate, size, mtime_ns, total_frames;
     double fps, duration;
     double pts[DESY_MAX_FRAMES];          /* the file holds the first T */
@@ -20,13 +20,27 @@ struct desy_video_record {
 /* The compound type with arrays of `frames` for pts and frame_index; negative on failure; caller closes. */
 hid_t desy_video_type(int frames);
 
+/* An array with a row for each clip that could be read. */
+struct desy_store_array {
+    char name[80];
+    hid_t type, memory; /* in the file, in memory; HDF5's own */
+    int dimensions;     /* the first is the rows */
+    hsize_t sides[5];   /* of the others, from [1] on */
+    size_t row_bytes;   /* in memory */
+};
+/* Those of a shape: features, crops, audio. Returns their number. */
+enum { DESY_ARRAY_FEATURES, DESY_MOST_ARRAYS = 3 };
+int desy_store_arrays(struct desy_store_array arrays[DESY_MOST_ARRAYS], const struct desy_store_shape *shape);
+/* NULL-safe ids: an open dataset (or -1), which must be of this array, with so many rows. */
+bool desy_store_array_fits(const struct desy_store_array *array, hid_t dataset, uint64_t rows);
+
 /* SEG/KK/seg-KKKKKKK.h5, relative to the store. */
 #define DESY_SEGMENT_PATH 64
 void desy_segment_path(char path[DESY_SEGMENT_PATH], uint64_t block);
 
 /* One row of `segments` in index.h5: what the index was made of. */
 struct desy_segment_record {
-    uint64_t block, first_row, rows, items; /* rows: of features */
+    uint64_t block, first_row, rows, items, videos; /* rows: of the arrays */
     int64_t bytes;
     char sha256[65];
 };

@@ -1,4 +1,4 @@
-/* Reading a store. Features are read from the segments themselves, since HDF5 fills what a virtual dataset's missing source
+/* Reading a store. Arrays are read from the segments themselves, since HDF5 fills what a virtual dataset's missing source
  * should hold with zeros and says nothing. */
 #include "base/error.h"
 #include "base/file.h"
@@ -28,21 +28,49 @@ static int open_file(desy_store *store)
     return store->file < 0 ? bad_store(store, "cannot be read") : DESY_OK;
 }
 
-/* T, D and N from the virtual dataset. */
+/* Other layouts have other columns: nothing of them is read. */
+static int check_layout(const desy_store *store)
+{
+    char *layout = desy_hdf5_read_text(store->file, "layout");
+    int rc = layout && strcmp(layout, DESY_STORE_LAYOUT) == 0
+                 ? DESY_OK
+                 : desy_error(DESY_EDATA, "%s: this store has layout %s and this version reads %s: extract the videos again, into another directory", store->directory,
+                              layout ? layout : "1", DESY_STORE_LAYOUT);
+    free(layout);
+    return rc;
+}
+
+static bool has_array(const desy_store *store, const char *name)
+{
+    return H5Lexists(store->file, name, H5P_DEFAULT) > 0;
+}
+
+/* T, D and N from the virtual dataset, and which arrays there are. */
 static int read_shape(desy_store *store)
 {
     hsize_t sides[3] = {0};
     char *name = NULL;
     store->extractor = desy_hdf5_read_text(store->file, "extractor");
-    if (!store->extractor || !(name = desy_format("features/%s", store->extractor))) return bad_store(store, "is not a feature store's index");
+    if (!store->extractor || strlen(store->extractor) > 64) return bad_store(store, "is not a feature store's index");
+    int rc = check_layout(store);
+    if (rc != DESY_OK) return rc;
+    if (!(name = desy_format("features/%s", store->extractor))) return desy_error_memory(store->path);
     hid_t dataset = H5Dopen2(store->file, name, H5P_DEFAULT), space = dataset < 0 ? -1 : H5Dget_space(dataset);
     bool good = space >= 0 && H5Sget_simple_extent_ndims(space) == 3 && H5Sget_simple_extent_dims(space, sides, NULL) == 3 && sides[1] > 0 &&
                 sides[1] <= DESY_MAX_FRAMES && sides[2] > 0 && sides[2] < 1 << 20;
     if (space >= 0) H5Sclose(space);
     if (dataset >= 0) H5Dclose(dataset);
     free(name);
-    store->rows = (size_t)sides[0], store->frames = (int)sides[1], store->dims = (int)sides[2];
-    return good ? DESY_OK : bad_store(store, "has no features of the right shape");
+    if (!good) return bad_store(store, "has no features of the right shape");
+    store->rows = (size_t)sides[0];
+    store->shape = (struct desy_store_shape){store->extractor, (int)sides[1], (int)sides[2], has_array(store, "crops"), has_array(store, "audio")};
+    store->array_count = desy_store_arrays(store->arrays, &store->shape);
+    for (int i = 0; good && i < store->array_count; i++) {
+        dataset = H5Dopen2(store->file, store->arrays[i].name, H5P_DEFAULT);
+        good = desy_store_array_fits(&store->arrays[i], dataset, store->rows);
+        if (dataset >= 0) H5Dclose(dataset);
+    }
+    return good ? DESY_OK : bad_store(store, "its arrays are not all of the same clips");
 }
 
 static int read_segments(desy_store *store)
@@ -62,9 +90,9 @@ static int read_segments(desy_store *store)
 }
 
 /* The files are there, as large as they were, and their rows follow on each other up to M and N. */
-static int check_segments(const desy_store *store)
+static int check_segments(desy_store *store)
 {
-    uint64_t items = 0, rows = 0;
+    uint64_t videos = 0, rows = 0;
     for (size_t i = 0; i < store->segment_count; i++) {
         const struct desy_segment_record *segment = &store->segments[i];
         char relative[DESY_SEGMENT_PATH];
@@ -79,9 +107,9 @@ static int check_segments(const desy_store *store)
         free(path);
         if (rc != DESY_OK) return rc;
         if (segment->first_row != rows) return desy_error(DESY_EDATA, "%s: its list of segments has a gap", store->path);
-        items += segment->items, rows += segment->rows;
+        videos += segment->videos, rows += segment->rows, store->items += (size_t)segment->items;
     }
-    if (items == store->videos.count && rows == store->rows) return DESY_OK;
+    if (videos == store->videos.count && rows == store->rows) return DESY_OK;
     return desy_error(DESY_EDATA, "%s: its tables do not agree: remove that file and run the extract command again", store->path);
 }
 
@@ -91,13 +119,14 @@ int desy_store_open(desy_store **out, const char *directory)
     desy_hdf5_setup();
     desy_store *store = *out = calloc(1, sizeof *store);
     if (!store) return desy_error_memory("a store");
-    store->file = store->segment_file = store->segment_features = -1;
+    store->file = store->segment_file = -1;
+    for (int i = 0; i < DESY_MOST_ARRAYS; i++) store->segment_arrays[i] = -1;
     store->directory = strdup(directory);
     store->path = desy_path_join(directory, "index.h5");
     if (!store->directory || !store->path) DESY_TRY(desy_error_memory("a store"));
     DESY_TRY(open_file(store));
     DESY_TRY(read_shape(store));
-    DESY_TRY(desy_video_table_open(&store->videos, store->file, store->frames, store->path));
+    DESY_TRY(desy_video_table_open(&store->videos, store->file, store->shape.frames, store->path));
     DESY_TRY(read_segments(store));
     DESY_TRY(check_segments(store));
 out:
@@ -106,6 +135,11 @@ out:
 }
 
 size_t desy_store_items(const desy_store *store)
+{
+    return store->items;
+}
+
+size_t desy_store_videos(const desy_store *store)
 {
     return store->videos.count;
 }
@@ -117,12 +151,12 @@ size_t desy_store_rows(const desy_store *store)
 
 int desy_store_frames(const desy_store *store)
 {
-    return store->frames;
+    return store->shape.frames;
 }
 
 int desy_store_dims(const desy_store *store)
 {
-    return store->dims;
+    return store->shape.dims;
 }
 
 const char *desy_store_extractor(const desy_store *store)
@@ -130,61 +164,63 @@ const char *desy_store_extractor(const desy_store *store)
     return store->extractor;
 }
 
+const struct desy_store_shape *desy_store_shape(const desy_store *store)
+{
+    return &store->shape;
+}
+
 static void close_segment(desy_store *store)
 {
-    if (store->segment_features >= 0) H5Dclose(store->segment_features);
+    for (int i = 0; i < DESY_MOST_ARRAYS; i++) {
+        if (store->segment_arrays[i] >= 0) H5Dclose(store->segment_arrays[i]);
+        store->segment_arrays[i] = -1;
+    }
     if (store->segment_file >= 0) H5Fclose(store->segment_file);
-    store->segment_features = store->segment_file = -1;
+    store->segment_file = -1;
 }
 
 /* Keeps one segment open: reads come in order. */
 static int open_segment(desy_store *store, size_t index)
 {
     int rc = DESY_OK;
-    hsize_t sides[3] = {0};
-    char relative[DESY_SEGMENT_PATH], text[DESY_HDF5_TEXT], *path = NULL, *name = NULL;
+    char relative[DESY_SEGMENT_PATH], text[DESY_HDF5_TEXT], *path = NULL;
     if (store->segment_file >= 0 && store->segment_open == index) return DESY_OK;
     close_segment(store);
     desy_segment_path(relative, store->segments[index].block);
     path = desy_path_join(store->directory, relative);
-    name = desy_format("features/%s", store->extractor);
-    if (!path || !name) DESY_TRY(desy_error_memory("a path"));
+    if (!path) DESY_TRY(desy_error_memory("a path"));
     store->segment_open = index;
     store->segment_file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (store->segment_file >= 0) store->segment_features = H5Dopen2(store->segment_file, name, H5P_DEFAULT);
-    if (store->segment_features < 0) DESY_TRY(desy_error(DESY_EDATA, "%s: cannot be read: %s", path, desy_hdf5_error(text)));
-    hid_t space = H5Dget_space(store->segment_features);
-    bool good = H5Sget_simple_extent_ndims(space) == 3 && H5Sget_simple_extent_dims(space, sides, NULL) == 3 &&
-                sides[0] == store->segments[index].rows && sides[1] == (hsize_t)store->frames && sides[2] == (hsize_t)store->dims;
-    H5Sclose(space);
-    if (!good) DESY_TRY(desy_error(DESY_EDATA, "%s: its features have another shape than the index says", path));
+    if (store->segment_file < 0) DESY_TRY(desy_error(DESY_EDATA, "%s: cannot be read: %s", path, desy_hdf5_error(text)));
+    for (int i = 0; i < store->array_count; i++) {
+        store->segment_arrays[i] = H5Dopen2(store->segment_file, store->arrays[i].name, H5P_DEFAULT);
+        if (!desy_store_array_fits(&store->arrays[i], store->segment_arrays[i], store->segments[index].rows))
+            DESY_TRY(desy_error(DESY_EDATA, "%s: has not the %s that the index says; remove that file and run the extract command again", path, store->arrays[i].name));
+    }
 out:
     if (rc != DESY_OK) close_segment(store);
     free(path);
-    free(name);
     return rc;
 }
 
-static int read_part(desy_store *store, size_t index, size_t first, size_t count, float *features)
+static int read_part(desy_store *store, int i, size_t index, size_t first, size_t count, void *rows)
 {
     int rc = open_segment(store, index);
     if (rc != DESY_OK) return rc;
-    const hsize_t start[3] = {first - store->segments[index].first_row, 0, 0};
-    const hsize_t part[3] = {count, (hsize_t)store->frames, (hsize_t)store->dims};
-    hid_t space = H5Dget_space(store->segment_features), memory = H5Screate_simple(3, part, NULL);
+    const struct desy_store_array *array = &store->arrays[i];
+    hsize_t start[5] = {first - store->segments[index].first_row}, part[5] = {count};
+    for (int side = 1; side < array->dimensions; side++) part[side] = array->sides[side];
+    hid_t space = H5Dget_space(store->segment_arrays[i]), memory = H5Screate_simple(array->dimensions, part, NULL);
     bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, part, NULL) >= 0 &&
-              H5Dread(store->segment_features, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, features) >= 0;
+              H5Dread(store->segment_arrays[i], array->memory, memory, space, H5P_DEFAULT, rows) >= 0;
     H5Sclose(memory);
     H5Sclose(space);
-    if (!ok) return bad_store(store, "the features of a segment cannot be read");
-    const size_t row = (size_t)store->frames * (size_t)store->dims;
-    for (size_t i = 0; i < count * row; i++)
-        if (!isfinite(features[i])) return desy_error(DESY_EDATA, "%s: row %zu of the features holds a value that is not finite", store->path, first + i / row);
-    return DESY_OK;
+    return ok ? DESY_OK : bad_store(store, "an array of a segment cannot be read");
 }
 
-int desy_store_read_features(desy_store *store, size_t first, size_t count, float *features)
+int desy_store_read_array(desy_store *store, int i, size_t first, size_t count, void *rows)
 {
+    char *next = rows;
     size_t low = 0, high = store->segment_count;
     if (first > store->rows || count > store->rows - first)
         return desy_error(DESY_EUSAGE, "%s: rows %zu to %zu of %zu were asked for", store->path, first, first + count, store->rows);
@@ -198,11 +234,37 @@ int desy_store_read_features(desy_store *store, size_t first, size_t count, floa
         size_t part = (size_t)(segment->first_row + segment->rows - first);
         if (part > count) part = count;
         if (part == 0) continue;
-        int rc = read_part(store, low, first, part, features);
+        int rc = read_part(store, i, low, first, part, next);
         if (rc != DESY_OK) return rc;
-        first += part, count -= part, features += part * (size_t)store->frames * (size_t)store->dims;
+        first += part, count -= part, next += part * store->arrays[i].row_bytes;
     }
     return DESY_OK;
+}
+
+int desy_store_read_features(desy_store *store, size_t first, size_t count, float *features)
+{
+    const size_t row = (size_t)store->shape.frames * (size_t)store->shape.dims;
+    int rc = desy_store_read_array(store, DESY_ARRAY_FEATURES, first, count, features);
+    for (size_t i = 0; rc == DESY_OK && i < count * row; i++)
+        if (!isfinite(features[i])) return desy_error(DESY_EDATA, "%s: row %zu of the features holds a value that is not finite", store->path, first + i / row);
+    return rc;
+}
+
+static int read_named(desy_store *store, const char *name, size_t first, size_t count, void *rows)
+{
+    for (int i = 0; i < store->array_count; i++)
+        if (strcmp(store->arrays[i].name, name) == 0) return desy_store_read_array(store, i, first, count, rows);
+    return desy_error(DESY_EUSAGE, "%s: this store has no %s: extract with --%s", store->directory, name, name);
+}
+
+int desy_store_read_crops(desy_store *store, size_t first, size_t count, uint8_t *crops)
+{
+    return read_named(store, "crops", first, count, crops);
+}
+
+int desy_store_read_audio(desy_store *store, size_t first, size_t count, int16_t *audio)
+{
+    return read_named(store, "audio", first, count, audio);
 }
 
 void desy_store_close(desy_store **out)

@@ -108,7 +108,8 @@ int desy_video_record_hash(desy_sha256 *hash, const struct desy_video_record *re
     int rc;
     const char *const texts[] = {record->video_path, record->source, record->group, record->split, record->text, record->status,
                                  record->reason, record->codec, record->container, record->pixel_format};
-    const int32_t numbers[] = {record->label, record->n_frames, record->width, record->height, record->window, record->view};
+    const int32_t numbers[] = {record->label, record->n_frames, record->width, record->height, record->window, record->view, record->rotation,
+                               record->key_frames, record->longest_gop, record->reordering, record->audio_samples};
     const int64_t large[] = {record->bit_rate, record->size, record->total_frames};
     const double reals[] = {record->fps, record->duration};
     DESY_TRY(desy_sha256_update(hash, &record->id, sizeof record->id));

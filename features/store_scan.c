@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "features/split.h"
 #include "features/store_layout.h"
+#include "features/video_location.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,11 +36,11 @@ static void read_line(struct desy_block_record *records, size_t blocks, const ch
 {
     struct desy_block_record record = {0};
     char config[DESY_SHA256_HEX];
-    uint64_t block, bytes, items, ok, failed;
+    uint64_t block, bytes, items, ok, failed, videos, rows;
     cJSON *line = cJSON_Parse(text);
     bool good = line && put_number(&block, line, "block") == 0 && put_number(&record.made_us, line, "made_us") == 0 &&
                 put_number(&bytes, line, "bytes") == 0 && put_number(&items, line, "items") == 0 && put_number(&ok, line, "ok") == 0 &&
-                put_number(&failed, line, "failed") == 0 && put_text(config, sizeof config, line, "config_sha256") == 0 &&
+                put_number(&failed, line, "failed") == 0 && put_number(&videos, line, "videos") == 0 && put_number(&rows, line, "rows") == 0 && put_text(config, sizeof config, line, "config_sha256") == 0 &&
                 put_text(record.sha256, sizeof record.sha256, line, "sha256") == 0 &&
                 put_text(record.inputs_sha256, sizeof record.inputs_sha256, line, "inputs_sha256") == 0;
     cJSON_Delete(line);
@@ -47,6 +48,7 @@ static void read_line(struct desy_block_record *records, size_t blocks, const ch
     if (records[block].listed && record.made_us < records[block].made_us) return;
     record.listed = true;
     record.bytes = (int64_t)bytes, record.items = (uint32_t)items, record.ok = (uint32_t)ok, record.failed = (uint32_t)failed;
+    record.videos = (uint32_t)videos, record.rows = (uint32_t)rows;
     records[block] = record;
 }
 
@@ -102,27 +104,29 @@ int desy_store_scan(struct desy_block_record *records, size_t blocks, const char
     return rc == DESY_OK ? drop_missing(records, blocks, directory) : rc;
 }
 
-static int hash_input(desy_sha256 *hash, const char *root, const struct desy_item *item)
+static int hash_input(desy_sha256 *hash, const char *root, const struct desy_item *item, bool audio)
 {
     int rc = DESY_OK;
-    int64_t numbers[4] = {item->label, item->split, -1, -1};
-    const char *const texts[] = {item->video_path, item->source, item->group, item->text};
-    char *path = desy_path_join(root, item->video_path);
-    if (!path) return desy_error_memory("a path");
-    desy_file_stamp(path, &numbers[2], &numbers[3]);
+    int64_t numbers[6] = {item->label, item->split, -1, -1, -1, -1};
+    const char *const texts[] = {item->video_path, item->source, item->group, item->text, audio ? item->audio_path : ""};
+    char *path = desy_path_join(root, item->video_path), *sound = audio && *item->audio_path ? desy_path_join(root, item->audio_path) : NULL;
+    if (!path || (audio && *item->audio_path && !sound)) DESY_TRY(desy_error_memory("a path"));
+    desy_video_stamp(path, &numbers[2], &numbers[3]);
+    if (sound) desy_file_stamp(sound, &numbers[4], &numbers[5]);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) DESY_TRY(desy_sha256_update(hash, texts[i], strlen(texts[i]) + 1));
     DESY_TRY(desy_sha256_update(hash, numbers, sizeof numbers));
 out:
     free(path);
+    free(sound);
     return rc;
 }
 
-int desy_inputs_sha256(char hex[65], const char *root, const struct desy_item *items, size_t n)
+int desy_inputs_sha256(char hex[65], const char *root, const struct desy_item *items, size_t n, bool audio)
 {
     int rc;
     desy_sha256 *hash = NULL;
     DESY_TRY(desy_sha256_open(&hash));
-    for (size_t i = 0; i < n; i++) DESY_TRY(hash_input(hash, root, &items[i]));
+    for (size_t i = 0; i < n; i++) DESY_TRY(hash_input(hash, root, &items[i], audio));
     DESY_TRY(desy_sha256_finish(&hash, hex));
 out:
     desy_sha256_close(&hash);

@@ -41,7 +41,8 @@ static int fill_row(struct desy_store_row *row, const struct desy_video_record *
     int rc;
     *row = (struct desy_store_row){
         .id = record->id, .label = record->label, .n_frames = record->n_frames, .row = record->row, .window = record->window,
-        .view = record->view, .width = record->width, .height = record->height, .fps = record->fps, .duration = record->duration,
+        .view = record->view, .rotation = record->rotation, .key_frames = record->key_frames, .longest_gop = record->longest_gop,
+        .reordering = record->reordering, .audio_samples = record->audio_samples, .width = record->width, .height = record->height, .fps = record->fps, .duration = record->duration,
         .bit_rate = record->bit_rate, .size = record->size, .total_frames = record->total_frames,
         .video_path = strdup(record->video_path), .source = strdup(record->source), .group = strdup(record->group),
         .text = strdup(record->text), .codec = strdup(record->codec), .container = strdup(record->container), .reason = strdup(record->reason),
@@ -51,6 +52,7 @@ static int fill_row(struct desy_store_row *row, const struct desy_video_record *
     DESY_TRY(desy_split_parse(&row->split, record->split));
     DESY_TRY(desy_status_parse(&row->status, record->status));
     if ((row->row >= 0) != (row->status == DESY_STATUS_OK)) rc = desy_error(DESY_EDATA, "%s: an item's status and row do not agree", path);
+    else if (row->audio_samples < 0 || row->audio_samples > DESY_AUDIO_SAMPLES) rc = desy_error(DESY_EDATA, "%s: %d samples of sound", path, row->audio_samples);
 out:
     if (rc != DESY_OK) desy_store_row_free(row);
     return rc;
@@ -81,32 +83,40 @@ static int hash_videos(desy_store *store, desy_sha256 *hash, struct desy_video_r
         const size_t n = store->videos.count - done < BATCH ? store->videos.count - done : BATCH;
         int rc = desy_video_table_read(&store->videos, done, n, batch);
         if (rc != DESY_OK) return rc;
-        for (size_t i = 0; i < n && rc == DESY_OK; i++) rc = desy_video_record_hash(hash, &batch[i], store->frames);
+        for (size_t i = 0; i < n && rc == DESY_OK; i++) rc = desy_video_record_hash(hash, &batch[i], store->shape.frames);
         desy_video_table_reclaim(&store->videos, n, batch);
         if (rc != DESY_OK) return rc;
     }
     return DESY_OK;
 }
 
+static int hash_array(desy_store *store, desy_sha256 *hash, int array)
+{
+    int rc = DESY_OK;
+    void *row = malloc(store->arrays[array].row_bytes);
+    if (!row) return desy_error_memory("rows of the store");
+    for (size_t i = 0; i < store->rows; i++) {
+        DESY_TRY(array == DESY_ARRAY_FEATURES ? desy_store_read_features(store, i, 1, row) : desy_store_read_array(store, array, i, 1, row));
+        DESY_TRY(desy_sha256_update(hash, row, store->arrays[array].row_bytes));
+    }
+out:
+    free(row);
+    return rc;
+}
+
 int desy_store_content_sha256(desy_store *store, char hex[65])
 {
     int rc;
-    const size_t row = (size_t)store->frames * (size_t)store->dims;
     desy_sha256 *hash = NULL;
     struct desy_video_record *batch = calloc(BATCH, sizeof *batch);
-    float *features = malloc(row * sizeof *features);
-    if (!batch || !features) DESY_TRY(desy_error_memory("rows of the store"));
+    if (!batch) DESY_TRY(desy_error_memory("rows of the store"));
     DESY_TRY(desy_sha256_open(&hash));
     DESY_TRY(hash_videos(store, hash, batch));
-    for (size_t i = 0; i < store->rows; i++) {
-        DESY_TRY(desy_store_read_features(store, i, 1, features));
-        DESY_TRY(desy_sha256_update(hash, features, row * sizeof *features));
-    }
+    for (int i = 0; i < store->array_count; i++) DESY_TRY(hash_array(store, hash, i));
     DESY_TRY(desy_sha256_finish(&hash, hex));
 out:
     desy_sha256_close(&hash);
     free(batch);
-    free(features);
     return rc;
 }
 

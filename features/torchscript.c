@@ -14,6 +14,12 @@ static int open_module(void **state, const struct desy_extractor_options *option
     return rc;
 }
 
+static enum desy_transform transform(const void *state)
+{
+    (void)state;
+    return DESY_TRANSFORM_RESNET;
+}
+
 static int extract(void *state, const struct desy_clip *clip, float *features)
 {
     desy_encoder *encoder = state;
@@ -53,7 +59,7 @@ int desy_torchscript_extractor(struct desy_torchscript *made, const char *file, 
         if (strcmp(e->name, made->name) == 0)
             return desy_error(DESY_EUSAGE, "%s: a TorchScript encoder goes by the name of its file, and '%s' is another extractor: rename the file", file, e->name);
     if (!*made->name) return desy_error(DESY_EUSAGE, "%s: a TorchScript encoder goes by the name of its file, and this has none", file);
-    made->extractor = (struct desy_extractor){.name = made->name, .dims = dims, .version = 1, .transform = DESY_TRANSFORM_RESNET, .open = open_module,
+    made->extractor = (struct desy_extractor){.name = made->name, .dims = dims, .version = 1, .open = open_module, .transform = transform,
                                               .extract = extract, .describe = describe, .close = close_module};
     return DESY_OK;
 }

@@ -2,8 +2,8 @@
  *
  * EfficientNet: width' = max(256, 256 width / shorter to the nearest, ties to even), height' alike; area when shrinking, else
  * bicubic; crop origin (side' - 224) / 2, floor. ResNet, as torchvision's Resize(256) and CenterCrop(224): the longer side is
- * floor(256 longer / shorter); antialiased bilinear; crop origin (side' - 224) / 2 to the nearest, ties to even. The resizes:
- * resize.c, docs/features.md. */
+ * floor(256 longer / shorter); antialiased bilinear; crop origin (side' - 224) / 2 to the nearest, ties to even. Squash, as
+ * torchvision's Resize((224, 224)): antialiased bilinear, no crop. The resizes: resize.c, docs/features.md. */
 #include "features/transform.h"
 
 #include "base/error.h"
@@ -18,6 +18,7 @@ static int divide_round(int64_t numerator, int64_t denominator) {
 }
 
 static int open_axis(struct desy_axis *axis, enum desy_transform transform, int side, int shorter) {
+    if (transform == DESY_TRANSFORM_SQUASH) return desy_axis_open(axis, DESY_FILTER_TRIANGLE, side, DESY_INPUT_SIDE, 0, DESY_INPUT_SIDE);
     int resnet = transform == DESY_TRANSFORM_RESNET;
     int64_t scaled = (int64_t)side * SHORTER;
     int to = resnet ? (int)(scaled / shorter) : divide_round(scaled, shorter);

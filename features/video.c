@@ -5,17 +5,18 @@
 #include "features/video.h"
 
 #include "base/error.h"
+#include "features/audio.h"
+#include "features/crop.h"
 #include "features/forensic.h"
 #include "features/transform.h"
 #include "features/video_decode.h"
+#include "features/video_location.h"
 #include "features/video_picture.h"
 
-#include <errno.h>
 #include <libavutil/pixdesc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define FEWEST_FRAMES 4
 
@@ -26,23 +27,20 @@ struct desy_video {
     struct desy_video_source source;
     struct desy_video_timeline timeline;
     struct desy_video_picture picture;
+    struct desy_video_turn turn;
+    bool askew;          /* its display matrix turns it by no multiple of 90 degrees */
     int window, windows; /* the next one; 0 windows: not opened yet */
     bool cut;            /* less is there than the container promises, or damaged */
     int64_t errors;      /* in decoding all, if that was done */
 };
 
-/* Anything but a regular file could block, or never end. */
-static int check_file(desy_video *video)
+/* What is read, of a shard only the member. */
+static int find_file(desy_video *video)
 {
-    struct stat status;
-    const char *path = video->request.path;
-    if (stat(path, &status) != 0) return desy_error(DESY_EDATA, "can't be opened: %s", strerror(errno));
-    if (S_ISDIR(status.st_mode)) return desy_error(DESY_EDATA, "is a directory");
-    if (!S_ISREG(status.st_mode)) return desy_error(DESY_EDATA, "is not a regular file");
-    if (status.st_size == 0) return desy_error(DESY_EDATA, "is an empty file");
-    video->size = status.st_size;
-    video->mtime_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
-    return DESY_OK;
+    struct desy_video_location location;
+    int rc = desy_video_locate(&location, video->request.path);
+    if (rc == DESY_OK) video->size = location.bytes, video->mtime_ns = location.mtime_ns;
+    return rc;
 }
 
 static int open_source(desy_video *video)
@@ -51,6 +49,7 @@ static int open_source(desy_video *video)
     desy_video_source_close(&video->source);
     int rc = desy_video_source_open(&video->source, &has_video, video->request.path);
     if (rc == DESY_EDATA && !has_video) video->clip->status = DESY_STATUS_NO_VIDEO;
+    if (rc == DESY_OK) video->turn = desy_video_turn_of(video->source.stream, &video->askew);
     return rc;
 }
 
@@ -61,13 +60,14 @@ static int take_frame(void *context, int k)
     struct desy_clip *clip = video->clip;
     const AVFrame *frame = video->source.frame;
     int rc;
-    DESY_TRY(desy_video_picture_make(&video->picture, frame));
+    DESY_TRY(desy_video_picture_make(&video->picture, frame, &video->turn));
     if (k == 0) {
         clip->width = video->picture.frame.width;
         clip->height = video->picture.frame.height;
         snprintf(clip->pixel_format, sizeof clip->pixel_format, "%s", av_get_pix_fmt_name(frame->format));
     }
     DESY_TRY(desy_transform_frame(&clip->rgb[k][0][0][0], &video->picture.frame, video->request.transform));
+    if (video->request.crops) desy_crop_clip(clip, k, video->request.frames, &video->picture.frame);
     if (video->request.forensic)
         DESY_TRY(desy_forensic_frame(clip->forensic[k], video->picture.frame.luma, video->picture.frame.luma_stride,
                                      video->picture.frame.width, video->picture.frame.height));
@@ -117,6 +117,7 @@ static void describe(desy_video *video)
         if (gop > clip->longest_gop) clip->longest_gop = (int)gop;
     }
     clip->reordering = timeline->reordering;
+    clip->rotation = video->turn.degrees;
     clip->window = video->window;
     clip->windows = video->windows;
     clip->bit_rate = clip->duration > 0 ? (int64_t)((double)timeline->bytes * 8 / clip->duration) : 0;
@@ -150,6 +151,8 @@ static void warn(desy_video *video)
         snprintf(clip->reason, sizeof clip->reason, "cut short or damaged: its container promises %.2f s, %.2f s can be decoded", promised, clip->duration);
     else if (video->cut || video->errors)
         snprintf(clip->reason, sizeof clip->reason, "damaged: %lld errors in decoding, but not in the %d frames used", (long long)video->errors, clip->frames);
+    else if (video->askew)
+        snprintf(clip->reason, sizeof clip->reason, "its display matrix is not a turn by 90, 180 or 270 degrees; frames are taken as they lie");
 }
 
 static int check_length(desy_video *video, bool damaged)
@@ -165,7 +168,7 @@ static int check_length(desy_video *video, bool damaged)
 static int begin(desy_video *video)
 {
     int rc;
-    DESY_TRY(check_file(video));
+    DESY_TRY(find_file(video));
     DESY_TRY(open_source(video));
     DESY_TRY(desy_video_timeline_scan(&video->timeline, &video->source));
     video->cut = video->source.cut || video->timeline.corrupt;
@@ -208,6 +211,7 @@ static int read_window(desy_video *video)
     if (!exact) DESY_TRY(read_by_counting(video, &wanted));
     describe(video);
     warn(video);
+    if (video->request.audio) DESY_TRY(desy_audio_clip(video->clip, &video->request, video->source.stream, video->timeline.shown[0].stamp));
     video->window++;
 out:
     return rc;

@@ -21,7 +21,7 @@ typedef struct desy_video desy_video;
 int desy_video_open(desy_video **video, const struct desy_clip_request *request);
 /* Fills all of *clip but the rows beyond its counts. Never fails: what goes wrong with the video is clip->status and clip->reason (then it
  * is the last one); DESY_EENV only for lack of memory. Frame n is the n-th that `ffmpeg -i FILE -f rawvideo -` would give with
- * `-vsync passthrough`. Only `file:` is opened, with one decode thread. */
+ * `-vsync passthrough`. Nothing but that file is read, with one decode thread. */
 int desy_video_next(desy_video *video, struct desy_clip *clip);
 void desy_video_close(desy_video **video);
 

@@ -7,9 +7,10 @@ struct pass {
     const struct desy_video_timeline *timeline;
     const struct desy_video_wanted *wanted;
     bool skipping, exact;
-    int taken;
+    int taken, last;    /* how many of the wanted ones; the run ends before number `last` */
     int64_t before; /* the frame that came out last; -1: none in this run */
-    int64_t from, came; /* the packet that the run began with, and how many frames came out of it */
+    int64_t from, to;   /* the packets that the run feeds */
+    int64_t came;       /* how many frames came out of it */
 };
 
 #define DEEPEST_REORDERING 16 /* of any codec: H.264's and HEVC's picture buffers */
@@ -41,6 +42,15 @@ static int64_t frame_of(struct pass *pass)
     return desy_video_timeline_find(pass->timeline, pass->source->frame->best_effort_timestamp);
 }
 
+/* Of the frames that are fed in this run, is this the one after the one that came out last? */
+static bool is_next(const struct pass *pass, int64_t frame)
+{
+    int64_t next = pass->before + 1;
+    if (pass->before < 0) return true;
+    while (next < frame && (pass->timeline->shown[next].packet < pass->from || pass->timeline->shown[next].packet > pass->to)) next++;
+    return next == frame;
+}
+
 /* Takes what the decoder has ready. */
 static int receive_all(struct pass *pass)
 {
@@ -51,9 +61,9 @@ static int receive_all(struct pass *pass)
         pass->exact = frame > pass->before && !pass->source->errors;
         /* Skipped pictures leave gaps; of interlaced ones two packets may be one frame, so there every frame is counted. */
         if (pass->skipping) pass->exact = pass->exact && !pass->source->frame->interlaced_frame;
-        else pass->exact = pass->exact && (pass->before < 0 || frame == pass->before + 1);
+        else pass->exact = pass->exact && is_next(pass, frame);
         pass->before = frame;
-        if (!pass->exact || pass->taken == wanted->count || frame < wanted->frames[pass->taken]) continue;
+        if (!pass->exact || pass->taken == pass->last || frame < wanted->frames[pass->taken]) continue;
         pass->exact = frame == wanted->frames[pass->taken];
         if (pass->exact) DESY_TRY(wanted->take(wanted->context, pass->taken++));
     }
@@ -86,26 +96,76 @@ static bool is_wanted(const struct pass *pass, int64_t packet, int first, int la
     return false;
 }
 
+/* Does source->packet, a key one, hold an H.264 picture that is not IDR (ITU-T H.264, table 7-1: NAL unit type 5)? */
+static bool is_recovery_point(const struct desy_video_source *source)
+{
+    const AVCodecParameters *parameters = source->stream->codecpar;
+    const AVPacket *packet = source->packet;
+    const bool counted = parameters->extradata_size > 6 && parameters->extradata[0] == 1; /* avcC: each unit after its length */
+    const int bytes = counted ? (parameters->extradata[4] & 3) + 1 : 3;                   /* else after 00 00 01 */
+    if (parameters->codec_id != AV_CODEC_ID_H264) return false;
+    for (int64_t at = 0; at + bytes < packet->size;) {
+        int64_t length = 0;
+        for (int i = 0; i < bytes; i++) length = length << 8 | packet->data[at + i];
+        if ((counted || length == 1) && (packet->data[at + bytes] & 31) == 5) return false;
+        at += counted ? bytes + length : 1;
+    }
+    return true;
+}
+
+/* Feeds one packet, source->packet. */
+static int feed(struct pass *pass, int64_t packet, bool wanted)
+{
+    pass->to = packet;
+    pass->source->decoder->skip_frame = !pass->skipping || wanted ? AVDISCARD_DEFAULT : AVDISCARD_NONREF;
+    desy_video_source_send(pass->source, false);
+    return receive_all(pass);
+}
+
+/* Goes on behind the last packet needed: without presentation times, the packet of a frame is known but roughly; and a stream that was
+ * entered at a recovery point must have recovered, which a frame that comes out shows, before its end is told (finish). */
+static int feed_more(struct pass *pass)
+{
+    const bool roughly = pass->timeline->by_decoding_times;
+    const int64_t end = pass->timeline->packet_count - 1, to = roughly && pass->to + DEEPEST_REORDERING < end ? pass->to + DEEPEST_REORDERING : end;
+    int rc = DESY_OK;
+    while (pass->exact && pass->to < to && (roughly || pass->came == 0)) {
+        if (!desy_video_source_packet(pass->source)) break;
+        DESY_TRY(feed(pass, pass->to + 1, false));
+    }
+out:
+    return rc;
+}
+
+/* The frames that the decoder still holds. After a recovery point libavcodec's H.264 decoder would not give them: it doubts them, though what
+ * follows a frame that has recovered, in the order shown, has recovered too. */
+static int finish(struct pass *pass)
+{
+    AVCodecContext *decoder = pass->source->decoder;
+    if (pass->came > 0) decoder->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
+    desy_video_source_send(pass->source, true);
+    int rc = receive_all(pass);
+    decoder->flags &= ~AV_CODEC_FLAG_OUTPUT_CORRUPT;
+    avcodec_flush_buffers(decoder);
+    pass->source->draining = false;
+    return rc;
+}
+
 static int decode_run(struct pass *pass, int first, int last, int64_t from, int64_t to)
 {
     struct desy_video_source *source = pass->source;
     int rc = DESY_OK;
-    if (pass->timeline->by_decoding_times) to = to + DEEPEST_REORDERING < pass->timeline->packet_count ? to + DEEPEST_REORDERING : pass->timeline->packet_count - 1;
-    pass->before = -1, pass->came = 0, pass->from = from;
+    pass->before = -1, pass->came = 0, pass->from = from, pass->last = last;
     pass->exact = from >= 0 && go_to(pass, from);
+    const bool more = pass->exact && (pass->timeline->by_decoding_times || is_recovery_point(source));
     for (int64_t packet = from; pass->exact && packet <= to; packet++) {
         if (packet > from) pass->exact = desy_video_source_packet(source) && is_packet(source->packet, &pass->timeline->packets[packet]);
-        if (!pass->exact) break;
-        source->decoder->skip_frame = !pass->skipping || is_wanted(pass, packet, first, last) ? AVDISCARD_DEFAULT : AVDISCARD_NONREF;
-        desy_video_source_send(source, false);
-        DESY_TRY(receive_all(pass));
+        if (pass->exact) DESY_TRY(feed(pass, packet, is_wanted(pass, packet, first, last)));
     }
+    if (more) DESY_TRY(feed_more(pass));
     if (!pass->exact) goto out;
-    desy_video_source_send(source, true);
-    DESY_TRY(receive_all(pass));
-    avcodec_flush_buffers(source->decoder);
-    source->draining = false;
-    pass->exact = pass->exact && pass->taken == last && (!pass->timeline->by_decoding_times || pass->came == to - from + 1);
+    DESY_TRY(finish(pass));
+    pass->exact = pass->exact && pass->taken == last && (!pass->timeline->by_decoding_times || pass->came == pass->to - from + 1);
 out:
     return rc;
 }

@@ -94,7 +94,48 @@ out:
     return rc;
 }
 
-int desy_video_picture_make(struct desy_video_picture *picture, const AVFrame *frame)
+struct desy_video_turn desy_video_turn_of(const AVStream *stream, bool *ignored)
+{
+    size_t size = 0;
+    const int32_t *matrix = (const int32_t *)av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    *ignored = false;
+    if (!matrix || size < 9 * sizeof *matrix) return (struct desy_video_turn){0};
+    const int32_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4]; /* x' = a x + c y, y' = b x + d y */
+    if (a && d && !b && !c) return (struct desy_video_turn){false, a < 0, d < 0, a < 0 && d < 0 ? 180 : 0};
+    if (b && c && !a && !d) return (struct desy_video_turn){true, c < 0, b < 0, c < 0 && b > 0 ? 90 : c > 0 && b < 0 ? 270 : 90};
+    *ignored = true;
+    return (struct desy_video_turn){0};
+}
+
+/* (height, width) pixels of so many bytes. */
+static void turn_plane(uint8_t *out, int out_stride, const uint8_t *in, int in_stride, int width, int height, int bytes, const struct desy_video_turn *turn)
+{
+    const int wide = turn->transpose ? height : width, high = turn->transpose ? width : height;
+    for (int y = 0; y < high; y++) {
+        for (int x = 0; x < wide; x++) {
+            const int u = turn->mirror_x ? wide - 1 - x : x, v = turn->mirror_y ? high - 1 - y : y;
+            const uint8_t *pixel = in + (ptrdiff_t)(turn->transpose ? u : v) * in_stride + (ptrdiff_t)(turn->transpose ? v : u) * bytes;
+            for (int i = 0; i < bytes; i++) out[(ptrdiff_t)y * out_stride + (ptrdiff_t)x * bytes + i] = pixel[i];
+        }
+    }
+}
+
+static int turn_picture(struct desy_video_picture *picture, const struct desy_video_turn *turn)
+{
+    struct desy_frame *frame = &picture->frame;
+    const int width = turn->transpose ? frame->height : frame->width, height = turn->transpose ? frame->width : frame->height;
+    const int luma_stride = FFALIGN(width, PADDING), rgb_stride = FFALIGN(width * 3, PADDING);
+    int rc;
+    DESY_TRY(reserve(&picture->turned_luma, &picture->turned_luma_size, (size_t)luma_stride * (size_t)height));
+    DESY_TRY(reserve(&picture->turned_rgb, &picture->turned_rgb_size, (size_t)rgb_stride * (size_t)height));
+    turn_plane(picture->turned_luma, luma_stride, frame->luma, frame->luma_stride, frame->width, frame->height, 1, turn);
+    turn_plane(picture->turned_rgb, rgb_stride, frame->rgb, frame->rgb_stride, frame->width, frame->height, 3, turn);
+    *frame = (struct desy_frame){picture->turned_luma, luma_stride, picture->turned_rgb, rgb_stride, width, height};
+out:
+    return rc;
+}
+
+int desy_video_picture_make(struct desy_video_picture *picture, const AVFrame *frame, const struct desy_video_turn *turn)
 {
     struct desy_frame *out = &picture->frame;
     *out = (struct desy_frame){.width = frame->width & ~1, .height = frame->height & ~1};
@@ -108,6 +149,7 @@ int desy_video_picture_make(struct desy_video_picture *picture, const AVFrame *f
     const int strides[4] = {out->rgb_stride};
     DESY_TRY(convert(&picture->to_rgb, planes, strides, AV_PIX_FMT_RGB24, SWS_BILINEAR, frame));
     out->rgb = picture->rgb;
+    if (turn->transpose || turn->mirror_x || turn->mirror_y) DESY_TRY(turn_picture(picture, turn));
 out:
     return rc;
 }
@@ -118,5 +160,7 @@ void desy_video_picture_close(struct desy_video_picture *picture)
     sws_freeContext(picture->to_luma);
     av_freep(&picture->rgb);
     av_freep(&picture->luma);
+    av_freep(&picture->turned_rgb);
+    av_freep(&picture->turned_luma);
     *picture = (struct desy_video_picture){0};
 }

@@ -124,7 +124,10 @@ int desy_video_timeline_scan(struct desy_video_timeline *timeline, struct desy_v
         timeline->corrupt = timeline->corrupt || packet->flags & AV_PKT_FLAG_CORRUPT;
     }
     use_decoding_times(timeline);
-    timeline->exact = !timeline->corrupt && !source->cut && one_packet_one_frame(source) && starts_cleanly(timeline);
+    /* Of codecs without IDR pictures, frames before a key frame may follow it: packet n is not frame n. */
+    const AVCodecParameters *parameters = source->stream->codecpar;
+    const bool mixed = timeline->by_decoding_times && parameters->codec_id != AV_CODEC_ID_H264 && parameters->video_delay > 0;
+    timeline->exact = !mixed && !timeline->corrupt && !source->cut && one_packet_one_frame(source) && starts_cleanly(timeline);
     if (!timeline->exact) goto out;
     DESY_TRY(set_shown(timeline));
     DESY_TRY(set_keys(timeline));

@@ -1,5 +1,5 @@
-/* A dynamic task queue: rank 0 hands out tasks in the given order (longest first is the caller's business), one ahead
- * for each rank, and works as well. Results are keyed by task, so nothing depends on who did what.
+/* A dynamic task queue: rank 0 hands out tasks, costliest first (the policy: mpi/schedule.h), and works as well. Results are keyed by
+ * task, so nothing depends on who did what.
  *
  * Rank 0's main thread makes all its MPI calls (FUNNELED) and a second thread does its share of the work; idle ranks
  * wait without spinning. */
@@ -22,8 +22,9 @@ struct desy_queue {
     bool (*stop)(void *context);
 };
 
-/* Collective. order[n] (rank 0; others may pass NULL, 0) lists the tasks, first to be handed out first.
+/* Collective. Rank 0 (others may pass NULL, NULL, 0): order[n] lists the tasks, first to be handed out first; costs[n], descending,
+ * are estimates for them in any unit, 0 for what is hardly any work. NULL: all alike.
  * Returns the agreed code: DESY_OK all done; DESY_EINTERRUPTED some not started because of stop(); else the failure. */
-int desy_queue_run(desy_world *world, const struct desy_queue *queue, const uint64_t *order, uint64_t n);
+int desy_queue_run(desy_world *world, const struct desy_queue *queue, const uint64_t *order, const double *costs, uint64_t n);
 
 #endif

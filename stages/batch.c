@@ -9,16 +9,18 @@
 #include "stages/commands.h"
 #include "stages/journal.h"
 #include "stages/scoring.h"
+#include "stages/shard.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define TASK_ITEMS 16
 
-static const char *csv_path;
+static const char *csv_path, *shard_text;
 
 const struct poptOption desy_batch_options[] = {
     {"csv", 0, POPT_ARG_STRING, &csv_path, 0, "also write a CSV", "FILE"},
+    {"shard", 0, POPT_ARG_STRING, &shard_text, 0, "part K of N alone, for job arrays: the parts may run at the same time, with one -o", "K/N"},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_scoring_options, 0, "Options of scoring:", NULL},
     POPT_TABLEEND};
 
@@ -26,6 +28,7 @@ struct batch {
     const desy_dataset *dataset;       /* rank 0 */
     struct desy_journal_index *index;  /* rank 0 */
     char *root, config[65];
+    struct desy_shard shard;
     desy_scoring *scoring;
     desy_journal *journal;
     struct desy_progress progress;
@@ -180,6 +183,7 @@ static int plan(struct batch *batch, desy_dataset **dataset, const char *const *
     if (!batch->root || !*order) DESY_TRY(desy_error_memory("the plan"));
     for (size_t first = 0; first < n; first += TASK_ITEMS) {
         size_t todo = 0;
+        if (first / TASK_ITEMS % (size_t)batch->shard.of != (size_t)batch->shard.number - 1) continue;
         for (size_t i = first; i < n && i < first + TASK_ITEMS; i++) todo += !desy_journal_done(batch->index, i);
         if (todo) (*order)[(*tasks)++] = first / TASK_ITEMS;
         already += (n - first < TASK_ITEMS ? n - first : TASK_ITEMS) - todo;
@@ -189,12 +193,30 @@ out:
     return rc;
 }
 
+/* The other shards are not at their end: whoever finds all results in the journal writes the scores. */
+static int say_missing(const struct batch *batch, size_t missing, const char *output, bool json)
+{
+    int rc = DESY_OK;
+    desy_log_info("batch: shard %d of %d is done; %zu of %zu videos, of other shards, are missing: %s will be written by the shard that ends last, or by the "
+                  "same command without --shard", batch->shard.number, batch->shard.of, missing, desy_dataset_count(batch->dataset), output);
+    if (json) {
+        cJSON *summary = cJSON_CreateObject();
+        cJSON_AddStringToObject(summary, "shard", shard_text);
+        cJSON_AddNumberToObject(summary, "missing", (double)missing);
+        rc = desy_json_print(summary, false, "the summary");
+        cJSON_Delete(summary);
+    }
+    return rc;
+}
+
 static int finish(struct batch *batch, const char *journal, const char *output, bool json)
 {
-    size_t failed = 0;
+    size_t failed = 0, missing = 0;
     desy_progress_finish(&batch->progress);
     desy_journal_index_close(&batch->index);
     int rc = desy_journal_read(&batch->index, journal, batch->dataset, batch->config);
+    for (size_t i = 0; rc == DESY_OK && i < desy_dataset_count(batch->dataset); i++) missing += !desy_journal_done(batch->index, i);
+    if (rc == DESY_OK && missing && batch->shard.of > 1) return say_missing(batch, missing, output, json);
     if (rc == DESY_OK) rc = write_results(batch, output, &failed);
     if (rc == DESY_OK) desy_log_info("batch: %s", output);
     if (rc == DESY_OK && json) {
@@ -220,16 +242,19 @@ int desy_batch_command(struct desy_invocation *invocation)
     if (invocation->argument_count == 0 || !invocation->output) return desy_error(DESY_EUSAGE, "batch needs videos and a file to write to: desy batch DATASET|DIR|LIST -o SCORES.jsonl");
     if (desy_is_directory(invocation->output) || (csv_path && desy_is_directory(csv_path)))
         return desy_error(DESY_EUSAGE, "%s: is a directory, and batch writes a file", desy_is_directory(invocation->output) ? invocation->output : csv_path);
+    DESY_TRY(desy_shard_parse(&batch.shard, shard_text));
     journal = desy_format("%s.journal", invocation->output);
     rc = journal ? desy_scoring_open(&batch.scoring, world) : desy_error_memory("a path");
     if (rc == DESY_OK) rc = desy_scoring_sha256(batch.scoring, batch.config);
     if (rc == DESY_OK && desy_rank(world) == 0) rc = plan(&batch, &dataset, invocation->arguments, invocation->argument_count, journal, &order, &tasks);
-    if (rc == DESY_OK) rc = desy_journal_open(&batch.journal, journal, desy_rank(world));
+    if (rc == DESY_OK) rc = desy_journal_open(&batch.journal, journal, desy_shard_writer(&batch.shard, desy_rank(world)));
     DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_broadcast_text(world, &batch.root, 0));
     if (dataset) desy_progress_start(&batch.progress, "batch", (double)tasks * TASK_ITEMS, tasks * TASK_ITEMS, invocation->progress, false);
     const struct desy_queue queue = {.context = &batch, .describe = describe, .run = run, .done = done, .tick = tick, .stop = stop};
-    DESY_TRY(desy_queue_run(world, &queue, order, tasks));
+    DESY_TRY(desy_queue_run(world, &queue, order, NULL, tasks));
+    desy_journal_close(&batch.journal); /* so that other hosts see it whole, before anybody looks for what is missing */
+    desy_barrier(world);
     if (desy_rank(world) == 0) rc = finish(&batch, journal, invocation->output, invocation->json);
     rc = desy_agree(world, rc);
 out:

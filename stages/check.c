@@ -7,14 +7,18 @@
 #include "base/log.h"
 #include "features/dataset.h"
 #include "features/helper.h"
+#include "features/video_location.h"
 #include "mpi/queue.h"
 #include "mpi/signals.h"
 #include "stages/commands.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BATCH 16
+#define HASH_BYTES 262144 /* at once */
 #define LISTED 1000 /* findings of a kind that are listed one by one; the counts are always whole */
 
 static int strict;
@@ -79,6 +83,34 @@ static int add_finding(struct check *check, const struct finding *finding)
     return DESY_OK;
 }
 
+/* The first 64 bits of the SHA-256 of what is there; left alone where nothing can be read. */
+static int hash_content(uint64_t *content, const struct desy_video_location *location)
+{
+    int rc, fd = -1;
+    char hex[DESY_SHA256_HEX];
+    desy_sha256 *hash = NULL;
+    char *buffer = malloc(HASH_BYTES);
+    if (!buffer) return desy_error_memory("a file");
+    DESY_TRY(desy_video_location_open(&fd, location));
+    DESY_TRY(desy_sha256_open(&hash));
+    for (int64_t done = 0; done < location->bytes;) {
+        int64_t left = location->bytes - done;
+        ssize_t got = pread(fd, buffer, (size_t)(left < HASH_BYTES ? left : HASH_BYTES), location->offset + done);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) DESY_TRY(desy_error(DESY_EDATA, "can't be read: %s", got < 0 ? strerror(errno) : "it became shorter"));
+        DESY_TRY(desy_sha256_update(hash, buffer, (size_t)got));
+        done += got;
+    }
+    DESY_TRY(desy_sha256_finish(&hash, hex));
+    hex[16] = '\0';
+    *content = strtoull(hex, NULL, 16);
+out:
+    desy_sha256_close(&hash);
+    if (fd >= 0) close(fd);
+    free(buffer);
+    return rc;
+}
+
 /* Four frames around the middle are decoded: that they come out is what "readable" means here. */
 static int look_at(struct check *check, const struct desy_item *items, size_t count, uint64_t first)
 {
@@ -93,19 +125,17 @@ static int look_at(struct check *check, const struct desy_item *items, size_t co
     }
     for (size_t i = 0; rc == DESY_OK && i < count; i++) {
         const struct desy_clip *clip = NULL;
-        char hex[DESY_SHA256_HEX];
+        struct desy_video_location location;
         DESY_TRY(desy_helper_take(check->helpers, &clip));
         struct finding finding = {.item = first + i, .status = clip->status};
         char *path = desy_path_join(check->root, items[i].video_path);
         if (!path) return desy_error_memory("a path");
-        int64_t mtime;
-        desy_file_stamp(path, &finding.bytes, &mtime);
-        finding.missing = finding.bytes < 0;
-        if (!finding.missing && !desy_is_directory(path) && desy_sha256_file(hex, path) == DESY_OK) {
-            hex[16] = '\0';
-            finding.content = strtoull(hex, NULL, 16);
-        }
+        rc = desy_video_locate(&location, path);
         free(path);
+        if (rc == DESY_EENV) return rc;
+        finding.missing = rc != DESY_OK;
+        finding.bytes = finding.missing ? -1 : location.bytes;
+        if (!finding.missing && hash_content(&finding.content, &location) == DESY_EENV) return DESY_EENV;
         rc = add_finding(check, &finding);
     }
 out:
@@ -250,7 +280,7 @@ static int run_check(struct desy_invocation *invocation, const char *path, const
     }
     DESY_TRY(desy_agree(world, rc));
     const struct desy_queue queue = {.context = &check, .describe = describe, .run = run, .done = done, .tick = tick, .stop = stop};
-    DESY_TRY(desy_queue_run(world, &queue, order, tasks));
+    DESY_TRY(desy_queue_run(world, &queue, order, NULL, tasks));
     DESY_TRY(desy_gather(world, check.findings, check.count, sizeof *check.findings, (void **)&all, &total));
     if (desy_rank(world) == 0) {
         desy_progress_finish(&check.progress);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "features/extractor.h"
+#include "features/helper.h"
 #include "features/libraries.h"
 #include "model/model.h"
 #include "stages/commands.h"
@@ -55,6 +56,23 @@ static void look_at_codecs(cJSON *list, int *missing)
         bool there = desy_ffmpeg_has_encoder(encoders[i]);
         say(list, missing, "encoder", there, false, "%s%s", encoders[i], there ? "" : ": desy synth needs it");
     }
+}
+
+/* A helper is asked for a directory, which is no video: that it says so is all that is wanted. */
+static void look_at_helpers(cJSON *list, int *missing)
+{
+    desy_helper_pool *helpers = NULL;
+    const struct desy_clip_request request = {.path = "/", .frames = 4};
+    const struct desy_clip *clip = NULL;
+    bool good = desy_helper_pool_open(&helpers, 1, 60) == DESY_OK && desy_helper_submit(helpers, &request) == DESY_OK &&
+                desy_helper_take(helpers, &clip) == DESY_OK && clip->status == DESY_STATUS_UNREADABLE;
+    say(list, missing, "helpers", good, true, "%s", good ? "decode helpers start and answer" : clip ? clip->reason : desy_error_message());
+    if (good) {
+        const char *why = desy_helper_sandbox_missing(helpers);
+        say(list, missing, "sandbox", !*why, false, "%s%s", *why ? why : "decode helpers run behind a seccomp filter",
+            *why ? ": this kernel or container lets no seccomp filter in; resource limits alone hold what a hostile video may do to decode helpers" : "");
+    }
+    desy_helper_pool_close(&helpers);
 }
 
 static void look_at_weights(cJSON *list, int *missing)
@@ -122,6 +140,7 @@ int desy_doctor_command(struct desy_invocation *invocation)
     say(list, &missing, "MPI", true, true, "%s; %d ranks", desy_mpi_version(), desy_size(invocation->world));
     say(list, &missing, "HDF5", true, true, "%s", desy_hdf5_version());
     look_at_codecs(list, &missing);
+    look_at_helpers(list, &missing);
     look_at_devices(list, &missing);
     look_at_weights(list, &missing);
     DESY_TRY(look_at_binding(list, &missing, invocation->world));

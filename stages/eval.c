@@ -154,28 +154,44 @@ static int choose_items(struct evaluation *evaluation)
     if (!evaluation->chosen) return desy_error_memory("the items of the split");
     for (size_t i = 0; i < evaluation->items.count; i++)
         if (evaluation->items.split[i].label >= 0 && (all || evaluation->items.split[i].part == part)) evaluation->chosen[evaluation->n_chosen++] = i;
-    return evaluation->n_chosen ? DESY_OK : desy_error(DESY_EDATA, "the store has no labelled clip in the %s part; try --split all", settings.split);
+    return evaluation->n_chosen ? DESY_OK : desy_error(DESY_EDATA, "the store has no labelled video in the %s part; try --split all", settings.split);
 }
 
-/* One clip: its row, with scores if it could be read. */
+/* The mean over the windows of an item that could be read; score->windows 0: none could. */
+static int score_windows(struct evaluation *evaluation, uint64_t index, float *features, struct desy_score *score)
+{
+    const struct desy_items *items = &evaluation->items;
+    int rc = DESY_OK;
+    *score = (struct desy_score){0};
+    for (size_t i = items->first[index]; i < items->first[index + 1]; i++) {
+        const struct desy_item_clip *clip = &items->clips[i];
+        if (clip->row < 0 || clip->view > 0) continue; /* other views are for training alone */
+        DESY_TRY(desy_store_read_features(evaluation->store, (size_t)clip->row, 1, features));
+        DESY_TRY(desy_detector_add(evaluation->detector, features, clip->n_frames, score));
+    }
+    if (score->windows > 0) rc = desy_detector_finish(evaluation->detector, score);
+out:
+    return rc;
+}
+
+/* One item: its row, with scores if it could be read. */
 static int score_item(struct evaluation *evaluation, uint64_t index, float *features, struct desy_scores *scores)
 {
     struct desy_store_row stored = {0};
     struct desy_score score;
     char id[17];
-    int rc = desy_store_read_rows(evaluation->store, index, 1, &stored);
+    int rc = desy_store_read_rows(evaluation->store, evaluation->items.first[index], 1, &stored);
     if (rc != DESY_OK) return rc;
     snprintf(id, sizeof id, "%016llx", (unsigned long long)stored.id);
     struct desy_score_row row = {.id = id, .video_path = stored.video_path, .source = stored.source, .group = stored.group, .label = stored.label,
                                  .split = (char *)desy_split_name(evaluation->items.split[index].part), .score = NAN, .level = {NAN, NAN, NAN}};
-    if (stored.row >= 0) {
-        DESY_TRY(desy_store_read_features(evaluation->store, (size_t)stored.row, 1, features));
-        DESY_TRY(desy_detector_score(evaluation->detector, features, stored.n_frames, &score));
+    DESY_TRY(score_windows(evaluation, index, features, &score));
+    if (score.windows > 0) {
         row.level[0] = score.low, row.level[1] = score.mid, row.level[2] = score.high;
         row.score = evaluation->level < 0 ? desy_confidence(score.logit, .5) : row.level[evaluation->level];
         if (isnan(row.score)) DESY_TRY(desy_error(DESY_EDATA, "the model has no level %s", settings.level));
     }
-    if (stored.view == 0) rc = desy_scores_append(scores, &row); /* other views are for training alone */
+    rc = desy_scores_append(scores, &row);
 out:
     desy_store_row_free(&stored);
     return rc;

@@ -11,6 +11,7 @@
 #include "model/model.h"
 #include "mpi/queue.h"
 #include "mpi/signals.h"
+#include "stages/extract_plan.h"
 #include "stages/stage.h"
 
 #include <inttypes.h>
@@ -19,17 +20,20 @@
 #include <string.h>
 
 static struct {
-    const char *extractor, *weights, *sampling, *device, *precision;
-    int frames, dims, workers, threads, allow_code, retry_failed;
+    const char *extractor, *weights, *sampling, *device, *precision, *shard;
+    int frames, dims, windows, crops, audio, workers, threads, allow_code, retry_failed;
     double deadline;
-} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .precision = "fp32", .frames = 16, .threads = 1, .deadline = 120};
+} settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .precision = "fp32", .frames = 16, .windows = 1, .threads = 1, .deadline = 120};
 
 const struct poptOption desy_extract_options[] = {
     {"extractor", 0, POPT_ARG_STRING, &settings.extractor, 0, "hybrid, resnet50 or FILE.pt, a TorchScript encoder of your own (default hybrid)", "NAME"},
     {"dims", 0, POPT_ARG_INT, &settings.dims, 0, "numbers that FILE.pt gives a frame", "D"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights (default: those that quickstart.sh fetched)", "FILE"},
     {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window, uniform or keyframe (default window: 8 frames a second around the middle)", "HOW"},
-    {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each video (default 16)", "T"},
+    {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each clip (default 16)", "T"},
+    {"windows", 0, POPT_ARG_INT, &settings.windows, 0, "clips of a long video, spread over it: each a row of its own (default 1)", "N"},
+    {"crops", 0, POPT_ARG_NONE, &settings.crops, 0, "also store the middle 224 x 224 pixels of 4 frames of each clip, as decoded", NULL},
+    {"audio", 0, POPT_ARG_NONE, &settings.audio, 0, "also store the 2 s of sound around each clip's middle, 16 kHz, mono", NULL},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
     {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
@@ -40,19 +44,18 @@ const struct poptOption desy_extract_options[] = {
     POPT_TABLEEND,
 };
 
-/* What rank 0 alone has: the plan of the work. */
-struct plan {
-    desy_dataset *dataset;
-    struct desy_block_record *records;
-    double *costs;           /* of each block */
-    uint64_t *order, *tasks; /* blocks, longest first; task t is order[t * bundle ...] */
-    size_t items, blocks, block_items, bundle, task_count;
+const struct poptOption desy_extract_command_options[] = {
+    {"shard", 0, POPT_ARG_STRING, &settings.shard, 0, "part K of N alone, for job arrays: the parts may run at the same time, into one STORE", "K/N"},
+    {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_extract_options, 0, "Options of extraction:", NULL},
+    POPT_TABLEEND,
 };
 
 struct extraction {
     struct desy_invocation *invocation;
     const char *dataset_path, *store;
-    struct plan plan;
+    struct desy_shard shard;
+    desy_dataset *dataset;         /* rank 0 */
+    struct desy_extract_plan plan; /* rank 0 */
     struct desy_extract_worker worker;
     enum desy_precision precision;
     struct desy_torchscript torchscript; /* where the extractor is a file */
@@ -60,22 +63,6 @@ struct extraction {
     char *root, device[16], config_sha256[DESY_SHA256_HEX], dataset_sha256[DESY_SHA256_HEX];
     struct desy_progress progress;
 };
-
-/* Tasks hold several blocks while blocks are small, so that helpers decode ahead across them; at least 8 tasks a rank
- * keep the ranks evenly busy. Nothing of this shows in the store. */
-#define TASK_ITEMS 16
-#define TASKS_A_RANK 8
-
-static size_t first_item(const struct plan *plan, uint64_t block)
-{
-    return (size_t)block * plan->block_items;
-}
-
-static size_t items_of(const struct plan *plan, uint64_t block)
-{
-    const size_t left = plan->items - first_item(plan, block);
-    return left < plan->block_items ? left : plan->block_items;
-}
 
 /* A name of the table, or a file. */
 static int choose_extractor(struct extraction *e)
@@ -94,15 +81,20 @@ static int choose_extractor(struct extraction *e)
 static int check_settings(struct extraction *e)
 {
     struct desy_extract_worker *worker = &e->worker;
-    int rc = choose_extractor(e);
-    if (rc == DESY_OK) rc = desy_sampling_parse(&worker->sampling, settings.sampling);
+    enum desy_sampling sampling;
+    int rc = desy_shard_parse(&e->shard, settings.shard);
+    if (rc == DESY_OK) rc = choose_extractor(e);
+    if (rc == DESY_OK) rc = desy_sampling_parse(&sampling, settings.sampling);
     if (rc == DESY_OK) rc = desy_precision_parse(&e->precision, settings.precision);
     if (rc == DESY_OK) rc = desy_extractor_check_precision(worker->extractor, e->precision);
     if (rc != DESY_OK) return rc;
+    if (settings.windows < 1 || settings.windows > DESY_MAX_WINDOWS) return desy_error(DESY_EUSAGE, "--windows must be 1 to %d, not %d", DESY_MAX_WINDOWS, settings.windows);
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers 0 (default) to 1024, --deadline above 0");
-    worker->frames = settings.frames;
+    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows,
+                                                 .forensic = worker->extractor->forensic, .crops = settings.crops, .audio = settings.audio};
+    worker->shape = (struct desy_store_shape){worker->extractor->name, settings.frames, worker->extractor->dims, settings.crops, settings.audio};
     return DESY_OK;
 }
 
@@ -121,10 +113,12 @@ static int open_extractor(struct extraction *e)
     int rc;
     char *text = NULL;
     DESY_TRY(desy_torch_device(e->device, settings.device, desy_local_rank(e->invocation->world)));
-    const struct desy_extractor_options options = {.weights = settings.weights ? settings.weights : e->torchscript.name[0] ? settings.extractor : NULL, .dims = settings.dims, .device = e->device, .precision = e->precision, .frames = settings.frames,
-                                                   .threads = settings.threads, .allow_code = settings.allow_code};
+    const bool file = worker->extractor == &e->torchscript.extractor; /* which holds its weights */
+    const struct desy_extractor_options options = {.weights = file ? settings.extractor : settings.weights, .dims = settings.dims, .device = e->device, .precision = e->precision,
+                                                   .frames = settings.frames, .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
-    DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, settings.frames, worker->sampling));
+    worker->request.transform = worker->extractor->transform(worker->state); /* comes with the weights */
+    DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request));
     text = cJSON_PrintUnformatted(e->config);
     if (!text) DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(desy_sha256_bytes(e->config_sha256, text, strlen(text)));
@@ -132,92 +126,50 @@ static int open_extractor(struct extraction *e)
     if (!worker->features) DESY_TRY(desy_error_memory("features"));
     const int helpers = settings.workers ? settings.workers : default_helpers(e->invocation->world);
     worker->ahead = 2 * helpers;
-    worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256, worker->rank = desy_rank(e->invocation->world);
+    worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256;
+    DESY_TRY(desy_committer_open(&worker->committer, desy_shard_writer(&e->shard, desy_rank(e->invocation->world))));
     DESY_TRY(desy_helper_pool_open(&worker->helpers, helpers, settings.deadline));
 out:
     cJSON_free(text);
     return rc;
 }
 
-static const struct plan *sorting; /* qsort has no context argument */
-
-static int costlier_first(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    if (sorting->costs[x] != sorting->costs[y]) return sorting->costs[x] > sorting->costs[y] ? -1 : 1;
-    return (x > y) - (x < y);
-}
-
-/* The estimate of an item: as the data set says, else the size of its file. */
-static double cost_of(const struct extraction *e, size_t index)
-{
-    struct desy_item item;
-    int64_t size, mtime_ns;
-    desy_dataset_item(e->plan.dataset, index, &item);
-    if (item.cost > 0) return item.cost;
-    char *path = desy_path_join(e->root, item.video_path);
-    if (!path) return 0; /* an estimate only */
-    desy_file_stamp(path, &size, &mtime_ns);
-    free(path);
-    return size > 0 ? (double)size : 0;
-}
-
 /* Rank 0: blocks, what is done of them, and the order of the rest. */
 static int make_plan(struct extraction *e)
 {
-    struct plan *plan = &e->plan;
-    const size_t ranks = (size_t)desy_size(e->invocation->world);
-    plan->items = desy_dataset_count(plan->dataset);
-    plan->block_items = desy_store_block_items(plan->items, settings.frames, e->worker.extractor->dims);
-    plan->blocks = (plan->items + plan->block_items - 1) / plan->block_items;
-    plan->records = calloc(plan->blocks, sizeof *plan->records);
-    plan->costs = calloc(plan->blocks, sizeof *plan->costs);
-    plan->order = calloc(plan->blocks, sizeof *plan->order);
-    plan->tasks = calloc(plan->blocks, sizeof *plan->tasks);
-    if (!plan->records || !plan->costs || !plan->order || !plan->tasks) return desy_error_memory("the plan");
-    for (uint64_t block = 0; block < plan->blocks; block++) {
-        plan->order[block] = plan->tasks[block] = block;
-        for (size_t i = 0; i < items_of(plan, block); i++) plan->costs[block] += cost_of(e, first_item(plan, block) + i);
-    }
-    sorting = plan;
-    qsort(plan->order, plan->blocks, sizeof *plan->order, costlier_first);
-    plan->bundle = TASK_ITEMS / plan->block_items;
-    if (ranks > 1 && plan->bundle > plan->blocks / (TASKS_A_RANK * ranks)) plan->bundle = plan->blocks / (TASKS_A_RANK * ranks);
-    if (plan->bundle == 0) plan->bundle = 1;
-    plan->task_count = (plan->blocks + plan->bundle - 1) / plan->bundle;
-    return desy_store_scan(plan->records, plan->blocks, e->store, e->config_sha256);
+    struct desy_extract_plan *plan = &e->plan;
+    int rc;
+    DESY_TRY(desy_extract_plan_open(plan, e->dataset, settings.windows, &e->worker.shape, &e->shard));
+    DESY_TRY(desy_store_scan(plan->records, plan->blocks.count, e->store, e->config_sha256));
+    DESY_TRY(desy_extract_plan_tasks(plan, desy_size(e->invocation->world), (size_t)e->worker.ahead / 2, settings.retry_failed));
+out:
+    return rc;
 }
 
 static int open_dataset(struct extraction *e)
 {
     int rc;
-    DESY_TRY(desy_dataset_open(&e->plan.dataset, e->dataset_path, false));
-    DESY_TRY(desy_dataset_sha256(e->plan.dataset, e->dataset_sha256));
-    if (!(e->root = strdup(desy_dataset_root(e->plan.dataset)))) DESY_TRY(desy_error_memory("a path"));
+    DESY_TRY(desy_dataset_open(&e->dataset, e->dataset_path, false));
+    DESY_TRY(desy_dataset_sha256(e->dataset, e->dataset_sha256));
+    if (!(e->root = strdup(desy_dataset_root(e->dataset)))) DESY_TRY(desy_error_memory("a path"));
     DESY_TRY(desy_make_directory(e->store));
 out:
     return rc;
 }
 
-static size_t task_blocks(const struct plan *plan, uint64_t task)
-{
-    const size_t left = plan->blocks - (size_t)task * plan->bundle;
-    return left < plan->bundle ? left : plan->bundle;
-}
-
-static int describe(void *context, uint64_t task, void **payload, size_t *bytes)
+static int describe(void *context, uint64_t index, void **payload, size_t *bytes)
 {
     const struct extraction *e = context;
-    const struct plan *plan = &e->plan;
-    struct desy_extract_block blocks[TASK_ITEMS];
-    const size_t n = task_blocks(plan, task);
-    for (size_t i = 0; i < n; i++) {
-        const uint64_t block = plan->order[task * plan->bundle + i];
-        const struct desy_block_record *record = &plan->records[block];
-        const bool done = record->listed && record->items == items_of(plan, block) && !(settings.retry_failed && record->failed > 0);
-        blocks[i] = (struct desy_extract_block){block, first_item(plan, block), items_of(plan, block), done ? record->inputs_sha256 : ""};
+    const struct desy_extract_plan *plan = &e->plan;
+    const struct desy_planned_task *task = &plan->tasks[index];
+    struct desy_extract_block blocks[DESY_TASK_ITEMS];
+    for (size_t i = 0; i < task->count; i++) {
+        const uint64_t block = plan->mine[task->first + i].block;
+        const bool done = desy_extract_plan_done(plan, block, settings.retry_failed);
+        blocks[i] = (struct desy_extract_block){block, desy_block_first(&plan->blocks, block), desy_block_items(&plan->blocks, block),
+                                                done ? plan->records[block].inputs_sha256 : ""};
     }
-    return desy_extract_pack(payload, bytes, plan->dataset, blocks, n);
+    return desy_extract_pack(payload, bytes, e->dataset, blocks, task->count);
 }
 
 static int run(void *context, uint64_t task, const void *payload, size_t bytes)
@@ -231,11 +183,8 @@ static void done(void *context, uint64_t task, int rank)
 {
     (void)rank;
     struct extraction *e = context;
-    for (size_t i = 0; i < task_blocks(&e->plan, task); i++) {
-        const uint64_t block = e->plan.order[task * e->plan.bundle + i];
-        e->progress.done += 1 + e->plan.costs[block];
-        e->progress.items_done += items_of(&e->plan, block);
-    }
+    e->progress.done += e->plan.tasks[task].cost;
+    e->progress.items_done += e->plan.tasks[task].items;
 }
 
 static void tick(void *context)
@@ -254,31 +203,82 @@ static int run_queue(struct extraction *e)
 {
     const struct desy_queue queue = {e, describe, run, done, tick, stop};
     const struct desy_invocation *invocation = e->invocation;
+    const size_t n = e->plan.task_count;
+    const bool first = desy_rank(invocation->world) == 0;
     double total = 0;
-    for (size_t block = 0; block < e->plan.blocks; block++) total += 1 + e->plan.costs[block];
-    desy_progress_start(&e->progress, "extract", total, e->plan.items, invocation->progress, desy_rank(invocation->world) != 0);
-    int rc = desy_queue_run(invocation->world, &queue, e->plan.tasks, e->plan.task_count);
+    uint64_t *order = calloc(n + 1, sizeof *order);
+    double *costs = calloc(n + 1, sizeof *costs);
+    int rc = desy_agree(invocation->world, order && costs ? DESY_OK : desy_error_memory("the plan"));
+    if (rc != DESY_OK) goto out;
+    for (size_t task = 0; task < n; task++) order[task] = task, total += costs[task] = e->plan.tasks[task].cost;
+    desy_progress_start(&e->progress, "extract", total, e->plan.items, invocation->progress, !first);
+    rc = desy_queue_run(invocation->world, &queue, order, costs, n);
     if (rc == DESY_OK) desy_progress_finish(&e->progress);
+out:
+    free(order);
+    free(costs);
     return rc;
 }
 
-/* Rank 0: index.h5, unless the one that is there is of these segments. */
-static int write_index(struct extraction *e, uint64_t *ok, uint64_t *failed)
+/* What stands after the queue, on rank 0. */
+struct outcome {
+    uint64_t ok, failed;  /* items: of this shard while blocks of others are missing, else of all */
+    uint64_t clips, lost; /* read; not read, of items that are ok */
+    uint64_t missing;     /* blocks of other shards */
+};
+
+static int add_up(struct outcome *outcome, const struct extraction *e)
 {
-    struct plan *plan = &e->plan;
+    const struct desy_extract_plan *plan = &e->plan;
+    for (size_t block = 0; block < plan->blocks.count; block++) outcome->missing += !plan->records[block].listed;
+    for (size_t i = 0; i < (outcome->missing ? plan->mine_count : plan->blocks.count); i++) {
+        const struct desy_block_record *record = &plan->records[outcome->missing ? plan->mine[i].block : i];
+        outcome->ok += record->ok, outcome->failed += record->failed;
+        outcome->clips += record->rows, outcome->lost += record->videos - record->rows - record->failed;
+        if (outcome->missing && !record->listed) return desy_error(DESY_EDATA, "%s: a block that was just written is gone", e->store);
+    }
+    return DESY_OK;
+}
+
+/* Rank 0: index.h5, unless the one that is there is of these segments, or blocks of other shards are missing. */
+static int write_index(struct extraction *e, struct outcome *outcome)
+{
+    struct desy_extract_plan *plan = &e->plan;
+    const size_t blocks = plan->blocks.count;
     int rc;
     cJSON *provenance = NULL;
-    DESY_TRY(desy_store_scan(plan->records, plan->blocks, e->store, e->config_sha256));
-    *ok = *failed = 0;
-    for (size_t block = 0; block < plan->blocks; block++) *ok += plan->records[block].ok, *failed += plan->records[block].failed;
-    if (desy_store_index_current(e->store, plan->records, plan->blocks)) goto out;
+    DESY_TRY(desy_store_scan(plan->records, blocks, e->store, e->config_sha256));
+    DESY_TRY(add_up(outcome, e));
+    if (outcome->missing || desy_store_index_current(e->store, plan->records, blocks)) goto out;
     provenance = cJSON_Duplicate(e->config, true);
     if (!provenance || !cJSON_AddStringToObject(provenance, "config_sha256", e->config_sha256) ||
         !cJSON_AddStringToObject(provenance, "dataset_sha256", e->dataset_sha256) || !cJSON_AddStringToObject(provenance, "desy", DESY_VERSION))
         DESY_TRY(desy_error_memory("the provenance"));
-    DESY_TRY(desy_store_index(e->store, plan->records, plan->blocks, e->worker.extractor->name, settings.frames, e->worker.extractor->dims, provenance, ok, failed));
+    DESY_TRY(desy_store_index(e->store, plan->records, blocks, &e->worker.shape, provenance));
 out:
     cJSON_Delete(provenance);
+    return rc;
+}
+
+/* Rank 0. */
+static int report(const struct extraction *e, const struct outcome *outcome)
+{
+    desy_log_info("extract: %" PRIu64 " items ok (%" PRIu64 " clips), %" PRIu64 " failed, in %s", outcome->ok, outcome->clips, outcome->failed, e->store);
+    if (outcome->lost)
+        desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window could not be read; %s/quarantine.jsonl says why", outcome->lost, e->store);
+    if (outcome->missing)
+        desy_log_info("extract: shard %d of %d is done; %" PRIu64 " of %zu blocks, of other shards, are missing: the index will be written by the shard that "
+                      "ends last, or by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);
+    if (!e->invocation->json) return DESY_OK;
+    cJSON *summary = cJSON_CreateObject();
+    cJSON_AddStringToObject(summary, "store", e->store);
+    cJSON_AddNumberToObject(summary, "n", (double)(outcome->ok + outcome->failed));
+    cJSON_AddNumberToObject(summary, "n_failed", (double)outcome->failed);
+    cJSON_AddNumberToObject(summary, "clips", (double)outcome->clips);
+    if (settings.shard) cJSON_AddStringToObject(summary, "shard", settings.shard);
+    if (settings.shard) cJSON_AddNumberToObject(summary, "missing_blocks", (double)outcome->missing);
+    int rc = desy_json_print(summary, false, "the summary");
+    cJSON_Delete(summary);
     return rc;
 }
 
@@ -286,34 +286,25 @@ static int finish(struct extraction *e)
 {
     desy_world *world = e->invocation->world;
     const bool first = desy_rank(world) == 0;
-    uint64_t counts[2] = {0};
-    int rc = desy_agree(world, first ? write_index(e, &counts[0], &counts[1]) : DESY_OK);
-    if (rc != DESY_OK) return rc;
-    desy_broadcast(world, counts, sizeof counts, 0);
-    if (first) desy_log_info("extract: %" PRIu64 " items ok, %" PRIu64 " failed, in %s", counts[0], counts[1], e->store);
-    if (first && e->invocation->json) {
-        cJSON *summary = cJSON_CreateObject();
-        cJSON_AddStringToObject(summary, "store", e->store);
-        cJSON_AddNumberToObject(summary, "n", (double)(counts[0] + counts[1]));
-        cJSON_AddNumberToObject(summary, "n_failed", (double)counts[1]);
-        rc = desy_json_print(summary, false, "the summary");
-        cJSON_Delete(summary);
-    }
+    struct outcome outcome = {0};
+    int rc = first ? write_index(e, &outcome) : DESY_OK;
+    if (rc == DESY_OK && first) rc = report(e, &outcome);
     rc = desy_agree(world, rc);
-    if (rc != DESY_OK || counts[1] == 0) return rc;
-    return desy_error(DESY_EPARTIAL, "%" PRIu64 " of %" PRIu64 " items failed; %s/quarantine.jsonl says why", counts[1], counts[0] + counts[1], e->store);
+    if (rc != DESY_OK) return rc;
+    desy_broadcast(world, &outcome, sizeof outcome, 0);
+    if (outcome.failed == 0) return rc;
+    return desy_error(DESY_EPARTIAL, "%" PRIu64 " of %" PRIu64 " items failed; %s/quarantine.jsonl says why%s", outcome.failed, outcome.ok + outcome.failed,
+                      e->store, outcome.missing ? ", once all shards are done" : "");
 }
 
 static void close_extraction(struct extraction *e)
 {
     desy_helper_pool_close(&e->worker.helpers);
+    desy_committer_close(&e->worker.committer);
     if (e->worker.state) e->worker.extractor->close(&e->worker.state);
-    desy_dataset_close(&e->plan.dataset);
+    desy_extract_plan_close(&e->plan);
+    desy_dataset_close(&e->dataset);
     free(e->worker.features);
-    free(e->plan.records);
-    free(e->plan.costs);
-    free(e->plan.order);
-    free(e->plan.tasks);
     free(e->root);
     cJSON_Delete(e->config);
 }
@@ -342,10 +333,12 @@ int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, 
     int rc;
     DESY_TRY(prepare(&e));
     rc = run_queue(&e);
+    const int committed = desy_committer_wait(e.worker.committer);
+    rc = desy_agree(world, committed != DESY_OK ? committed : rc);
     int64_t counts[2] = {e.worker.resumed, e.worker.made};
     desy_sum_i64(world, counts, 2);
     if (desy_rank(world) == 0)
-        desy_log_info("extract: %lld of %zu items were already done, %lld were extracted now", (long long)counts[0], e.plan.items, (long long)counts[1]);
+        desy_log_info("extract: %lld of %" PRIu64 " items were already done, %lld were extracted now", (long long)counts[0], e.plan.items, (long long)counts[1]);
     if (rc == DESY_OK) rc = finish(&e);
 out:
     close_extraction(&e);

@@ -10,7 +10,7 @@
 /* ---- what decides the numbers (extract_config.c) ---- */
 
 /* The configuration of this process, resolved; caller deletes. */
-int desy_extract_config(cJSON **config, const struct desy_extractor *extractor, void *state, int frames, enum desy_sampling sampling);
+int desy_extract_config(cJSON **config, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request);
 /* Members that differ, in words ("isa: AVX512 there, AVX2 here"); "" if none. New string; NULL: no memory. */
 char *desy_extract_differences(const cJSON *there, const cJSON *here);
 /* Collective: this process's must be that of rank 0. DESY_EENV names the rank and what differs. */
@@ -27,9 +27,10 @@ struct desy_extract_worker {
     int ahead; /* videos that may be submitted and not taken */
     float *features; /* (T, D) */
     const char *root, *store, *config_sha256;
-    int frames, rank;
-    enum desy_sampling sampling;
-    int64_t resumed, made, failed; /* items: found done; extracted now, and how many of these failed */
+    struct desy_clip_request request; /* of every item; but for its paths */
+    struct desy_store_shape shape;
+    desy_committer *committer; /* whoever waits for the last task waits for this, too */
+    int64_t resumed, made; /* items: found done; extracted now */
 };
 
 /* blocks[n] with their items as a message; expected[i]: inputs hash of a block that is done, "" for one that is not. */

@@ -8,13 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
-int desy_extract_config(cJSON **out, const struct desy_extractor *extractor, void *state, int frames, enum desy_sampling sampling)
+int desy_extract_config(cJSON **out, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request)
 {
     int rc = DESY_OK;
     cJSON *config = cJSON_CreateObject();
     if (!config || !cJSON_AddStringToObject(config, "extractor", extractor->name) ||
         !cJSON_AddNumberToObject(config, "extractor_version", extractor->version) || !cJSON_AddNumberToObject(config, "dims", extractor->dims) ||
-        !cJSON_AddNumberToObject(config, "frames", frames) || !cJSON_AddStringToObject(config, "sampling", desy_sampling_name(sampling)) ||
+        !cJSON_AddStringToObject(config, "layout", DESY_STORE_LAYOUT) || !cJSON_AddNumberToObject(config, "frames", request->frames) ||
+        !cJSON_AddStringToObject(config, "sampling", desy_sampling_name(request->sampling)) || !cJSON_AddNumberToObject(config, "windows", request->windows) ||
+        !cJSON_AddBoolToObject(config, "crops", request->crops) || !cJSON_AddBoolToObject(config, "audio", request->audio) ||
         !cJSON_AddStringToObject(config, "ffmpeg", desy_ffmpeg_version()))
         DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(extractor->describe(state, config));
@@ -74,15 +76,25 @@ int desy_extract_agree_config(desy_world *world, const cJSON *config)
     return desy_agree(world, rc);
 }
 
+/* Shards may begin at once: the first one's stays, and the others compare. */
 static int write_config(const char *path, const cJSON *config, const char *config_sha256)
 {
     cJSON *whole = cJSON_CreateObject(), *copy = cJSON_Duplicate(config, true);
+    char *text = NULL;
+    struct desy_atomic_file file = {0};
+    int rc;
     bool ok = whole && copy && cJSON_AddStringToObject(whole, "desy", DESY_VERSION) && cJSON_AddStringToObject(whole, "hdf5", desy_hdf5_version()) &&
               cJSON_AddStringToObject(whole, "mpi", desy_mpi_version()) && cJSON_AddStringToObject(whole, "config_sha256", config_sha256) &&
               cJSON_AddItemToObject(whole, "config", copy);
-    int rc = ok ? desy_json_write(whole, path) : desy_error_memory("the configuration");
     if (!ok) cJSON_Delete(copy);
+    if (!ok) DESY_TRY(desy_error_memory("the configuration"));
+    DESY_TRY(desy_json_text(&text, whole, true, path));
+    DESY_TRY(desy_atomic_open(&file, path));
+    fprintf(file.stream, "%s\n", text); /* commit looks at ferror */
+    DESY_TRY(desy_atomic_commit_first(&file));
+out:
     cJSON_Delete(whole);
+    free(text);
     return rc;
 }
 

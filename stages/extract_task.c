@@ -65,7 +65,7 @@ static int unpack(struct block **out, size_t *n, struct desy_extract_worker *wor
         block->block = head.block;
         int rc = desy_items_unpack(&block->items, &block->count, payload + at + sizeof head, head.bytes);
         *n = made + 1;
-        if (rc == DESY_OK) rc = desy_inputs_sha256(block->inputs, worker->root, block->items, block->count);
+        if (rc == DESY_OK) rc = desy_inputs_sha256(block->inputs, worker->root, block->items, block->count, worker->request.audio);
         if (rc != DESY_OK) return rc;
         at += sizeof head + head.bytes;
         if (strcmp(head.expected, block->inputs) != 0) {
@@ -94,16 +94,20 @@ static void advance(struct cursor *cursor, const struct block *blocks)
 
 static int submit(struct desy_extract_worker *worker, const struct desy_item *item)
 {
-    struct desy_clip_request request = {.sampling = worker->sampling, .frames = worker->frames, .transform = worker->extractor->transform,
-                                        .forensic = worker->extractor->forensic};
-    char *path = desy_path_join(worker->root, item->video_path);
-    if (!path) return desy_error_memory("a path");
-    snprintf(request.path, sizeof request.path, "%s", path); /* a longer one could not be opened either */
+    struct desy_clip_request request = worker->request;
+    char *path = desy_path_join(worker->root, item->video_path), *audio = *item->audio_path ? desy_path_join(worker->root, item->audio_path) : strdup("");
+    int rc = path && audio ? DESY_OK : desy_error_memory("a path");
+    if (rc == DESY_OK) { /* longer ones could not be opened either */
+        snprintf(request.path, sizeof request.path, "%s", path);
+        snprintf(request.audio_path, sizeof request.audio_path, "%s", audio);
+        rc = desy_helper_submit(worker->helpers, &request);
+    }
     free(path);
-    return desy_helper_submit(worker->helpers, &request);
+    free(audio);
+    return rc;
 }
 
-/* A video whose features are not numbers is a failed item, not a store that nobody can read. */
+/* A clip whose features are not numbers is a failed item, not a store that nobody can read. */
 static int append_not_finite(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip)
 {
     struct desy_clip *failed = malloc(sizeof *failed);
@@ -116,30 +120,35 @@ static int append_not_finite(desy_segment *segment, const struct desy_item *item
     return rc;
 }
 
+static int append(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip)
+{
+    const size_t n = (size_t)worker->shape.frames * (size_t)worker->shape.dims;
+    bool finite = true;
+    if (clip->status != DESY_STATUS_OK) return desy_segment_append(segment, item, clip, NULL);
+    int rc = worker->extractor->extract(worker->state, clip, worker->features);
+    if (rc != DESY_OK) return rc;
+    for (size_t i = 0; i < n; i++) finite = finite && isfinite(worker->features[i]);
+    return finite ? desy_segment_append(segment, item, clip, worker->features) : append_not_finite(segment, item, clip);
+}
+
+/* All clips of one item. */
 static int take(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item)
 {
     const struct desy_clip *clip;
-    const size_t n = (size_t)worker->frames * (size_t)worker->extractor->dims;
-    bool finite = true;
-    int rc = desy_helper_take(worker->helpers, &clip);
-    if (rc != DESY_OK) return rc;
+    int rc;
+    do {
+        DESY_TRY(desy_helper_take(worker->helpers, &clip));
+        DESY_TRY(append(worker, segment, item, clip));
+    } while (!desy_clip_is_last(clip));
     worker->made++;
-    if (clip->status != DESY_STATUS_OK) {
-        worker->failed++;
-        return desy_segment_append(segment, item, clip, NULL);
-    }
-    rc = worker->extractor->extract(worker->state, clip, worker->features);
-    if (rc != DESY_OK) return rc;
-    for (size_t i = 0; i < n; i++) finite = finite && isfinite(worker->features[i]);
-    if (finite) return desy_segment_append(segment, item, clip, worker->features);
-    worker->failed++;
-    return append_not_finite(segment, item, clip);
+out:
+    return rc;
 }
 
 static int commit(struct desy_extract_worker *worker, desy_segment **segment, const char *inputs)
 {
     int rc = desy_store_index_remove(worker->store);
-    if (rc == DESY_OK) return desy_segment_commit(segment, worker->rank, inputs);
+    if (rc == DESY_OK) return desy_committer_add(worker->committer, segment, inputs);
     desy_segment_abort(segment);
     return rc;
 }
@@ -156,8 +165,7 @@ static int make_blocks(struct desy_extract_worker *worker, const struct block *b
             advance(&ahead, blocks);
         }
         if (!segment) {
-            const struct desy_segment_options options = {worker->store, block->block, worker->extractor->name, worker->frames, worker->extractor->dims,
-                                                         worker->config_sha256};
+            const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256};
             DESY_TRY(desy_segment_open(&segment, &options));
         }
         DESY_TRY(take(worker, segment, &block->items[next.item]));

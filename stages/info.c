@@ -8,22 +8,101 @@
 
 #include <stdlib.h>
 
+/* What the clips of a store are like. */
+struct summary {
+    size_t labels[3], failed, failed_windows; /* items; clips of items of which another one could be read */
+    size_t rotated, reordered, with_sound;    /* items: turned upright, with B-frames, with sound to their first clip */
+    int64_t longest_gop, most_windows;
+    cJSON *codecs, *containers;               /* name: items */
+    double duration[2], fps[2], width[2], height[2]; /* least and most */
+};
+
+static void count_name(cJSON *counts, const char *name)
+{
+    cJSON *count = cJSON_GetObjectItemCaseSensitive(counts, name);
+    if (count) cJSON_SetNumberValue(count, count->valuedouble + 1);
+    else cJSON_AddNumberToObject(counts, name, 1);
+}
+
+static void widen(double range[2], double value)
+{
+    if (range[1] == 0 || value < range[0]) range[0] = value;
+    if (value > range[1]) range[1] = value;
+}
+
+/* The first clip of an item that could be read tells of its video. */
+static void summarise_video(struct summary *s, const struct desy_store_row *row)
+{
+    count_name(s->codecs, row->codec);
+    count_name(s->containers, row->container);
+    s->rotated += row->rotation != 0;
+    s->reordered += row->reordering > 0;
+    s->with_sound += row->audio_samples > 0;
+    if (row->longest_gop > s->longest_gop) s->longest_gop = row->longest_gop;
+    widen(s->duration, row->duration);
+    widen(s->fps, row->fps);
+    widen(s->width, row->width);
+    widen(s->height, row->height);
+}
+
+static int summarise(struct summary *s, desy_store *store)
+{
+    uint64_t last = 0;
+    bool told = false;
+    int rc = DESY_OK;
+    for (size_t i = 0; i < desy_store_videos(store); i++) {
+        struct desy_store_row row;
+        DESY_TRY(desy_store_read_rows(store, i, 1, &row));
+        const bool first = i == 0 || row.id != last, ok = row.status == DESY_STATUS_OK;
+        if (first) s->labels[row.label + 1]++, told = false;
+        s->failed += first && !ok;
+        s->failed_windows += !first && !ok;
+        if (ok && !told) summarise_video(s, &row);
+        told |= ok;
+        if (row.window >= s->most_windows) s->most_windows = row.window + 1;
+        last = row.id;
+        desy_store_row_free(&row);
+    }
+out:
+    return rc;
+}
+
+static void add_range(cJSON *report, const char *name, const double range[2])
+{
+    if (range[1] > 0) cJSON_AddItemToObject(report, name, cJSON_CreateDoubleArray(range, 2));
+}
+
+static void describe_videos(cJSON *report, struct summary *s, const struct desy_store_shape *shape)
+{
+    cJSON_AddNumberToObject(report, "most_windows", (double)s->most_windows);
+    if (s->failed_windows) cJSON_AddNumberToObject(report, "n_failed_windows", (double)s->failed_windows);
+    cJSON_AddBoolToObject(report, "crops", shape->crops);
+    cJSON_AddBoolToObject(report, "audio", shape->audio);
+    if (shape->audio) cJSON_AddNumberToObject(report, "n_with_sound", (double)s->with_sound);
+    cJSON_AddItemToObject(report, "codecs", s->codecs);
+    cJSON_AddItemToObject(report, "containers", s->containers);
+    s->codecs = s->containers = NULL;
+    add_range(report, "width", s->width);
+    add_range(report, "height", s->height);
+    add_range(report, "fps", s->fps);
+    add_range(report, "duration", s->duration);
+    cJSON_AddNumberToObject(report, "longest_gop", (double)s->longest_gop);
+    cJSON_AddNumberToObject(report, "n_with_b_frames", (double)s->reordered);
+    cJSON_AddNumberToObject(report, "n_rotated", (double)s->rotated);
+}
+
 static int describe_store(cJSON *report, const char *path)
 {
     int rc;
     char sha256[65];
     desy_store *store = NULL;
-    size_t labels[3] = {0}, failed = 0;
+    struct summary summary = {.codecs = cJSON_CreateObject(), .containers = cJSON_CreateObject()};
+    const size_t *labels = summary.labels;
+    if (!summary.codecs || !summary.containers) DESY_TRY(desy_error_memory("the report"));
     DESY_TRY(desy_store_open(&store, path));
     DESY_TRY(desy_store_verify(store));
     DESY_TRY(desy_store_content_sha256(store, sha256));
-    for (size_t i = 0; i < desy_store_items(store); i++) {
-        struct desy_store_row row;
-        DESY_TRY(desy_store_read_rows(store, i, 1, &row));
-        labels[row.label + 1]++;
-        failed += row.status != DESY_STATUS_OK;
-        desy_store_row_free(&row);
-    }
+    DESY_TRY(summarise(&summary, store));
     cJSON_AddStringToObject(report, "kind", "store");
     cJSON_AddStringToObject(report, "path", path);
     cJSON_AddStringToObject(report, "extractor", desy_store_extractor(store));
@@ -34,10 +113,13 @@ static int describe_store(cJSON *report, const char *path)
     cJSON_AddNumberToObject(report, "n_pos", (double)labels[2]);
     cJSON_AddNumberToObject(report, "n_neg", (double)labels[1]);
     cJSON_AddNumberToObject(report, "n_unlabelled", (double)labels[0]);
-    cJSON_AddNumberToObject(report, "n_failed", (double)failed);
+    cJSON_AddNumberToObject(report, "n_failed", (double)summary.failed);
+    describe_videos(report, &summary, desy_store_shape(store));
     cJSON_AddStringToObject(report, "content_sha256", sha256);
 out:
     desy_store_close(&store);
+    cJSON_Delete(summary.codecs);
+    cJSON_Delete(summary.containers);
     return rc;
 }
 

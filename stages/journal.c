@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "features/video_location.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -48,7 +49,7 @@ int desy_journal_open(desy_journal **out, const char *directory, int rank)
 int desy_journal_add(desy_journal *journal, const struct desy_item *item, const char *config_sha256, const char *path, const cJSON *result)
 {
     int64_t size, mtime;
-    desy_file_stamp(path, &size, &mtime);
+    desy_video_stamp(path, &size, &mtime);
     char *text = NULL;
     int rc = desy_json_text(&text, result, false, journal->path);
     if (rc != DESY_OK) return rc;
@@ -90,7 +91,7 @@ static void read_line(struct desy_journal_index *index, const char *line, uint32
             desy_dataset_item(dataset, known->item, &item);
             path = desy_path_join(desy_dataset_root(dataset), item.video_path);
         }
-        if (path) desy_file_stamp(path, &size, &mtime);
+        if (path) desy_video_stamp(path, &size, &mtime);
         if (path && (double)size == cJSON_GetNumberValue(cJSON_GetObjectItem(entry, "size")) && mtime == strtoll(time, NULL, 10) &&
             cJSON_IsObject(cJSON_GetObjectItem(entry, "result")))
             index->places[known->item] = (struct place){file, offset};
@@ -141,6 +142,7 @@ int desy_journal_result(struct desy_journal_index *index, size_t item, cJSON **r
 {
     char *line = NULL;
     size_t room = 0;
+    if (!desy_journal_done(index, item)) return desy_error(DESY_EENV, "a video changed while it was scored: the same command continues");
     FILE *file = index->files[index->places[item].file - 1];
     cJSON *entry = NULL;
     if (fseek(file, index->places[item].offset, SEEK_SET) == 0 && getline(&line, &room, file) > 0) entry = cJSON_Parse(line);

@@ -18,14 +18,15 @@
 static struct {
     const char *model, *threshold, *level, *weights, *device, *precision, *audio, *text;
     double prior, deadline;
-    int workers, threads, allow_code;
-} settings = {.precision = "fp32", .prior = .5, .deadline = 120, .threads = 1};
+    int windows, workers, threads, allow_code;
+} settings = {.precision = "fp32", .windows = 1, .prior = .5, .deadline = 120, .threads = 1};
 
 const struct poptOption desy_scoring_options[] = {
     {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
     {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "call it AI-generated from this score on (default: the model's)", "T"},
     {"prior", 0, POPT_ARG_DOUBLE, &settings.prior, 0, "share of AI-generated videos to expect (default 0.5)", "P"},
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "score by one level alone: low, mid or high (default all)", "L"},
+    {"windows", 0, POPT_ARG_INT, &settings.windows, 0, "look at so many clips of a long video, spread over it, and average them (default 1)", "N"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights", "FILE"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
     {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
@@ -67,6 +68,7 @@ static int parse_settings(struct desy_scoring *scoring)
         if (*end || end == settings.threshold || !(scoring->threshold >= 0 && scoring->threshold <= 1))
             return desy_error(DESY_EUSAGE, "--threshold must be a number from 0 to 1, not '%s'", settings.threshold);
     }
+    if (settings.windows < 1 || settings.windows > DESY_MAX_WINDOWS) return desy_error(DESY_EUSAGE, "--windows must be 1 to %d, not %d", DESY_MAX_WINDOWS, settings.windows);
     if (settings.threads < 1 || settings.workers < 0 || !(settings.deadline > 0))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers not negative, --deadline above 0");
     if (settings.audio && strcmp(settings.audio, "none") != 0) desy_log_warning("this model has no audio level: --audio changes nothing");
@@ -135,8 +137,8 @@ out:
 
 int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown)
 {
-    struct desy_clip_request request = {.sampling = DESY_SAMPLING_WINDOW, .frames = desy_detector_frames(scoring->detector),
-        .transform = scoring->extractor->transform, .forensic = scoring->extractor->forensic};
+    struct desy_clip_request request = {.sampling = DESY_SAMPLING_WINDOW, .frames = desy_detector_frames(scoring->detector), .windows = settings.windows,
+        .transform = scoring->extractor->transform(scoring->state), .forensic = scoring->extractor->forensic};
     int rc = desy_sampling_parse(&request.sampling, desy_detector_sampling(scoring->detector));
     if (rc != DESY_OK) return rc;
     if (scoring->queued == scoring->room) {
@@ -156,15 +158,11 @@ int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *sho
 }
 
 /* The fields of a readable video. */
-static int add_scores(cJSON *result, desy_scoring *scoring, const struct desy_clip *clip)
+static void add_scores(cJSON *result, const desy_scoring *scoring, const struct desy_score *score)
 {
-    struct desy_score score;
-    int rc = scoring->extractor->extract(scoring->state, clip, scoring->features);
-    if (rc == DESY_OK) rc = desy_detector_score(scoring->detector, scoring->features, clip->frames, &score);
-    if (rc != DESY_OK) return rc;
-    const double levels[] = {score.low, score.mid, score.high};
+    const double levels[] = {score->low, score->mid, score->high};
     /* A level's probability is calibrated like the whole; its logit stands in for the fused one. */
-    double logit = scoring->level < 0 ? score.logit : log(levels[scoring->level]) - log1p(-levels[scoring->level]);
+    double logit = scoring->level < 0 ? score->logit : log(levels[scoring->level]) - log1p(-levels[scoring->level]);
     double confidence = desy_confidence(logit, settings.prior);
     cJSON_AddBoolToObject(result, "is_ai_generated", confidence >= scoring->threshold);
     cJSON_AddNumberToObject(result, "confidence", confidence);
@@ -175,28 +173,50 @@ static int add_scores(cJSON *result, desy_scoring *scoring, const struct desy_cl
     for (int i = 0; i < 3; i++)
         if (isfinite(levels[i])) cJSON_AddNumberToObject(features, level_names[i], levels[i]);
     channels = cJSON_AddObjectToObject(result, "channels");
-    for (int i = 0; i < score.channels; i++) cJSON_AddNumberToObject(channels, desy_detector_channel(scoring->detector, i), score.channel_logits[i]);
+    for (int i = 0; i < score->channels; i++) cJSON_AddNumberToObject(channels, desy_detector_channel(scoring->detector, i), score->channel_logits[i]);
+    cJSON_AddNumberToObject(result, "windows", score->windows);
     cJSON_AddStringToObject(result, "model", desy_detector_name(scoring->detector));
     cJSON_AddBoolToObject(result, "calibrated", desy_detector_calibrated(scoring->detector));
-    if (clip->reason[0]) cJSON_AddStringToObject(result, "warning", clip->reason);
-    return DESY_OK;
+}
+
+/* All clips of the oldest queued video: the mean of those that could be read. *clip: the last one. *reason: the first thing odd about
+ * one of them, "" if nothing is. */
+static int score_clips(desy_scoring *scoring, struct desy_score *score, char reason[sizeof((struct desy_clip *)NULL)->reason], const struct desy_clip **clip)
+{
+    int rc;
+    *score = (struct desy_score){0};
+    reason[0] = '\0';
+    do {
+        DESY_TRY(desy_helper_take(scoring->helpers, clip));
+        if (!reason[0]) strcpy(reason, (*clip)->reason);
+        if ((*clip)->status != DESY_STATUS_OK) continue;
+        DESY_TRY(scoring->extractor->extract(scoring->state, *clip, scoring->features));
+        DESY_TRY(desy_detector_add(scoring->detector, scoring->features, (*clip)->frames, score));
+    } while (!desy_clip_is_last(*clip));
+    if (score->windows > 0) rc = desy_detector_finish(scoring->detector, score);
+out:
+    return rc;
 }
 
 int desy_scoring_next(desy_scoring *scoring, cJSON **out)
 {
     int rc;
     const struct desy_clip *clip = NULL;
+    struct desy_score score;
+    char reason[sizeof clip->reason];
     cJSON *result = NULL;
     char *shown = scoring->shown[scoring->first];
     scoring->first = (scoring->first + 1) % scoring->room;
     scoring->queued--;
-    DESY_TRY(desy_helper_take(scoring->helpers, &clip));
+    DESY_TRY(score_clips(scoring, &score, reason, &clip));
     result = cJSON_CreateObject();
     if (!result || !cJSON_AddStringToObject(result, "video_path", shown) ||
-        !cJSON_AddStringToObject(result, "status", desy_status_name(clip->status)))
+        !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : clip->status)))
         DESY_TRY(desy_error_memory("a result"));
-    if (clip->status == DESY_STATUS_OK) DESY_TRY(add_scores(result, scoring, clip));
-    else cJSON_AddStringToObject(result, "reason", clip->reason);
+    if (score.windows) {
+        add_scores(result, scoring, &score);
+        if (reason[0]) cJSON_AddStringToObject(result, "warning", reason);
+    } else cJSON_AddStringToObject(result, "reason", clip->reason);
     *out = result, result = NULL;
 out:
     cJSON_Delete(result);
@@ -206,8 +226,8 @@ out:
 
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65])
 {
-    char *text = desy_format("%s %s %.17g %.17g %d", desy_detector_sha256(scoring->detector), scoring->extractor->name,
-                             scoring->threshold, settings.prior, scoring->level);
+    char *text = desy_format("%s %s %.17g %.17g %d %d %s", desy_detector_sha256(scoring->detector), scoring->extractor->name,
+                             scoring->threshold, settings.prior, scoring->level, settings.windows, settings.precision);
     if (!text) return desy_error_memory("the configuration");
     int rc = desy_sha256_bytes(hex, text, strlen(text));
     free(text);

@@ -6,7 +6,7 @@
 
 #include <cjson/cJSON.h>
 
-/* --model, --threshold, --prior, --level, --weights, --device, --num-workers, --threads, --deadline, --audio, --text. */
+/* --model, --threshold, --prior, --level, --windows, --weights, --device, --num-workers, --threads, --deadline, --audio, --text. */
 extern const struct poptOption desy_scoring_options[];
 
 typedef struct desy_scoring desy_scoring;
@@ -17,7 +17,7 @@ int desy_scoring_open(desy_scoring **scoring, const desy_world *world);
 int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown);
 /* The result of the oldest queued video; caller deletes. A video that could not be read has a status, a reason, no score. */
 int desy_scoring_next(desy_scoring *scoring, cJSON **result);
-/* What decides the scores: SHA-256 of the model, threshold, prior, level. */
+/* What decides the scores: SHA-256 of the model, threshold, prior, level, windows. */
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65]);
 void desy_scoring_close(desy_scoring **scoring);
 

@@ -132,22 +132,42 @@ void desy_detector_close(desy_detector **detector)
     *detector = NULL;
 }
 
-int desy_detector_score(desy_detector *d, const float *features, int n_frames, struct desy_score *score)
+int desy_detector_add(desy_detector *d, const float *features, int n_frames, struct desy_score *score)
+{
+    const struct desy_ensemble *ensemble = &d->ensemble;
+    double logit;
+    int rc;
+    DESY_TRY(desy_pool(d->vector, &ensemble->layout, features, d->frames, n_frames));
+    for (int i = 0; i < ensemble->n; i++) {
+        DESY_TRY(desy_head_logits(&ensemble->heads[i], d->vector, 0, 1, &logit));
+        score->channel_logits[i] += logit;
+    }
+    score->windows++;
+out:
+    return rc;
+}
+
+/* Levels and the fusion are linear in the channels' logits: their means are those of the channels' means. */
+int desy_detector_finish(const desy_detector *d, struct desy_score *score)
 {
     double *levels[] = {&score->low, &score->mid, &score->high}, value;
     const struct desy_ensemble *ensemble = &d->ensemble;
-    int rc;
-    DESY_TRY(desy_pool(d->vector, &ensemble->layout, features, d->frames, n_frames));
+    if (score->windows < 1) return desy_error(DESY_EUSAGE, "a score of no clip");
     score->channels = ensemble->n;
-    for (int i = 0; i < ensemble->n; i++) DESY_TRY(desy_head_logits(&ensemble->heads[i], d->vector, 0, 1, &score->channel_logits[i]));
+    for (int i = 0; i < ensemble->n; i++) score->channel_logits[i] /= score->windows;
     score->logit = desy_ensemble_fuse(ensemble, score->channel_logits);
     for (int level = 0; level < DESY_LEVELS; level++) {
         bool present = desy_ensemble_level(ensemble, (enum desy_level)level, score->channel_logits, &value);
         *levels[level] = present ? desy_sigmoid(ensemble->slope[level] * value + ensemble->intercept[level]) : NAN;
     }
-    if (!isfinite(score->logit)) rc = desy_error(DESY_EDATA, "%s: the model gave a score that is not finite", d->directory);
-out:
-    return rc;
+    return isfinite(score->logit) ? DESY_OK : desy_error(DESY_EDATA, "%s: the model gave a score that is not finite", d->directory);
+}
+
+int desy_detector_score(desy_detector *d, const float *features, int n_frames, struct desy_score *score)
+{
+    *score = (struct desy_score){0};
+    int rc = desy_detector_add(d, features, n_frames, score);
+    return rc == DESY_OK ? desy_detector_finish(d, score) : rc;
 }
 
 double desy_confidence(double logit, double prior)

@@ -14,6 +14,7 @@ typedef struct desy_detector desy_detector;
 struct desy_score {
     double logit;          /* fused and calibrated at prior .5: sigmoid(logit) is the probability of AI-generated */
     double low, mid, high; /* probabilities by that level alone, each calibrated at prior .5; NaN: the model has no such level */
+    int windows;           /* clips of the video that this is the score of */
     int channels;          /* of channel_logits, named by desy_detector_channel */
     double channel_logits[DESY_MAX_CHANNELS]; /* standardised on the training items: mean 0, deviation 1 there */
 };
@@ -24,6 +25,9 @@ int desy_detector_open(desy_detector **detector, const char *model, const char *
 /* features (T, D), of which the first n_frames rows are real: the rest never enter. n_frames in 1..T; with one frame nothing moves,
  * and `step` is that of a still picture. DESY_EDATA if a feature is not finite. */
 int desy_detector_score(desy_detector *detector, const float *features, int n_frames, struct desy_score *score);
+/* The same of several clips of one video: their logits averaged. Add each to a score that was zeroed before the first, then finish. */
+int desy_detector_add(desy_detector *detector, const float *features, int n_frames, struct desy_score *score);
+int desy_detector_finish(const desy_detector *detector, struct desy_score *score);
 void desy_detector_close(desy_detector **detector);
 
 /* All borrowed until close. */

@@ -23,6 +23,7 @@ struct trainer {
     uint64_t seed;
     /* what a step works with */
     uint32_t *chosen, *order;    /* (n) rows of the fit's items; their order in this epoch */
+    double weights_sum;          /* of the fit's items */
     size_t n, batch, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
     float *ahead, *mine;         /* (ahead_room, inputs): inputs of the next items in this order, from all ranks; this rank's of them */
     size_t ahead_room, ahead_from, ahead_count;
@@ -82,7 +83,7 @@ static int open_trainer(struct trainer *t)
     if (!t->chosen || !t->order || !t->x || !t->labels || !t->weights || !t->shard_ids || !t->ahead || !t->mine || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
-        if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i;
+        if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
 out:
     return rc;
 }
@@ -157,7 +158,7 @@ static int prepare_batch(struct trainer *t, size_t from)
     for (size_t i = 0; i < t->in_batch; i++) {
         const size_t row = t->chosen[t->order[from + i]];
         t->labels[i] = t->fit->labels[row];
-        t->weights[i] = (float)(t->fit->weights[row] / (double)t->in_batch);
+        t->weights[i] = (float)(t->fit->weights[row] * ((double)t->n / t->weights_sum) / (double)t->in_batch); /* 1 on average, however many clips an item has */
         t->shard_ids[i] = t->ids[row];
     }
     return DESY_OK;

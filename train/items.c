@@ -9,8 +9,7 @@
 
 struct record {
     struct desy_split_item split;
-    int64_t row;
-    int32_t n_frames;
+    struct desy_item_clip clip;
 };
 
 static struct desy_split_item make_item(uint64_t id, const char *group, const char *source, int label, enum desy_split_part part)
@@ -22,7 +21,7 @@ static struct desy_split_item make_item(uint64_t id, const char *group, const ch
 static struct record make_record(const struct desy_store_row *row)
 {
     return (struct record){.split = make_item(row->id, row->group, row->source, row->label, row->split),
-        .row = row->status == DESY_STATUS_OK ? row->row : -1, .n_frames = row->n_frames};
+        .clip = {row->status == DESY_STATUS_OK ? row->row : -1, row->n_frames, row->view}};
 }
 
 int desy_items_check(const desy_dataset *dataset, uint64_t seed)
@@ -59,22 +58,23 @@ static int read_share(desy_store *store, size_t first, size_t count, struct reco
 
 static int unpack(struct desy_items *items, const struct record *records, size_t n)
 {
-    items->count = n;
     items->split = malloc((n + 1) * sizeof *items->split);
-    items->row = malloc((n + 1) * sizeof *items->row);
-    items->n_frames = malloc((n + 1) * sizeof *items->n_frames);
-    if (!items->split || !items->row || !items->n_frames) return desy_error_memory("the items of a store");
+    items->first = malloc((n + 1) * sizeof *items->first);
+    items->clips = malloc((n + 1) * sizeof *items->clips);
+    if (!items->split || !items->first || !items->clips) return desy_error_memory("the items of a store");
     for (size_t i = 0; i < n; i++) {
-        items->split[i] = records[i].split;
-        items->row[i] = records[i].row;
-        items->n_frames[i] = records[i].n_frames;
+        items->clips[i] = records[i].clip;
+        if (i > 0 && records[i].split.id == records[i - 1].split.id) continue; /* clips of an item follow on each other */
+        items->first[items->count] = i;
+        items->split[items->count++] = records[i].split;
     }
+    items->first[items->count] = n;
     return DESY_OK;
 }
 
 int desy_items_read(desy_world *world, desy_store *store, uint64_t seed, bool require, struct desy_items *items)
 {
-    const size_t total = desy_store_items(store), ranks = (size_t)desy_size(world), rank = (size_t)desy_rank(world);
+    const size_t total = desy_store_videos(store), ranks = (size_t)desy_size(world), rank = (size_t)desy_rank(world);
     const size_t first = total * rank / ranks, count = total * (rank + 1) / ranks - first;
     struct record *mine = calloc(count + 1, sizeof *mine);
     void *all = NULL;
@@ -85,7 +85,7 @@ int desy_items_read(desy_world *world, desy_store *store, uint64_t seed, bool re
     DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_gatherall(world, mine, count, sizeof *mine, &all, &n));
     rc = unpack(items, all, n);
-    if (rc == DESY_OK) rc = desy_split_draw(items->split, n, seed, require);
+    if (rc == DESY_OK) rc = desy_split_draw(items->split, items->count, seed, require);
     rc = desy_agree(world, rc);
 out:
     free(mine);
@@ -97,9 +97,16 @@ out:
 void desy_items_close(struct desy_items *items)
 {
     free(items->split);
-    free(items->row);
-    free(items->n_frames);
+    free(items->first);
+    free(items->clips);
     memset(items, 0, sizeof *items);
+}
+
+bool desy_item_is_read(const struct desy_items *items, size_t i)
+{
+    for (size_t clip = items->first[i]; clip < items->first[i + 1]; clip++)
+        if (items->clips[clip].row >= 0) return true;
+    return false;
 }
 
 static int by_value(const void *a, const void *b)
@@ -114,7 +121,7 @@ int desy_training_sha256(const struct desy_items *items, char hex[65])
     size_t n = 0;
     if (!ids) return desy_error_memory("item ids");
     for (size_t i = 0; i < items->count; i++)
-        if (items->row[i] >= 0 && items->split[i].part == DESY_SPLIT_TRAIN && items->split[i].label >= 0) ids[n++] = items->split[i].id;
+        if (items->split[i].part == DESY_SPLIT_TRAIN && items->split[i].label >= 0 && desy_item_is_read(items, i)) ids[n++] = items->split[i].id;
     qsort(ids, n, sizeof *ids, by_value);
     for (size_t i = 0; i < n; i++) ids[i] = htole64(ids[i]);
     int rc = desy_sha256_bytes(hex, ids, n * sizeof *ids);

@@ -23,14 +23,16 @@ struct training {
     struct desy_items items;
     struct desy_training_set set;
     uint64_t *ids;                     /* (total) */
-    double *weights, *fold_weights, *validation_weights; /* (total): all training items, without a fold, validation */
-    struct desy_fit fit, validation;   /* of the first and the last */
+    double *weights, *fold_weights, *validation_weights; /* (total), of clips: all that is trained on, without a fold, validation */
+    double *item_weights, *validation_item_weights;      /* (total): of their items (desy_training_weigh_items) */
+    struct desy_fit fit, validation;   /* what heads are fitted to, and stop by: clips */
+    struct desy_fit measured, validation_measured; /* what is measured, and fused by: items, with the mean of their clips' logits */
     const struct desy_channel *candidates[DESY_MAX_CHANNELS];
     int n;
-    double *out_of_fold;               /* (total, n) */
+    double *out_of_fold;               /* (total, n), of clips; of an item's first one the item's */
     struct desy_ensemble ensemble;     /* of the channels that are kept */
     double *logits;                    /* (total, ensemble.n): out-of-fold, of those */
-    double *kept_logits;               /* (training items, ensemble.n): the same without the others */
+    double *kept_logits;               /* (training items, ensemble.n): the same of items alone */
     uint64_t *kept_ids;
     struct desy_curve curve;           /* of the full form, in its final fit */
 };
@@ -58,6 +60,21 @@ static int choose_candidates(struct training *t)
     return t->n ? DESY_OK : desy_error(DESY_EDATA, "this extractor has no numbers for the level %s", desy_level_name((enum desy_level)t->options->level));
 }
 
+/* The weights of items, from those of their clips. */
+static void weigh_items(struct training *t)
+{
+    size_t chosen, to_validate;
+    memcpy(t->item_weights, t->weights, t->set.total * sizeof *t->weights);
+    memcpy(t->validation_item_weights, t->validation_weights, t->set.total * sizeof *t->weights);
+    desy_training_weigh_items(&t->set, t->item_weights, &chosen);
+    desy_training_weigh_items(&t->set, t->validation_item_weights, &to_validate);
+    t->measured = desy_training_fit(&t->set, t->item_weights, chosen);
+    t->validation_measured = desy_training_fit(&t->set, t->validation_item_weights, to_validate);
+    chosen = 0;
+    for (size_t i = 0; i < t->set.total; i++)
+        if (t->item_weights[i] > 0) t->kept_ids[chosen++] = t->set.items[i].id;
+}
+
 static int open_training(struct training *t, desy_store *store)
 {
     int rc;
@@ -70,10 +87,14 @@ static int open_training(struct training *t, desy_store *store)
     t->weights = malloc((total + 1) * sizeof *t->weights);
     t->fold_weights = malloc((total + 1) * sizeof *t->fold_weights);
     t->validation_weights = malloc((total + 1) * sizeof *t->validation_weights);
+    t->item_weights = malloc((total + 1) * sizeof *t->item_weights);
+    t->validation_item_weights = malloc((total + 1) * sizeof *t->validation_item_weights);
     t->logits = malloc((total + 1) * DESY_MAX_CHANNELS * sizeof *t->logits);
     t->kept_ids = malloc((total + 1) * sizeof *t->kept_ids);
-    if (rc == DESY_OK && (!t->kept_ids || !t->ids || !t->weights || !t->fold_weights || !t->validation_weights || !t->logits)) rc = desy_error_memory("training");
-    for (size_t i = 0; rc == DESY_OK && i < total; i++) t->ids[i] = t->set.items[i].id;
+    if (rc == DESY_OK && (!t->kept_ids || !t->ids || !t->weights || !t->fold_weights || !t->validation_weights || !t->item_weights || !t->validation_item_weights || !t->logits))
+        rc = desy_error_memory("training");
+    for (size_t i = 0; rc == DESY_OK && i < total; i++) /* the clips of an item have random numbers of their own */
+        t->ids[i] = i > 0 && t->set.items[i].id == t->set.items[i - 1].id ? t->ids[i - 1] + 1 : t->set.items[i].id;
     if (rc == DESY_OK) rc = desy_training_weights(&t->set, -1, t->weights, &chosen);
     if (rc == DESY_OK) rc = desy_validation_weights(&t->set, t->validation_weights, &to_validate);
     /* The split was drawn over all items; those that could not be read may have been a class of this part. */
@@ -83,9 +104,7 @@ static int open_training(struct training *t, desy_store *store)
     DESY_TRY(desy_agree(t->world, rc));
     t->fit = desy_training_fit(&t->set, t->weights, chosen);
     t->validation = desy_training_fit(&t->set, t->validation_weights, to_validate);
-    chosen = 0;
-    for (size_t i = 0; i < total; i++)
-        if (t->weights[i] > 0) t->kept_ids[chosen++] = t->ids[i];
+    weigh_items(t);
 out:
     return rc;
 }
@@ -100,6 +119,8 @@ static void close_training(struct training *t)
     free(t->weights);
     free(t->fold_weights);
     free(t->validation_weights);
+    free(t->item_weights);
+    free(t->validation_item_weights);
     free(t->out_of_fold);
     free(t->logits);
     free(t->kept_logits);
@@ -149,6 +170,7 @@ static int fit_folds(struct training *t)
     int rc = desy_agree(t->world, mine ? DESY_OK : desy_error_memory("out-of-fold logits"));
     for (int fold = 0; rc == DESY_OK && fold < DESY_FOLDS; fold++) rc = fit_fold(t, fold, mine);
     if (rc == DESY_OK) rc = desy_gatherall(t->world, mine, t->set.count, (size_t)t->n * sizeof *mine, (void **)&t->out_of_fold, &total);
+    if (rc == DESY_OK) desy_training_average(&t->set, t->out_of_fold, (size_t)t->n);
     free(mine);
     return rc;
 }
@@ -160,7 +182,7 @@ static int calibrate(struct training *t, int candidate, double *calibrated)
     alone.heads[0].channel = t->candidates[candidate];
     const enum desy_level level = t->candidates[candidate]->level;
     for (size_t i = 0; i < t->set.total; i++) calibrated[i] = t->out_of_fold[i * (size_t)t->n + (size_t)candidate];
-    int rc = desy_fusion_fit(&t->fit, calibrated, &alone);
+    int rc = desy_fusion_fit(&t->measured, calibrated, &alone);
     for (size_t i = 0; rc == DESY_OK && i < t->set.total; i++) calibrated[i] = alone.slope[level] * calibrated[i] + alone.intercept[level];
     return rc;
 }
@@ -175,9 +197,9 @@ static int compare_forms(struct training *t, int full, int small, bool *keep)
     if (rc != DESY_OK) goto out;
     DESY_TRY(calibrate(t, full, of_full));
     DESY_TRY(calibrate(t, small, of_small));
-    desy_fit_loss_difference(&t->fit, of_full, of_small, &difference, &error);
-    desy_fit_log_loss(&t->fit, of_full, &loss[0], &accuracy);
-    desy_fit_log_loss(&t->fit, of_small, &loss[1], &accuracy);
+    desy_fit_loss_difference(&t->measured, of_full, of_small, &difference, &error);
+    desy_fit_log_loss(&t->measured, of_full, &loss[0], &accuracy);
+    desy_fit_log_loss(&t->measured, of_small, &loss[1], &accuracy);
     keep[full] = difference + error < 0;
     keep[small] = !keep[full];
     if (desy_rank(t->world) == 0)
@@ -236,9 +258,9 @@ static int load_levels(struct training *t, const struct desy_train_identity *ide
         if (directories[level] && desy_rank(t->world) == 0) desy_log_info("train: level %s is that of %s", desy_level_name((enum desy_level)level), directories[level]);
     }
     t->ensemble.layout = t->set.layout;
-    DESY_TRY(desy_agree(t->world, desy_levels_load(&t->ensemble, &t->kept_logits, directories, t->kept_ids, t->fit.chosen, t->options->device)));
+    DESY_TRY(desy_agree(t->world, desy_levels_load(&t->ensemble, &t->kept_logits, directories, t->kept_ids, t->measured.chosen, t->options->device)));
     for (size_t i = 0; i < t->set.total; i++) {
-        if (!(t->weights[i] > 0)) continue;
+        if (!(t->item_weights[i] > 0)) continue;
         memcpy(t->logits + i * (size_t)t->ensemble.n, t->kept_logits + n++ * (size_t)t->ensemble.n, (size_t)t->ensemble.n * sizeof *t->logits);
     }
 out:
@@ -251,13 +273,13 @@ static int keep_logits(struct training *t)
 {
     const size_t width = (size_t)t->ensemble.n;
     size_t n = 0;
-    if (!t->kept_logits) t->kept_logits = malloc((t->fit.chosen * width + 1) * sizeof *t->kept_logits);
+    if (!t->kept_logits) t->kept_logits = malloc((t->measured.chosen * width + 1) * sizeof *t->kept_logits);
     if (!t->kept_logits) return desy_error_memory("out-of-fold logits");
     for (size_t i = 0; i < t->set.total; i++)
-        if (t->weights[i] > 0) memcpy(t->kept_logits + n++ * width, t->logits + i * width, width * sizeof *t->kept_logits);
+        if (t->item_weights[i] > 0) memcpy(t->kept_logits + n++ * width, t->logits + i * width, width * sizeof *t->kept_logits);
     t->ensemble.out_of_fold = t->kept_logits;
     t->ensemble.ids = t->kept_ids;
-    t->ensemble.training = t->fit.chosen;
+    t->ensemble.training = t->measured.chosen;
     return DESY_OK;
 }
 
@@ -274,6 +296,7 @@ static int final_logits(struct training *t, double **fused)
     }
     rc = desy_agree(t->world, rc);
     if (rc == DESY_OK) rc = desy_gatherall(t->world, mine, t->set.count, sizeof *mine, (void **)fused, &total);
+    if (rc == DESY_OK) desy_training_average(&t->set, *fused, 1);
     free(mine);
     return rc;
 }
@@ -284,12 +307,12 @@ static int measure(struct training *t, struct desy_train_metrics *m)
     int rc;
     for (size_t i = 0; i < t->set.total; i++) t->logits[i] = desy_ensemble_fuse(&t->ensemble, t->logits + i * (size_t)t->ensemble.n); /* in place: i <= i * n */
     DESY_TRY(final_logits(t, &fused));
-    rc = desy_fit_auc(&t->fit, t->logits, &m->out_of_fold_auc);
-    if (rc == DESY_OK) rc = desy_fit_auc(&t->validation, fused, &m->validation_auc);
-    if (rc == DESY_OK) rc = desy_choose_threshold(&t->validation, fused, &m->threshold);
+    rc = desy_fit_auc(&t->measured, t->logits, &m->out_of_fold_auc);
+    if (rc == DESY_OK) rc = desy_fit_auc(&t->validation_measured, fused, &m->validation_auc);
+    if (rc == DESY_OK) rc = desy_choose_threshold(&t->validation_measured, fused, &m->threshold);
     DESY_TRY(desy_agree(t->world, rc));
-    desy_fit_log_loss(&t->fit, t->logits, &m->out_of_fold_loss, &m->out_of_fold_accuracy);
-    desy_fit_log_loss(&t->validation, fused, &m->validation_loss, &m->validation_accuracy);
+    desy_fit_log_loss(&t->measured, t->logits, &m->out_of_fold_loss, &m->out_of_fold_accuracy);
+    desy_fit_log_loss(&t->validation_measured, fused, &m->validation_loss, &m->validation_accuracy);
     m->by_source = t->set.by_source;
     memcpy(m->counts, t->set.counts, sizeof m->counts);
 out:
@@ -301,7 +324,7 @@ static void say_plan(const struct training *t)
 {
     const size_t *train = t->set.counts[DESY_SPLIT_TRAIN], *val = t->set.counts[DESY_SPLIT_VAL];
     if (desy_rank(t->world) != 0) return;
-    desy_log_info("train: %zu real and %zu AI-generated training clips, %zu and %zu for validation; %d folds by %s", train[0], train[1], val[0], val[1], DESY_FOLDS,
+    desy_log_info("train: %zu real and %zu AI-generated training videos, %zu and %zu for validation; %d folds by %s", train[0], train[1], val[0], val[1], DESY_FOLDS,
                   t->set.by_source ? "source" : "group");
     for (int c = 0; c < t->n; c++) {
         const struct desy_channel *channel = t->candidates[c];
@@ -335,7 +358,7 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
         DESY_TRY(fit_ensemble(&t));
     }
     DESY_TRY(desy_agree(world, keep_logits(&t)));
-    DESY_TRY(desy_fusion_fit(&t.fit, t.logits, &t.ensemble));
+    DESY_TRY(desy_fusion_fit(&t.measured, t.logits, &t.ensemble));
     DESY_TRY(measure(&t, &metrics));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));

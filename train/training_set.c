@@ -13,20 +13,36 @@ int desy_training_set_open(struct desy_training_set *set, desy_world *world, con
     desy_tile_share(total, desy_rank(world), desy_size(world), &set->first, &set->count);
     set->vectors = calloc(set->count * (size_t)desy_pool_width(layout) + 1, sizeof *set->vectors);
     set->items = calloc(total + 1, sizeof *set->items);
+    set->augmented = calloc(total + 1, sizeof *set->augmented);
     set->labels = calloc(total + 1, sizeof *set->labels);
     set->folds = calloc(total + 1, sizeof *set->folds);
     set->kin = calloc(total + 1, sizeof *set->kin);
-    return set->vectors && set->items && set->labels && set->folds && set->kin ? DESY_OK : desy_error_memory("the training set");
+    return set->vectors && set->items && set->augmented && set->labels && set->folds && set->kin ? DESY_OK : desy_error_memory("the training set");
 }
 
 void desy_training_set_close(struct desy_training_set *set)
 {
     free(set->vectors);
     free(set->items);
+    free(set->augmented);
     free(set->labels);
     free(set->folds);
     free(set->kin);
     memset(set, 0, sizeof *set);
+}
+
+/* Is row i the first of its item? */
+static bool is_first(const struct desy_training_set *set, size_t i)
+{
+    return i == 0 || set->items[i].id != set->items[i - 1].id;
+}
+
+/* The row behind those of the item that begins at i. */
+static size_t end_of_item(const struct desy_training_set *set, size_t i)
+{
+    do i++;
+    while (i < set->total && !is_first(set, i));
+    return i;
 }
 
 /* Is item i fitted to when fold `left_out` (-1: none) is left out? */
@@ -73,7 +89,7 @@ static int check_folds(const struct desy_training_set *set)
         if (n < 4) return desy_error(DESY_EDATA, "%zu %s training videos: at least 4 of each class are needed", n, what);
         for (int f = 0; f < DESY_FOLDS; f++) {
             size_t left = 0;
-            for (size_t i = 0; i < set->total; i++) left += set->labels[i] == label && is_fitted(set, i, f);
+            for (size_t i = 0; i < set->total; i++) left += is_first(set, i) && set->labels[i] == label && is_fitted(set, i, f);
             if (left == 0) return desy_error(DESY_EDATA, "all %s training videos share their groups or sources: nothing can be tried on unseen ones; add videos of others", what);
         }
     }
@@ -90,13 +106,16 @@ int desy_training_set_finish(struct desy_training_set *set, uint64_t seed)
     for (size_t i = 0; i < set->total; i++) {
         const struct desy_split_item *item = &set->items[i];
         set->labels[i] = item->label == 1;
+        if (!is_first(set, i)) continue;
         if (item->label >= 0 && item->part != DESY_SPLIT_NONE) set->counts[item->part][item->label]++;
         if (item->label >= 0 && item->part == DESY_SPLIT_TRAIN) chosen[n++] = *item;
     }
     DESY_TRY(desy_split_folds(folds, &set->by_source, chosen, n, DESY_FOLDS, seed));
     n = 0;
-    for (size_t i = 0; i < set->total; i++)
-        set->folds[i] = set->items[i].label >= 0 && set->items[i].part == DESY_SPLIT_TRAIN ? folds[n++] : -1;
+    for (size_t i = 0; i < set->total; i++) {
+        if (!is_first(set, i)) set->folds[i] = set->folds[i - 1]; /* what is of one video is never torn apart */
+        else set->folds[i] = set->items[i].label >= 0 && set->items[i].part == DESY_SPLIT_TRAIN ? folds[n++] : -1;
+    }
     DESY_TRY(find_kin(set));
     rc = check_folds(set);
 out:
@@ -121,18 +140,20 @@ static int read_vectors(struct desy_training_set *set, desy_store *store, const 
     return rc;
 }
 
-/* The items that have features, by their rows. */
+/* The clips that have features, by their rows. */
 static int place_items(struct desy_training_set *set, const struct desy_items *items, int32_t *n_frames)
 {
     size_t placed = 0;
-    for (size_t i = 0; i < items->count; i++) {
-        if (items->row[i] < 0) continue;
-        if ((size_t)items->row[i] >= set->total || n_frames[items->row[i]] != 0)
-            return desy_error(DESY_EDATA, "the store is inconsistent: item %zu names row %lld of %zu; extract again", i, (long long)items->row[i], set->total);
-        set->items[items->row[i]] = items->split[i];
-        n_frames[items->row[i]] = items->n_frames[i];
-        placed++;
-    }
+    for (size_t i = 0; i < items->count; i++)
+        for (size_t c = items->first[i]; c < items->first[i + 1]; c++) {
+            const struct desy_item_clip *clip = &items->clips[c];
+            if (clip->row < 0) continue;
+            if ((size_t)clip->row != placed || placed == set->total) /* in data-set order: what training_set.h says of an item's rows */
+                return desy_error(DESY_EDATA, "the store is inconsistent: item %zu names row %lld of %zu; extract again", i, (long long)clip->row, set->total);
+            set->items[placed] = items->split[i];
+            set->augmented[placed] = clip->view > 0;
+            n_frames[placed++] = clip->n_frames;
+        }
     return placed == set->total ? DESY_OK : desy_error(DESY_EDATA, "the store is inconsistent: %zu of its %zu feature rows have an item; extract again", placed, set->total);
 }
 
@@ -168,28 +189,39 @@ static int by_key(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
+/* Gives each row of the item that begins at `first` its part of `weight`; returns how many there are. */
+static size_t share(const struct desy_training_set *set, enum desy_split_part part, size_t first, double weight, double *weights)
+{
+    const size_t end = end_of_item(set, first);
+    size_t n = 0;
+    for (size_t i = first; i < end; i++) n += part == DESY_SPLIT_TRAIN || !set->augmented[i];
+    for (size_t i = first; i < end; i++)
+        if (part == DESY_SPLIT_TRAIN || !set->augmented[i]) weights[i] = weight / (double)n;
+    return n;
+}
+
 static int weigh(const struct desy_training_set *set, enum desy_split_part part, int left_out, double *weights, size_t *chosen)
 {
     struct source_count *sorted = malloc((set->total + 1) * sizeof *sorted);
     double sum[2] = {0};
-    size_t n = 0;
+    size_t n = 0, rows = 0;
     memset(weights, 0, set->total * sizeof *weights);
     if (!sorted) return desy_error_memory("sample weights");
     for (size_t i = 0; i < set->total; i++) {
         const struct desy_split_item *item = &set->items[i];
-        if (item->label < 0 || item->part != part || (part == DESY_SPLIT_TRAIN && !is_fitted(set, i, left_out))) continue;
+        if (!is_first(set, i) || item->label < 0 || item->part != part || (part == DESY_SPLIT_TRAIN && !is_fitted(set, i, left_out))) continue;
         sorted[n++] = (struct source_count){item->source ^ (uint64_t)item->label, i};
     }
     qsort(sorted, n, sizeof *sorted, by_key);
     for (size_t from = 0, to; from < n; from = to) {
         for (to = from; to < n && sorted[to].key == sorted[from].key; to++) continue;
-        for (size_t i = from; i < to; i++) weights[sorted[i].index] = 1 / sqrt((double)(to - from));
+        for (size_t i = from; i < to; i++) rows += share(set, part, sorted[i].index, 1 / sqrt((double)(to - from)), weights);
     }
     for (size_t i = 0; i < set->total; i++) sum[set->labels[i]] += weights[i];
     for (size_t i = 0; i < set->total; i++)
         if (weights[i] > 0) weights[i] *= (double)n / 2 / sum[set->labels[i]];
     free(sorted);
-    *chosen = n;
+    *chosen = rows;
     return DESY_OK;
 }
 
@@ -201,6 +233,31 @@ int desy_training_weights(const struct desy_training_set *set, int left_out, dou
 int desy_validation_weights(const struct desy_training_set *set, double *weights, size_t *chosen)
 {
     return weigh(set, DESY_SPLIT_VAL, -1, weights, chosen);
+}
+
+void desy_training_weigh_items(const struct desy_training_set *set, double *weights, size_t *chosen)
+{
+    *chosen = 0;
+    for (size_t first = 0, end; first < set->total; first = end) {
+        end = end_of_item(set, first);
+        for (size_t i = first + 1; i < end; i++) weights[first] += weights[i], weights[i] = 0;
+        *chosen += weights[first] > 0;
+    }
+}
+
+void desy_training_average(const struct desy_training_set *set, double *values, size_t n)
+{
+    for (size_t first = 0, end; first < set->total; first = end) {
+        size_t rows = 0;
+        end = end_of_item(set, first);
+        for (size_t i = first; i < end; i++) rows += !set->augmented[i];
+        if (rows == 0) continue; /* its windows failed, views are left: nothing is known of it */
+        for (size_t k = 0; k < n; k++) {
+            double sum = 0;
+            for (size_t i = first; i < end; i++) sum += set->augmented[i] ? 0 : values[i * n + k];
+            values[first * n + k] = sum / (double)rows;
+        }
+    }
 }
 
 struct desy_fit desy_training_fit(const struct desy_training_set *set, const double *weights, size_t chosen)

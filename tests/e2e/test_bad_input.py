@@ -6,9 +6,17 @@ import shutil
 import subprocess
 import unittest
 
+import h5py
+
 import program
 
 USAGE, DATA, ENVIRONMENT, PARTIAL = 1, 2, 3, 4
+
+
+def features(store):
+    """{video_path: its features' bytes} of those that have some."""
+    with h5py.File(store / "index.h5") as file:
+        return {row["video_path"].decode(): file["features/hybrid"][row["row"]].tobytes() for row in file["videos"][:] if row["row"] >= 0}
 
 
 class BadInput(program.Case):
@@ -191,6 +199,9 @@ class BadInput(program.Case):
             [line] = map(json.loads, (store / "quarantine.jsonl").read_text().splitlines())
             self.assertEqual(line["status"], status)
             self.assertIn("00002", line["video_path"])
+            others = features(self.store)
+            del others[line["video_path"]]
+            self.assertEqual(features(store), others)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,10 @@ DESY_OUTPUT=$work/two timeout 600 sbatch --wait -N 2 --ntasks-per-node=1 --outpu
 [[ $(value two/report/metrics.json roc_auc) == "$(value one/report/metrics.json roc_auc)" ]] || fail "the AUC of two nodes is not that of one process"
 cmp one/report/scores.csv two/report/scores.csv
 
+# An array of jobs, each a part of the extraction.
+DESY_OUTPUT=$work/array sbatch --wait --array=1-3 -N 1 -n 1 --output=array-%a.log "$slurm/extract-array.sbatch"
+[[ $(store_hash array) == "$(store_hash one)" ]] || fail "the store of an array of jobs is not that of one process"
+
 # The chain, on the store that is there: extraction finds nothing left to do.
 DESY_OUTPUT=$work/two "$slurm/chain.sh" -N 2 --ntasks-per-node=1 >jobs
 rm -r two/report

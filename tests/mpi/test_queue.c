@@ -76,7 +76,7 @@ static int run(struct test *test)
     uint64_t order[MOST];
     for (uint64_t i = 0; i < test->n; i++) order[i] = test->n - 1 - i;
     bool first = desy_rank(world) == 0;
-    int rc = desy_queue_run(world, &queue, first ? order : NULL, first ? test->n : 0);
+    int rc = desy_queue_run(world, &queue, first ? order : NULL, NULL, first ? test->n : 0);
     check(!test->foreign);
     desy_sum_i64(world, test->ran, MOST);
     return rc;
@@ -106,7 +106,7 @@ static void test_complete(void)
     uint64_t order[MOST];
     for (uint64_t i = 0; i < MOST; i++) order[i] = i;
     const struct desy_queue queue = {.context = &bare, .run = run_task};
-    check(desy_queue_run(world, &queue, order, desy_rank(world) == 0 ? MOST : 0) == DESY_OK);
+    check(desy_queue_run(world, &queue, order, NULL, desy_rank(world) == 0 ? MOST : 0) == DESY_OK);
     desy_sum_i64(world, bare.ran, MOST);
     for (int i = 0; i < MOST; i++) check(bare.ran[i] == 1);
 }

@@ -1,9 +1,11 @@
 """ResNet-50 against an implementation written here from the paper, with seeded random weights; TorchScript; weights that do not fit."""
+import json
 import os
 import pathlib
 import subprocess
 import tempfile
 
+import h5py
 import numpy as np
 import torch
 from safetensors.torch import save_file
@@ -130,6 +132,31 @@ def check_torchscript(directory):
     assert refused.returncode == 1 and "--allow-code" in refused.stderr.decode()
 
 
+def check_preprocess(directory, weights):
+    """The weights say how frames become the network's input; a still, so that every row is the same."""
+    tools, program = TOOL.parent, os.environ["DESY_PROGRAM"]
+    still = np.random.default_rng(6).integers(0, 256, (150, 200, 3), np.uint8)
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "200x150", "-i", "-", "-c:v", "libx264rgb", "-qp", "0",
+                    directory / "still.mkv"], input=still.tobytes() * 6, check=True)
+    (directory / "one.json").write_text('[{"video_path": "still.mkv"}]')
+    rows = {}
+    for name, kind in ((None, 1), ("resize256-crop224", 1), ("squash224", 2)):
+        path, store = directory / f"{name}.safetensors", directory / f"store-{name}"
+        save_file(weights, path, metadata={"format": "pt"} | ({"preprocess": name} if name else {}))
+        subprocess.run([program, "extract", directory / "one.json", "-o", store, "--extractor", "resnet50", "--weights", path], check=True, capture_output=True)
+        assert json.loads((store / "extract.json").read_text())["config"]["preprocess"] == (name or "resize256-crop224")
+        shaped = subprocess.run([tools / "tool_transform"], input=np.array([kind, 200, 150], np.int32).tobytes() + still.tobytes(), check=True, capture_output=True).stdout
+        expected = np.frombuffer(subprocess.run([TOOL, "resnet50", path, "16", "1"], input=shaped * 16, check=True, capture_output=True).stdout, np.float32).reshape(16, 2048)
+        with h5py.File(store / "index.h5") as file:
+            rows[name] = file["features/resnet50"][0]
+        assert np.array_equal(rows[name], expected), name
+    assert np.array_equal(rows[None], rows["resize256-crop224"]) and not np.array_equal(rows[None], rows["squash224"])
+    save_file(weights, directory / "other.safetensors", metadata={"preprocess": "crop"})
+    refused = subprocess.run([program, "extract", directory / "one.json", "-o", directory / "none", "--extractor", "resnet50", "--weights", directory / "other.safetensors"],
+                             capture_output=True, text=True)
+    assert refused.returncode == 3 and "'crop' is not known" in refused.stderr, refused
+
+
 def check_refusals(directory, weights):
     path = directory / "wrong.safetensors"
     check_refused(path, "No such file")
@@ -154,6 +181,7 @@ def main():
         expected = reference(weights, FRAMES)
         check_safetensors(directory, weights, expected)
         check_torchscript(directory)
+        check_preprocess(directory, weights)
         check_refusals(directory, weights)
 
 

@@ -6,12 +6,14 @@ from torch.nn.functional import avg_pool2d, interpolate
 from frame_reference import area, axis, bicubic, picture, resize, run, triangle
 
 SIZES = [(64, 48), (2, 2), (256, 256), (258, 256), (1280, 720), (720, 1280), (1920, 1080), (854, 480), (320, 240), (300, 700),
-         (640, 272), (100, 702), (512, 512), (1366, 768)]
-EFFICIENTNET, RESNET = 0, 1
+         (640, 272), (100, 702), (512, 512), (1366, 768), (641, 359), (359, 641), (225, 257), (3, 5), (1, 1), (1, 9)]
+EFFICIENTNET, RESNET, SQUASH = 0, 1, 2
 
 
 def geometry(kind, side, shorter):
     """New side and the first pixel of the crop."""
+    if kind == SQUASH:
+        return 224, 0
     if kind == RESNET:
         to = 256 * side // shorter
         return to, round((to - 224) / 2)  # ties to even
@@ -22,7 +24,7 @@ def geometry(kind, side, shorter):
 
 def reference(kind, image):
     shorter = min(image.shape[:2])
-    weights = triangle if kind == RESNET else area if shorter > 256 else bicubic
+    weights = triangle if kind != EFFICIENTNET else area if shorter > 256 else bicubic
     return resize(image, *[axis(weights, side, *geometry(kind, side, shorter), 224) for side in image.shape[:2]])
 
 
@@ -31,7 +33,7 @@ def torch_reference(kind, image):
     h, w = image.shape[:2]
     (to_h, y), (to_w, x) = geometry(kind, h, min(h, w)), geometry(kind, w, min(h, w))
     planes = torch.from_numpy(image).permute(2, 0, 1)[None].double()
-    if kind == RESNET:
+    if kind != EFFICIENTNET:
         resized = interpolate(planes, size=(to_h, to_w), mode="bilinear", antialias=True)
     elif min(h, w) <= 256:
         resized = interpolate(planes, size=(to_h, to_w), mode="bicubic", align_corners=False)
@@ -42,8 +44,8 @@ def torch_reference(kind, image):
     return resized[0].permute(1, 2, 0).numpy()[y:y + 224, x:x + 224].clip(0, 255)
 
 
-rng, compared = np.random.default_rng(5), {EFFICIENTNET: 0, RESNET: 0}
-cases = [(kind, w, h, picture(rng, w, h, what, 3)) for w, h in SIZES for what in ("noise", "scene", "extremes") for kind in (EFFICIENTNET, RESNET)]
+rng, compared = np.random.default_rng(5), {EFFICIENTNET: 0, RESNET: 0, SQUASH: 0}
+cases = [(kind, w, h, picture(rng, w, h, what, 3)) for w, h in SIZES for what in ("noise", "scene", "extremes") for kind in (EFFICIENTNET, RESNET, SQUASH)]
 out = np.frombuffer(run("transform", cases), np.uint8).reshape(len(cases), 224, 224, 3)
 for (kind, w, h, image), got in zip(cases, out):
     assert np.array_equal(got, reference(kind, image)), (kind, w, h)
@@ -51,4 +53,4 @@ for (kind, w, h, image), got in zip(cases, out):
     if other is not None:
         assert np.abs(got - other).max() <= 1, (kind, w, h, np.abs(got - other).max())
         compared[kind] += 1
-assert compared == {EFFICIENTNET: 3 * 7, RESNET: 3 * len(SIZES)}, compared
+assert compared == {EFFICIENTNET: 3 * 11, RESNET: 3 * len(SIZES), SQUASH: 3 * len(SIZES)}, compared

@@ -1,5 +1,5 @@
 /* The frames that clips are made of, before any transform, for tests/parity/test_decode.py: frames FILE... For each file and each
- * sampling a line: file, sampling, status, reason, number of all frames, width, height, number of frames that follow; then a line for
+ * sampling, and for the last of three windows, a line: file, sampling, status, reason, number of all frames, width, height, number of frames that follow; then a line for
  * each of these: index, seconds, SHA-256 of its luma and of its RGB. This file's desy_transform_frame is linked in place of the
  * library's, and sees what that would see. */
 #include "base/error.h"
@@ -32,24 +32,32 @@ int desy_transform_frame(uint8_t *out, const struct desy_frame *frame, enum desy
     return rc == DESY_OK ? hash_plane(rgb_hashes[row], frame->rgb, frame->rgb_stride, 3 * frame->width, frame->height) : rc;
 }
 
-static int print_clip(const char *path, enum desy_sampling sampling)
+/* The last of so many windows; a shorter video has fewer. */
+static int print_clip(const char *path, enum desy_sampling sampling, int windows)
 {
-    struct desy_clip_request request = {.sampling = sampling, .frames = 16};
+    struct desy_clip_request request = {.sampling = sampling, .frames = 16, .windows = windows};
+    desy_video *video = NULL;
+    int rc;
     snprintf(request.path, sizeof request.path, "%s", path);
-    const int rc = desy_video_read(&clip, &request);
-    if (rc != DESY_OK) return rc;
+    DESY_TRY(desy_video_open(&video, &request));
+    do DESY_TRY(desy_video_next(video, &clip));
+    while (!desy_clip_is_last(&clip));
     printf("%s\t%s\t%s\t%s\t%lld\t%d\t%d\t%d\n", path, desy_sampling_name(sampling), desy_status_name(clip.status), clip.reason,
            (long long)clip.total_frames, clip.width, clip.height, clip.frames);
     for (int k = 0; k < clip.frames; k++) printf("%lld\t%.9f\t%s\t%s\n", (long long)clip.frame_index[k], clip.pts[k], luma_hashes[k], rgb_hashes[k]);
-    return DESY_OK;
+out:
+    desy_video_close(&video);
+    return rc;
 }
 
 int main(int argc, char **argv)
 {
     int rc = DESY_OK;
     for (int i = 1; i < argc; i++) {
-        DESY_TRY(print_clip(argv[i], DESY_SAMPLING_WINDOW));
-        DESY_TRY(print_clip(argv[i], DESY_SAMPLING_UNIFORM));
+        DESY_TRY(print_clip(argv[i], DESY_SAMPLING_WINDOW, 1));
+        DESY_TRY(print_clip(argv[i], DESY_SAMPLING_UNIFORM, 1));
+        DESY_TRY(print_clip(argv[i], DESY_SAMPLING_KEYFRAME, 1));
+        DESY_TRY(print_clip(argv[i], DESY_SAMPLING_WINDOW, 3));
     }
 out:
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());

@@ -1,4 +1,4 @@
-/* Network inputs of frames, for tests/parity/test_transform.py. stdin holds frames (int32 kind: 0 EfficientNet, 1 ResNet;
+/* Network inputs of frames, for tests/parity/test_transform.py. stdin holds frames (int32 kind: 0 EfficientNet, 1 ResNet, 2 squash;
  * width, height; RGB); stdout gets (224, 224, 3) bytes for each. */
 #include "base/error.h"
 #include "features/transform.h"
@@ -26,7 +26,7 @@ out:
 int main(void) {
     int32_t header[3];
     while (fread(header, sizeof *header, 3, stdin) == 3) {
-        int rc = frame(header[0] == 1 ? DESY_TRANSFORM_RESNET : DESY_TRANSFORM_EFFICIENTNET, header[1], header[2]);
+        int rc = frame((enum desy_transform)header[0], header[1], header[2]);
         if (rc != DESY_OK) {
             fprintf(stderr, "%s\n", desy_error_message());
             return rc;

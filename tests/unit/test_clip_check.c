@@ -54,6 +54,7 @@ static void nonsense_is_refused(void **state)
     REFUSED(shared->duration = INFINITY);
     REFUSED(shared->duration = -1);
     REFUSED(shared->bit_rate = -1);
+    REFUSED(shared->size = -2);
     REFUSED(shared->frame_index[0] = -1);
     REFUSED(shared->frame_index[9] = shared->frame_index[8]);
     REFUSED(shared->total_frames = 30); /* the last frame is number 30 */
@@ -96,9 +97,17 @@ static void a_failed_clip_has_no_frames(void **state)
     make_good();
     shared->status = DESY_STATUS_TOO_SHORT;
     shared->width = -1; /* numbers of a clip that failed are nothing */
+    shared->window = 7, shared->windows = 0, shared->audio_samples = -1, shared->fps = NAN, shared->duration = -INFINITY;
+    shared->bit_rate = shared->total_frames = -1, shared->rotation = shared->key_frames = shared->longest_gop = shared->reordering = -1;
     strcpy(shared->reason, "2 frames");
     assert_true(desy_clip_copy(copy, shared, &request));
     assert_int_equal(copy->frames, 0);
+    assert_int_equal(copy->audio_samples, 0);
+    assert_int_equal(copy->window, 0);
+    assert_int_equal(copy->windows, 1);
+    assert_true(desy_clip_is_last(copy));
+    assert_true(copy->width == 0 && copy->height == 48 && copy->fps == 0 && copy->duration == 0 && copy->bit_rate == 0 && copy->total_frames == 0);
+    assert_true(copy->rotation == 0 && copy->key_frames == 0 && copy->longest_gop == 0 && copy->reordering == 0);
     assert_string_equal(copy->reason, "2 frames");
 }
 

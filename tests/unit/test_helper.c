@@ -4,9 +4,9 @@
 #include "features/helper.h"
 #include "features/synthesis.h"
 #include "features/video.h"
+#include "tests/unit/processes.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -58,24 +58,6 @@ static void copy_part(const char *to, const char *from, size_t divisor)
     assert_int_equal(desy_file_read(&data, &size, from), DESY_OK);
     assert_int_equal(desy_file_write_atomic(to, data, size / divisor), DESY_OK);
     free(data);
-}
-
-/* A process whose parent is this one, and its state ('Z': dead); 0: none. */
-static pid_t child_of(pid_t parent, char *state)
-{
-    DIR *processes = opendir("/proc");
-    pid_t child = 0, its_parent;
-    assert_non_null(processes);
-    for (struct dirent *entry; !child && (entry = readdir(processes));) {
-        char path[300];
-        snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
-        FILE *stat = atoi(entry->d_name) > 0 ? fopen(path, "r") : NULL;
-        if (!stat) continue;
-        if (fscanf(stat, "%*d (%*[^)]) %c %d", state, &its_parent) == 2 && its_parent == parent) child = atoi(entry->d_name);
-        fclose(stat);
-    }
-    closedir(processes);
-    return child;
 }
 
 static void kill_the_helper(void)

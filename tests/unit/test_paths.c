@@ -51,7 +51,7 @@ static void files_are_taken_as_named(void **state)
     write_text("f.mp4", "");
     write_text("anything.bin", "");
     assert_paths((const char *const[]){"f.mp4", "anything.bin", "./f.mp4", "f.mp4"}, 4, (const char *const[]){"f.mp4", "anything.bin", "./f.mp4"}, 3);
-    refused("g.mp4", "g.mp4: there is no such file or directory");
+    refused("g.mp4", "g.mp4: can't be opened: No such file or directory");
 }
 
 static void lists_are_read_line_by_line(void **state)

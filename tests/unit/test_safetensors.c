@@ -87,6 +87,7 @@ static void written_and_read(void **state)
     assert_string_equal(a->dtype, "F32");
     assert_true(((const float *)a->data)[2] == 3.5f && *(const int64_t *)b->data == -7 && b->dimensions == 0 && b->count == 1);
     assert_null(desy_safetensors_find(file, "c"));
+    assert_null(desy_safetensors_metadata(file, "format"));
     desy_safetensors_close(&file);
     assert_null(file);
     assert_int_equal(system("mv pair first"), 0);
@@ -112,6 +113,8 @@ static void the_reference_reads_it(void **state)
     assert_int_equal(desy_safetensors_open(&file, "theirs"), DESY_OK);
     const struct desy_tensor *x = desy_safetensors_find(file, "x");
     assert_true(x && x->count == 5 && ((const double *)x->data)[4] == 4);
+    assert_string_equal(desy_safetensors_metadata(file, "format"), "np");
+    assert_null(desy_safetensors_metadata(file, "preprocess"));
     desy_safetensors_close(&file);
 }
 

@@ -129,7 +129,74 @@ static void uniform_is_from_end_to_end(void **state)
     assert_memory_equal(five, expected, sizeof five);
 }
 
-static void names_are_two(void **state)
+/* 40 s at 24 frames a second with key frames at 3, 17, 22 and 39.5 s: the last has no window after it. */
+static const int64_t keys[] = {3 * 24, 17 * 24, 22 * 24, 39 * 24 + 12};
+
+static struct desy_times keyed_times(void)
+{
+    return (struct desy_times){even_times(24, 960), 960, keys, 4};
+}
+
+static void keyframe_starts_at_the_key_frame_nearest_the_middle(void **state)
+{
+    struct desy_times times = keyed_times();
+    (void)state;
+    assert_int_equal(desy_sample_frames(frames, WANTED, DESY_SAMPLING_KEYFRAME, 0, 1, &times), WANTED);
+    for (int k = 0; k < WANTED; k++) assert_int_equal(frames[k], 22 * 24 + 3 * k); /* 20 s is 2 s away, 17 s is 3 */
+    times.key_count = 0; /* the first frame counts as one */
+    assert_int_equal(desy_sample_frames(frames, WANTED, DESY_SAMPLING_KEYFRAME, 0, 1, &times), WANTED);
+    for (int k = 0; k < WANTED; k++) assert_int_equal(frames[k], 3 * k);
+    times.keys = &keys[3], times.key_count = 1; /* too near the end */
+    assert_int_equal(desy_sample_frames(frames, WANTED, DESY_SAMPLING_KEYFRAME, 0, 1, &times), WANTED);
+    assert_int_equal(frames[0], 0);
+}
+
+static void keyframe_of_a_slow_clip_gives_what_follows(void **state)
+{
+    static const int64_t three[] = {0, 20, 45};
+    const struct desy_times times = {even_times(4, 60), 60, three, 3};
+    (void)state;
+    assert_int_equal(desy_sample_frames(frames, WANTED, DESY_SAMPLING_KEYFRAME, 0, 1, &times), WANTED);
+    for (int k = 0; k < WANTED; k++) assert_int_equal(frames[k], 20 + k);
+}
+
+/* Each part of the video has one, and they share no frame. */
+static void windows_are_spread_over_the_video(void **state)
+{
+    const struct desy_times times = keyed_times();
+    int64_t before = -1;
+    (void)state;
+    assert_int_equal(desy_sample_windows(WANTED, DESY_SAMPLING_WINDOW, 4, &times), 4);
+    for (int w = 0; w < 4; w++) {
+        assert_int_equal(desy_sample_frames(frames, WANTED, DESY_SAMPLING_WINDOW, w, 4, &times), WANTED);
+        const double middle = (959.0 / 24) * (2 * w + 1) / 8;
+        assert_true(fabs((double)(frames[7] + frames[8]) / 48 - middle) < 1.0 / 24);
+        assert_true(frames[0] > before);
+        before = frames[15];
+    }
+    assert_int_equal(desy_sample_windows(WANTED, DESY_SAMPLING_WINDOW, 100, &times), 20); /* of 2 s each */
+    for (int w = 0, n = 20; w < n; w++, before = frames[15]) {
+        desy_sample_frames(frames, WANTED, DESY_SAMPLING_WINDOW, w, 100, &times);
+        assert_true(w == 0 || frames[0] > before);
+    }
+}
+
+static void windows_of_each_kind_differ(void **state)
+{
+    const struct desy_times times = keyed_times(), brief = {even_times(24, 50), 50, keys, 0};
+    (void)state;
+    assert_int_equal(desy_sample_windows(WANTED, DESY_SAMPLING_UNIFORM, 2, &times), 2);
+    desy_sample_frames(frames, WANTED, DESY_SAMPLING_UNIFORM, 1, 2, &times);
+    assert_int_equal(frames[0], 480);
+    assert_int_equal(frames[15], 959);
+    assert_int_equal(desy_sample_windows(WANTED, DESY_SAMPLING_KEYFRAME, 20, &times), 4); /* as many as there are places to begin at: 0, 3, 17 and 22 s */
+    desy_sample_frames(frames, WANTED, DESY_SAMPLING_KEYFRAME, 3, 20, &times);
+    assert_int_equal(frames[0], 22 * 24);
+    assert_int_equal(desy_sample_windows(WANTED, DESY_SAMPLING_WINDOW, 5, &brief), 1);
+    assert_int_equal(desy_sample_windows(WANTED, DESY_SAMPLING_UNIFORM, 5, &brief), 3); /* of 16 frames each */
+}
+
+static void names_are_three(void **state)
 {
     enum desy_sampling sampling;
     (void)state;
@@ -137,6 +204,8 @@ static void names_are_two(void **state)
     assert_int_equal(sampling, DESY_SAMPLING_UNIFORM);
     assert_int_equal(desy_sampling_parse(&sampling, desy_sampling_name(DESY_SAMPLING_WINDOW)), DESY_OK);
     assert_int_equal(sampling, DESY_SAMPLING_WINDOW);
+    assert_int_equal(desy_sampling_parse(&sampling, "keyframe"), DESY_OK);
+    assert_int_equal(sampling, DESY_SAMPLING_KEYFRAME);
     assert_int_equal(desy_sampling_parse(&sampling, "dense"), DESY_EUSAGE);
     assert_non_null(strstr(desy_error_message(), "dense"));
 }
@@ -146,7 +215,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_frames_are_all_taken), cmocka_unit_test(the_window_is_around_the_middle), cmocka_unit_test(short_clips_are_spread),
         cmocka_unit_test(slow_clips_give_neighbours), cmocka_unit_test(uneven_times_are_searched), cmocka_unit_test(a_gap_gives_no_frame_twice),
-        cmocka_unit_test(uniform_is_from_end_to_end), cmocka_unit_test(names_are_two),
+        cmocka_unit_test(uniform_is_from_end_to_end), 
+        cmocka_unit_test(keyframe_starts_at_the_key_frame_nearest_the_middle), cmocka_unit_test(keyframe_of_a_slow_clip_gives_what_follows),
+        cmocka_unit_test(windows_are_spread_over_the_video), cmocka_unit_test(windows_of_each_kind_differ), cmocka_unit_test(names_are_three),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ ONLY_IN = [
     (re.compile(r"(torch|ATen|c10|caffe2)/.*"), {"model"}),
     (re.compile(r"(libav|libsw)\w+/.*"), {"features"}),
     (re.compile(r"hdf5(_hl)?\.h|H5\w+\.h"), {"features"}),
+    (re.compile(r"seccomp\.h"), {"features"}),
 ]
 MOST_LINES = 500
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

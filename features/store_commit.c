@@ -1,0 +1,156 @@
+/* Making segments durable, in the background: an fsync takes as long as a video, and several at a time cost the disk little more than one. */
+#include "features/store_segment.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The disk begins to write what the file holds, without being waited for: the hash is made meanwhile. */
+static void begin_writing(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    close(fd);
+}
+
+/* True if the file ends in the middle of a line, which a killed run leaves. */
+static bool torn(int fd)
+{
+    char last = '\n';
+    off_t end = lseek(fd, 0, SEEK_END);
+    return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n';
+}
+
+static pthread_mutex_t manifest_lock = PTHREAD_MUTEX_INITIALIZER; /* one thread at a time looks for its end */
+
+/* One line, by one write: a killed run leaves a torn last line at worst, which readers skip. */
+static int add_to_manifest(const desy_segment *segment, int rank, const char *sha256, const char *inputs_sha256)
+{
+    int64_t size, mtime;
+    desy_file_stamp(segment->path, &size, &mtime);
+    char *path = desy_format("%s/manifest-%05d.jsonl", segment->directory, rank);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    char *line = desy_format("\n{\"block\":%llu,\"file\":\"%s\",\"sha256\":\"%s\",\"bytes\":%lld,\"config_sha256\":\"%s\",\"inputs_sha256\":\"%s\","
+                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu,\"videos\":%llu,\"rows\":%llu,\"made_us\":%lld}\n",
+                             (unsigned long long)segment->block, segment->relative, sha256, (long long)size, segment->config_sha256, inputs_sha256,
+                             (unsigned long long)segment->items, (unsigned long long)segment->ok, (unsigned long long)(segment->items - segment->ok),
+                             (unsigned long long)segment->count, (unsigned long long)segment->rows,
+                             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    int rc = path && line ? DESY_OK : desy_error_memory("the manifest");
+    errno = 0;
+    pthread_mutex_lock(&manifest_lock);
+    int fd = rc == DESY_OK ? open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+    const char *from = fd >= 0 && torn(fd) ? line : line ? line + 1 : NULL;
+    const bool written = fd >= 0 && write(fd, from, strlen(from)) == (ssize_t)strlen(from);
+    pthread_mutex_unlock(&manifest_lock);
+    if (rc == DESY_OK && (!written || fsync(fd) != 0))
+        rc = desy_error(DESY_EENV, "%s: cannot be written: %s", path, strerror(errno ? errno : ENOSPC));
+    if (fd >= 0) close(fd);
+    free(path);
+    free(line);
+    return rc;
+}
+
+/* All that waits for the disk. Any thread. */
+static int settle(const desy_segment *segment, int rank, const char *inputs_sha256)
+{
+    char sha256[DESY_SHA256_HEX];
+    begin_writing(segment->temporary);
+    int rc = desy_sha256_file(sha256, segment->temporary);
+    if (rc == DESY_OK) rc = desy_rename_durable(segment->temporary, segment->path);
+    return rc == DESY_OK ? add_to_manifest(segment, rank, sha256, inputs_sha256) : rc;
+}
+
+int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256)
+{
+    int rc = desy_segment_finish(*segment);
+    if (rc == DESY_OK) rc = settle(*segment, rank, inputs_sha256);
+    desy_segment_abort(segment);
+    return rc;
+}
+
+#define UNDER_WAY 4
+
+struct commit {
+    pthread_t thread;
+    desy_segment *segment;
+    int rank, code;
+    char inputs_sha256[DESY_SHA256_HEX], error[2048];
+};
+
+struct desy_committer {
+    int rank, oldest, count; /* commits[oldest], ... in a ring */
+    struct commit commits[UNDER_WAY];
+};
+
+int desy_committer_open(desy_committer **committer, int rank)
+{
+    *committer = calloc(1, sizeof **committer);
+    if (!*committer) return desy_error_memory("segments");
+    (*committer)->rank = rank;
+    return DESY_OK;
+}
+
+static void *run(void *argument)
+{
+    struct commit *commit = argument;
+    commit->code = settle(commit->segment, commit->rank, commit->inputs_sha256);
+    if (commit->code != DESY_OK) snprintf(commit->error, sizeof commit->error, "%s", desy_error_message());
+    return NULL;
+}
+
+static int wait_for_oldest(desy_committer *committer)
+{
+    struct commit *commit = &committer->commits[committer->oldest];
+    pthread_join(commit->thread, NULL);
+    committer->oldest = (committer->oldest + 1) % UNDER_WAY;
+    committer->count--;
+    desy_segment_abort(&commit->segment);
+    return commit->code == DESY_OK ? DESY_OK : desy_error(commit->code, "%s", commit->error);
+}
+
+int desy_committer_add(desy_committer *committer, desy_segment **segment, const char *inputs_sha256)
+{
+    int rc = desy_segment_finish(*segment);
+    if (rc == DESY_OK && committer->count == UNDER_WAY) rc = wait_for_oldest(committer);
+    if (rc == DESY_OK) {
+        struct commit *commit = &committer->commits[(committer->oldest + committer->count) % UNDER_WAY];
+        *commit = (struct commit){.segment = *segment, .rank = committer->rank};
+        snprintf(commit->inputs_sha256, sizeof commit->inputs_sha256, "%s", inputs_sha256);
+        if (pthread_create(&commit->thread, NULL, run, commit) == 0) {
+            committer->count++;
+            *segment = NULL;
+        } else rc = settle(*segment, committer->rank, inputs_sha256);
+    }
+    desy_segment_abort(segment);
+    return rc;
+}
+
+int desy_committer_wait(desy_committer *committer)
+{
+    int rc = DESY_OK;
+    while (committer->count > 0) {
+        const int one = wait_for_oldest(committer);
+        if (rc == DESY_OK) rc = one;
+    }
+    return rc;
+}
+
+void desy_committer_close(desy_committer **committer)
+{
+    if (!*committer) return;
+    desy_committer_wait(*committer);
+    free(*committer);
+    *committer = NULL;
+}
