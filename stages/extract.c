@@ -113,8 +113,9 @@ static int open_extractor(struct extraction *e)
     int rc;
     char *text = NULL;
     DESY_TRY(desy_torch_device(e->device, settings.device, desy_local_rank(e->invocation->world)));
-    const struct desy_extractor_options options = {.weights = settings.weights ? settings.weights : e->torchscript.name[0] ? settings.extractor : NULL, .dims = settings.dims, .device = e->device, .precision = e->precision, .frames = settings.frames,
-                                                   .threads = settings.threads, .allow_code = settings.allow_code};
+    const bool file = worker->extractor == &e->torchscript.extractor; /* which holds its weights */
+    const struct desy_extractor_options options = {.weights = file ? settings.extractor : settings.weights, .dims = settings.dims, .device = e->device, .precision = e->precision,
+                                                   .frames = settings.frames, .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
     worker->request.transform = worker->extractor->transform(worker->state); /* comes with the weights */
     DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request));

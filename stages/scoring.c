@@ -226,8 +226,8 @@ out:
 
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65])
 {
-    char *text = desy_format("%s %s %.17g %.17g %d %d", desy_detector_sha256(scoring->detector), scoring->extractor->name,
-                             scoring->threshold, settings.prior, scoring->level, settings.windows);
+    char *text = desy_format("%s %s %.17g %.17g %d %d %s", desy_detector_sha256(scoring->detector), scoring->extractor->name,
+                             scoring->threshold, settings.prior, scoring->level, settings.windows, settings.precision);
     if (!text) return desy_error_memory("the configuration");
     int rc = desy_sha256_bytes(hex, text, strlen(text));
     free(text);
