@@ -179,20 +179,30 @@ static void add_scores(cJSON *result, const desy_scoring *scoring, const struct 
     cJSON_AddBoolToObject(result, "calibrated", desy_detector_calibrated(scoring->detector));
 }
 
-/* All clips of the oldest queued video: the mean of those that could be read. *clip: the last one. *reason: the first thing odd about
- * one of them, "" if nothing is. */
-static int score_clips(desy_scoring *scoring, struct desy_score *score, char reason[sizeof((struct desy_clip *)NULL)->reason], const struct desy_clip **clip)
+/* What became of a video: how its last clip that counts ended, and the first thing odd about one of them, or "". */
+struct outcome {
+    enum desy_status status;
+    char reason[sizeof((struct desy_clip *)NULL)->reason];
+};
+
+/* All clips of the oldest queued video, up to the first that failed: the mean of those before it. */
+static int score_clips(desy_scoring *scoring, struct desy_score *score, struct outcome *outcome)
 {
     int rc;
+    bool finite = true;
+    const struct desy_clip *clip;
     *score = (struct desy_score){0};
-    reason[0] = '\0';
+    *outcome = (struct outcome){0};
     do {
-        DESY_TRY(desy_helper_take(scoring->helpers, clip));
-        if (!reason[0]) strcpy(reason, (*clip)->reason);
-        if ((*clip)->status != DESY_STATUS_OK) continue;
-        DESY_TRY(scoring->extractor->extract(scoring->state, *clip, scoring->features));
-        DESY_TRY(desy_detector_add(scoring->detector, scoring->features, (*clip)->frames, score));
-    } while (!desy_clip_is_last(*clip));
+        DESY_TRY(desy_helper_take(scoring->helpers, &clip));
+        if (!finite) continue;
+        if (!outcome->reason[0]) strcpy(outcome->reason, clip->reason);
+        outcome->status = clip->status;
+        if (clip->status != DESY_STATUS_OK) continue;
+        DESY_TRY(desy_extractor_extract(scoring->extractor, scoring->state, clip, scoring->features, &finite));
+        if (finite) DESY_TRY(desy_detector_add(scoring->detector, scoring->features, clip->frames, score));
+        else *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
+    } while (!desy_clip_is_last(clip));
     if (score->windows > 0) rc = desy_detector_finish(scoring->detector, score);
 out:
     return rc;
@@ -201,22 +211,21 @@ out:
 int desy_scoring_next(desy_scoring *scoring, cJSON **out)
 {
     int rc;
-    const struct desy_clip *clip = NULL;
     struct desy_score score;
-    char reason[sizeof clip->reason];
+    struct outcome outcome;
     cJSON *result = NULL;
     char *shown = scoring->shown[scoring->first];
     scoring->first = (scoring->first + 1) % scoring->room;
     scoring->queued--;
-    DESY_TRY(score_clips(scoring, &score, reason, &clip));
+    DESY_TRY(score_clips(scoring, &score, &outcome));
     result = cJSON_CreateObject();
     if (!result || !cJSON_AddStringToObject(result, "video_path", shown) ||
-        !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : clip->status)))
+        !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : outcome.status)))
         DESY_TRY(desy_error_memory("a result"));
     if (score.windows) {
         add_scores(result, scoring, &score);
-        if (reason[0]) cJSON_AddStringToObject(result, "warning", reason);
-    } else cJSON_AddStringToObject(result, "reason", clip->reason);
+        if (outcome.reason[0]) cJSON_AddStringToObject(result, "warning", outcome.reason);
+    } else cJSON_AddStringToObject(result, "reason", outcome.reason);
     *out = result, result = NULL;
 out:
     cJSON_Delete(result);
