@@ -279,6 +279,7 @@ int desy_batch_command(struct desy_invocation *invocation)
     if (rc == DESY_OK && desy_rank(world) == 0) rc = plan(&batch, &dataset, invocation->arguments, invocation->argument_count, journal, &order, &tasks);
     if (rc == DESY_OK) rc = desy_journal_open(&batch.journal, journal, desy_shard_writer(&batch.shard, desy_rank(world)));
     DESY_TRY(desy_agree(world, rc));
+    DESY_TRY(desy_scoring_agree(batch.scoring, world));
     DESY_TRY(desy_broadcast_text(world, &batch.root, 0));
     if (dataset) desy_progress_start(&batch.progress, "batch", (double)tasks * TASK_ITEMS, tasks * TASK_ITEMS, invocation->progress, false);
     const struct desy_queue queue = {.context = &batch, .describe = describe, .run = run, .done = done, .tick = tick, .stop = stop};

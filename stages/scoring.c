@@ -9,6 +9,7 @@
 #include "features/helper.h"
 #include "features/torchscript.h"
 #include "model/model.h"
+#include "stages/extract.h"
 #include "train/detector.h"
 
 #include <math.h>
@@ -44,6 +45,8 @@ struct desy_scoring {
     struct desy_torchscript torchscript; /* where the model was trained on one */
     void *state;
     desy_helper_pool *helpers;
+    struct desy_clip_request request; /* of every video; but for its path */
+    cJSON *config; /* what decides the features, as extraction knows it */
     float *features; /* (T, D) */
     double threshold;
     int level; /* -1: all */
@@ -90,11 +93,9 @@ static int choose_extractor(struct desy_scoring *scoring)
 /* Features of other weights than the model was trained on give scores that mean nothing. */
 static int check_weights(const struct desy_scoring *scoring, bool first)
 {
-    const char *trained = desy_detector_weights_sha256(scoring->detector);
-    cJSON *provenance = cJSON_CreateObject();
-    int rc = provenance ? scoring->extractor->describe(scoring->state, provenance) : desy_error_memory("provenance");
-    const char *here = cJSON_GetStringValue(cJSON_GetObjectItem(provenance, "weights_sha256"));
-    if (rc == DESY_OK && scoring->extractor->version != desy_detector_extractor_version(scoring->detector))
+    int rc = DESY_OK;
+    const char *trained = desy_detector_weights_sha256(scoring->detector), *here = cJSON_GetStringValue(cJSON_GetObjectItem(scoring->config, "weights_sha256"));
+    if (scoring->extractor->version != desy_detector_extractor_version(scoring->detector))
         rc = desy_error(DESY_EDATA, "model %s was trained on version %d of the extractor %s, this program has version %d: train again", desy_detector_name(scoring->detector),
                         desy_detector_extractor_version(scoring->detector), scoring->extractor->name, scoring->extractor->version);
     if (rc == DESY_OK && *trained && here && strcmp(trained, here) != 0)
@@ -103,7 +104,6 @@ static int check_weights(const struct desy_scoring *scoring, bool first)
     if (rc == DESY_OK && first && strcmp(settings.precision, desy_detector_precision(scoring->detector)) != 0)
         desy_log_warning("model %s was trained on features in %s, those here are computed in %s: scores move a little (--precision)",
                          desy_detector_name(scoring->detector), desy_detector_precision(scoring->detector), settings.precision);
-    cJSON_Delete(provenance);
     return rc;
 }
 
@@ -126,6 +126,10 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     const struct desy_extractor_options options = {.weights = settings.weights, .dims = scoring->extractor->dims, .device = device, .precision = precision,
         .frames = desy_detector_frames(scoring->detector), .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
+    scoring->request = (struct desy_clip_request){.frames = options.frames, .windows = settings.windows, .transform = scoring->extractor->transform(scoring->state),
+        .forensic = scoring->extractor->forensic};
+    DESY_TRY(desy_sampling_parse(&scoring->request.sampling, desy_detector_sampling(scoring->detector)));
+    DESY_TRY(desy_extract_config(&scoring->config, scoring->extractor, scoring->state, &scoring->request));
     DESY_TRY(check_weights(scoring, desy_rank(world) == 0));
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));
@@ -137,10 +141,7 @@ out:
 
 int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown)
 {
-    struct desy_clip_request request = {.sampling = DESY_SAMPLING_WINDOW, .frames = desy_detector_frames(scoring->detector), .windows = settings.windows,
-        .transform = scoring->extractor->transform(scoring->state), .forensic = scoring->extractor->forensic};
-    int rc = desy_sampling_parse(&request.sampling, desy_detector_sampling(scoring->detector));
-    if (rc != DESY_OK) return rc;
+    struct desy_clip_request request = scoring->request;
     if (scoring->queued == scoring->room) {
         size_t room = scoring->room ? 2 * scoring->room : 16;
         char **ring = calloc(room, sizeof *ring);
@@ -233,12 +234,17 @@ out:
     return rc;
 }
 
+int desy_scoring_agree(const desy_scoring *scoring, desy_world *world)
+{
+    return desy_extract_agree_config(world, scoring->config);
+}
+
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65])
 {
-    char *text = desy_format("%s %s %.17g %.17g %d %d %s", desy_detector_sha256(scoring->detector), scoring->extractor->name,
-                             scoring->threshold, settings.prior, scoring->level, settings.windows, settings.precision);
-    if (!text) return desy_error_memory("the configuration");
-    int rc = desy_sha256_bytes(hex, text, strlen(text));
+    char *config = cJSON_PrintUnformatted(scoring->config);
+    char *text = config ? desy_format("%s %.17g %.17g %d %s", desy_detector_sha256(scoring->detector), scoring->threshold, settings.prior, scoring->level, config) : NULL;
+    int rc = text ? desy_sha256_bytes(hex, text, strlen(text)) : desy_error_memory("the configuration");
+    cJSON_free(config);
     free(text);
     return rc;
 }
@@ -252,6 +258,7 @@ void desy_scoring_close(desy_scoring **scoring)
     desy_detector_close(&s->detector);
     for (size_t i = 0; i < s->queued; i++) free(s->shown[(s->first + i) % s->room]);
     free(s->shown);
+    cJSON_Delete(s->config);
     free(s->features);
     free(s);
     *scoring = NULL;

@@ -80,6 +80,10 @@ class Shard(program.Case):
         scores.unlink()
         self.together((1, (*command, "1/2")), (1, (*command, "2/2")))
         self.assertEqual(scores.read_text(), one.read_text())
+        if program.read_json(self.whole / "extract.json")["config"]["isa"] != "DEFAULT":  # scores of one list are of one instruction set
+            words = program.run(1, *command[:-1], code=4, environment={"ATEN_CPU_CAPABILITY": "default"})[1]
+            self.assertNotIn("scored already", words)
+        self.assertIn("25 of 25 videos were scored already", program.run(1, *command[:-1], code=4)[1])
         self.assertFalse(list(self.folder.glob("scores.jsonl.tmp*")))
 
 
