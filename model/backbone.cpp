@@ -191,6 +191,11 @@ int desy_backbone_pass(const desy_backbone *backbone)
     return backbone->where.batch;
 }
 
+int desy_backbone_deciding_threads(const desy_backbone *backbone)
+{
+    return is_torchscript(backbone->path) ? backbone->threads : 1;
+}
+
 const char *desy_backbone_weights_sha256(const desy_backbone *backbone)
 {
     return backbone->sha256;
