@@ -1,5 +1,4 @@
 /* desy check: what is wrong with a data set, before hours are spent on it: missing, unreadable, duplicate videos, counts. */
-#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -268,8 +267,7 @@ static int run_check(struct desy_invocation *invocation, const char *path, const
     }
     DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_broadcast_text(world, &check.root, 0));
-    int cores = desy_cpu_available() / desy_local_size(world);
-    rc = desy_helper_pool_open(&check.helpers, cores > 1 ? cores : 1, 60);
+    rc = desy_helper_pool_open(&check.helpers, desy_local_cores(world), 60);
     if (dataset) {
         check.dataset = dataset;
         tasks = (desy_dataset_count(dataset) + BATCH - 1) / BATCH;

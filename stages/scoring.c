@@ -1,6 +1,5 @@
 #include "stages/scoring.h"
 
-#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -133,8 +132,7 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     DESY_TRY(check_weights(scoring, desy_rank(world) == 0));
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));
-    int cores = desy_cpu_available() / desy_local_size(world);
-    DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings.workers ? settings.workers : cores > 1 ? cores : 1, settings.deadline));
+    DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings.workers ? settings.workers : desy_local_cores(world), settings.deadline));
 out:
     return rc;
 }
