@@ -118,7 +118,7 @@ static int look_at(struct check *check, const struct desy_item *items, size_t co
         struct desy_clip_request request = {.frames = 4, .transform = DESY_TRANSFORM_EFFICIENTNET};
         char *path = desy_path_join(check->root, items[i].video_path);
         if (!path) return desy_error_memory("a path");
-        snprintf(request.path, sizeof request.path, "%s", path);
+        desy_clip_request_paths(&request, path, "");
         free(path);
         rc = desy_helper_submit(check->helpers, &request);
     }

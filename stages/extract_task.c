@@ -96,9 +96,8 @@ static int submit(struct desy_extract_worker *worker, const struct desy_item *it
     struct desy_clip_request request = worker->request;
     char *path = desy_path_join(worker->root, item->video_path), *audio = *item->audio_path ? desy_path_join(worker->root, item->audio_path) : strdup("");
     int rc = path && audio ? DESY_OK : desy_error_memory("a path");
-    if (rc == DESY_OK) { /* longer ones could not be opened either */
-        snprintf(request.path, sizeof request.path, "%s", path);
-        snprintf(request.audio_path, sizeof request.audio_path, "%s", audio);
+    if (rc == DESY_OK) {
+        desy_clip_request_paths(&request, path, audio);
         rc = desy_helper_submit(worker->helpers, &request);
     }
     free(path);

@@ -150,8 +150,7 @@ int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *sho
     }
     char *name = strdup(shown);
     if (!name) return desy_error_memory("the name of a video");
-    if (strlen(path) >= sizeof request.path) return desy_error(DESY_EDATA, "%s: the path is too long", path);
-    strcpy(request.path, path);
+    desy_clip_request_paths(&request, path, "");
     scoring->shown[(scoring->first + scoring->queued++) % scoring->room] = name;
     return desy_helper_submit(scoring->helpers, &request);
 }
