@@ -44,6 +44,7 @@ struct desy_video {
 static int find_file(desy_video *video)
 {
     struct desy_video_location location;
+    if (video->request.path_too_long) return desy_error(DESY_EDATA, "path too long: %zu bytes at most", sizeof video->request.path - 1);
     int rc = desy_video_locate(&location, video->request.path);
     if (rc == DESY_OK) video->size = location.bytes, video->mtime_ns = location.mtime_ns;
     return rc;

@@ -1,7 +1,6 @@
 /* desy extract: videos to features, by all ranks, into a store that can be continued. */
 #include "stages/extract.h"
 
-#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -98,14 +97,6 @@ static int check_settings(struct extraction *e)
     return DESY_OK;
 }
 
-/* A rank that is bound to cores of its own has them all; unbound ranks of a node share. */
-static int default_helpers(const desy_world *world)
-{
-    int cores = desy_cpu_available();
-    if (cores == desy_cpu_online()) cores /= desy_local_size(world);
-    return cores > 1 ? cores : 1;
-}
-
 /* This rank's extractor and what decides its numbers. */
 static int open_extractor(struct extraction *e)
 {
@@ -124,7 +115,7 @@ static int open_extractor(struct extraction *e)
     DESY_TRY(desy_sha256_bytes(e->config_sha256, text, strlen(text)));
     worker->features = calloc((size_t)settings.frames * (size_t)worker->extractor->dims, sizeof *worker->features);
     if (!worker->features) DESY_TRY(desy_error_memory("features"));
-    const int helpers = settings.workers ? settings.workers : default_helpers(e->invocation->world);
+    const int helpers = settings.workers ? settings.workers : desy_local_cores(e->invocation->world);
     worker->ahead = 2 * helpers;
     worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256;
     DESY_TRY(desy_committer_open(&worker->committer, desy_shard_writer(&e->shard, desy_rank(e->invocation->world))));

@@ -5,7 +5,6 @@
 #include "mpi/signals.h"
 #include "stages/extract.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,9 +96,8 @@ static int submit(struct desy_extract_worker *worker, const struct desy_item *it
     struct desy_clip_request request = worker->request;
     char *path = desy_path_join(worker->root, item->video_path), *audio = *item->audio_path ? desy_path_join(worker->root, item->audio_path) : strdup("");
     int rc = path && audio ? DESY_OK : desy_error_memory("a path");
-    if (rc == DESY_OK) { /* longer ones could not be opened either */
-        snprintf(request.path, sizeof request.path, "%s", path);
-        snprintf(request.audio_path, sizeof request.audio_path, "%s", audio);
+    if (rc == DESY_OK) {
+        desy_clip_request_paths(&request, path, audio);
         rc = desy_helper_submit(worker->helpers, &request);
     }
     free(path);
@@ -114,31 +112,29 @@ static int append_not_finite(desy_segment *segment, const struct desy_item *item
     if (!failed) return desy_error_memory("a clip");
     memcpy(failed, clip, offsetof(struct desy_clip, audio));
     failed->status = DESY_STATUS_UNREADABLE;
-    snprintf(failed->reason, sizeof failed->reason, "the extractor gave a value that is not finite");
+    snprintf(failed->reason, sizeof failed->reason, DESY_NOT_FINITE);
     int rc = desy_segment_append(segment, item, failed, NULL);
     free(failed);
     return rc;
 }
 
-static int append(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip)
+static int append(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, bool *finite)
 {
-    const size_t n = (size_t)worker->shape.frames * (size_t)worker->shape.dims;
-    bool finite = true;
     if (clip->status != DESY_STATUS_OK) return desy_segment_append(segment, item, clip, NULL);
-    int rc = worker->extractor->extract(worker->state, clip, worker->features);
+    int rc = desy_extractor_extract(worker->extractor, worker->state, clip, worker->features, finite);
     if (rc != DESY_OK) return rc;
-    for (size_t i = 0; i < n; i++) finite = finite && isfinite(worker->features[i]);
-    return finite ? desy_segment_append(segment, item, clip, worker->features) : append_not_finite(segment, item, clip);
+    return *finite ? desy_segment_append(segment, item, clip, worker->features) : append_not_finite(segment, item, clip);
 }
 
-/* All clips of one item. */
+/* All clips of one item, up to the first that failed. */
 static int take(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item)
 {
     const struct desy_clip *clip;
+    bool finite = true;
     int rc;
     do {
         DESY_TRY(desy_helper_take(worker->helpers, &clip));
-        DESY_TRY(append(worker, segment, item, clip));
+        if (finite) DESY_TRY(append(worker, segment, item, clip, &finite));
     } while (!desy_clip_is_last(clip));
     worker->made++;
 out:

@@ -71,14 +71,19 @@ class Shard(program.Case):
         one, scores = self.folder / "one.jsonl", self.folder / "scores.jsonl"
         program.run(1, "batch", self.dataset, "-o", one, "--model", models, code=4)
         command = ("batch", self.dataset, "-o", scores, "--model", models, "--shard")
-        words = self.together((1, (*command, "2/2")))[0]
+        summary, words = program.run(1, *command, "2/2", "--json", code=4)  # the broken one is the last
         self.assertIn("shard 2 of 2 is done; 16 of 25 videos, of other shards, are missing", words)
+        self.assertEqual(json.loads(summary), {"shard": "2/2", "missing": 16, "n": 9, "n_failed": 1})
         self.assertFalse(scores.exists())
         self.together((2, (*command, "1/2")))
         self.assertEqual(scores.read_text(), one.read_text())
         scores.unlink()
         self.together((1, (*command, "1/2")), (1, (*command, "2/2")))
         self.assertEqual(scores.read_text(), one.read_text())
+        if program.read_json(self.whole / "extract.json")["config"]["isa"] != "DEFAULT":  # scores of one list are of one instruction set
+            words = program.run(1, *command[:-1], code=4, environment={"ATEN_CPU_CAPABILITY": "default"})[1]
+            self.assertNotIn("scored already", words)
+        self.assertIn("25 of 25 videos were scored already", program.run(1, *command[:-1], "--threads", 2, code=4)[1])  # which decide nothing
         self.assertFalse(list(self.folder.glob("scores.jsonl.tmp*")))
 
 

@@ -203,6 +203,27 @@ static void helpers_decode_as_this_process_does(void **state)
     stop(&pool);
 }
 
+/* Cut, it would be good.mp4. */
+static void a_path_that_is_too_long_costs_one_video(void **state)
+{
+    (void)state;
+    struct desy_clip_request request = request_of("");
+    desy_helper_pool *pool = start("", 1, 60);
+    const size_t most = sizeof request.path - 1;
+    char path[sizeof request.path + 1];
+    memset(path, '/', sizeof path);
+    path[0] = '.', path[sizeof path - 1] = '\0';
+    memcpy(path + most - strlen("good.mp4"), "good.mp4x", strlen("good.mp4x"));
+    desy_clip_request_paths(&request, path, "");
+    assert_int_equal(desy_helper_submit(pool, &request), DESY_OK);
+    path[most] = '\0';
+    desy_clip_request_paths(&request, path, "");
+    assert_int_equal(desy_helper_submit(pool, &request), DESY_OK);
+    assert_taken(pool, DESY_STATUS_UNREADABLE, "path too long");
+    assert_taken(pool, DESY_STATUS_OK, "");
+    stop(&pool);
+}
+
 static int make_videos(void **state)
 {
     struct desy_synthesis plan;
@@ -218,7 +239,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_costs_one_video), cmocka_unit_test(a_killed_helper_costs_one_video),
         cmocka_unit_test(a_hang_costs_one_video_and_the_deadline), cmocka_unit_test(what_is_no_video_costs_itself),
-        cmocka_unit_test(a_colon_makes_no_protocol), cmocka_unit_test(helpers_decode_as_this_process_does),
+        cmocka_unit_test(a_colon_makes_no_protocol), cmocka_unit_test(a_path_that_is_too_long_costs_one_video),
+        cmocka_unit_test(helpers_decode_as_this_process_does),
     };
     return cmocka_run_group_tests(tests, make_videos, leave_directory);
 }
