@@ -90,6 +90,8 @@ int desy_store_index(const char *directory, const struct desy_block_record *reco
 bool desy_store_index_current(const char *directory, const struct desy_block_record *records, size_t blocks);
 /* Before a segment is replaced or added: an index of others must not seem whole. */
 int desy_store_index_remove(const char *directory);
+/* Removes temporaries that killed runs left: those that are an hour old; of segments all of them where no other process works on the store. */
+void desy_store_sweep(const char *directory, bool alone);
 
 /* ---- reading ---- */
 

@@ -63,13 +63,16 @@ static int add_to_manifest(const desy_segment *segment, int rank, const char *sh
 }
 
 /* All that waits for the disk. Any thread. */
-static int settle(const desy_segment *segment, int rank, const char *inputs_sha256)
+static int settle(desy_segment *segment, int rank, const char *inputs_sha256)
 {
     char sha256[DESY_SHA256_HEX];
     begin_writing(segment->temporary);
     int rc = desy_sha256_file(sha256, segment->temporary);
     if (rc == DESY_OK) rc = desy_rename_durable(segment->temporary, segment->path);
-    return rc == DESY_OK ? add_to_manifest(segment, rank, sha256, inputs_sha256) : rc;
+    if (rc != DESY_OK) return rc;
+    free(segment->temporary); /* is there no more, so nothing is left to remove */
+    segment->temporary = NULL;
+    return add_to_manifest(segment, rank, sha256, inputs_sha256);
 }
 
 int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256)

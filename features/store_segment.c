@@ -45,7 +45,7 @@ int desy_segment_open(desy_segment **out, const struct desy_segment_options *opt
     segment->directory = strdup(options->directory);
     segment->config_sha256 = strdup(options->config_sha256);
     segment->path = desy_path_join(options->directory, segment->relative);
-    segment->temporary = segment->path ? desy_format("%s.tmp", segment->path) : NULL;
+    segment->temporary = segment->path ? desy_temporary_name(segment->path) : NULL;
     folder = segment->path ? desy_path_directory(segment->path) : NULL;
     if (!segment->directory || !segment->config_sha256 || !segment->temporary || !folder) DESY_TRY(desy_error_memory("a segment"));
     DESY_TRY(desy_make_directory(folder));

@@ -256,6 +256,7 @@ static int write_index(struct extraction *e, struct outcome *outcome)
         DESY_TRY(desy_error_memory("the provenance"));
     DESY_TRY(desy_store_index(e->store, plan->records, blocks, &e->worker.shape, provenance));
 out:
+    if (rc == DESY_OK && !outcome->missing) desy_store_sweep(e->store, e->shard.of == 1);
     cJSON_Delete(provenance);
     return rc;
 }
@@ -268,7 +269,7 @@ static int report(const struct extraction *e, const struct outcome *outcome)
         desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window could not be read; %s/quarantine.jsonl says why", outcome->lost, e->store);
     if (outcome->missing)
         desy_log_info("extract: shard %d of %d is done; %" PRIu64 " of %zu blocks, of other shards, are missing: the index will be written by the shard that "
-                      "ends last, or by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);
+                      "ends last, or, once the others have ended, by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);
     if (!e->invocation->json) return DESY_OK;
     cJSON *summary = cJSON_CreateObject();
     cJSON_AddStringToObject(summary, "store", e->store);
