@@ -48,7 +48,7 @@ struct desy_segment_options {
 int desy_segment_open(desy_segment **segment, const struct desy_segment_options *options);
 /* One clip, a row of `videos`: in data-set order, the windows of an item one after another. features (T, D), NULL unless clip->status is ok. */
 int desy_segment_append(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, const float *features);
-/* close, fsync, rename, fsync of the directory, then one line in manifest-RRRRR.jsonl:
+/* close, removal of index.h5 and of what stands there, one line in manifest-RRRRR.jsonl, then fsync, rename, fsync of the directory:
  * {"block","file","sha256","bytes","config_sha256","inputs_sha256","items","ok","failed","videos","rows","made_us"}. An item of
  * which any clip could be read is ok. Frees the segment whatever happens. */
 int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256);

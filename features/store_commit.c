@@ -37,7 +37,7 @@ static pthread_mutex_t manifest_lock = PTHREAD_MUTEX_INITIALIZER; /* one thread 
 static int add_to_manifest(const desy_segment *segment, int rank, const char *sha256, const char *inputs_sha256)
 {
     int64_t size, mtime;
-    desy_file_stamp(segment->path, &size, &mtime);
+    desy_file_stamp(segment->temporary, &size, &mtime);
     char *path = desy_format("%s/manifest-%05d.jsonl", segment->directory, rank);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -62,17 +62,27 @@ static int add_to_manifest(const desy_segment *segment, int rank, const char *sh
     return rc;
 }
 
-/* All that waits for the disk. Any thread. */
+/* What the new segment replaces goes first: killed in between, the old line must not vouch for the new file, nor the new line for the old file. */
+static int remove_old(const desy_segment *segment)
+{
+    if (unlink(segment->path) == 0) return desy_sync_directory_of(segment->path);
+    return errno == ENOENT ? DESY_OK : desy_error(DESY_EENV, "%s: cannot be replaced: %s", segment->path, strerror(errno));
+}
+
+/* All that waits for the disk. Any thread. The index is removed after the rename, too: another shard may have just written one. */
 static int settle(desy_segment *segment, int rank, const char *inputs_sha256)
 {
     char sha256[DESY_SHA256_HEX];
     begin_writing(segment->temporary);
     int rc = desy_sha256_file(sha256, segment->temporary);
+    if (rc == DESY_OK) rc = desy_store_index_remove(segment->directory);
+    if (rc == DESY_OK) rc = remove_old(segment);
+    if (rc == DESY_OK) rc = add_to_manifest(segment, rank, sha256, inputs_sha256);
     if (rc == DESY_OK) rc = desy_rename_durable(segment->temporary, segment->path);
     if (rc != DESY_OK) return rc;
     free(segment->temporary); /* is there no more, so nothing is left to remove */
     segment->temporary = NULL;
-    return add_to_manifest(segment, rank, sha256, inputs_sha256);
+    return desy_store_index_remove(segment->directory);
 }
 
 int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256)

@@ -145,14 +145,6 @@ out:
     return rc;
 }
 
-static int commit(struct desy_extract_worker *worker, desy_segment **segment, const char *inputs)
-{
-    int rc = desy_store_index_remove(worker->store);
-    if (rc == DESY_OK) return desy_committer_add(worker->committer, segment, inputs);
-    desy_segment_abort(segment);
-    return rc;
-}
-
 static int make_blocks(struct desy_extract_worker *worker, const struct block *blocks, size_t n)
 {
     int rc = DESY_OK, waiting = 0;
@@ -172,7 +164,7 @@ static int make_blocks(struct desy_extract_worker *worker, const struct block *b
         waiting--;
         advance(&next, blocks);
         if (next.item > 0) continue;
-        DESY_TRY(commit(worker, &segment, block->inputs));
+        DESY_TRY(desy_committer_add(worker->committer, &segment, block->inputs));
         if (next.block < n && desy_interrupted())
             DESY_TRY(desy_error(DESY_EINTERRUPTED, "interrupted: what is done is kept, and the same command continues"));
     }

@@ -2,6 +2,8 @@
 #include "base/hash.h"
 #include "tests/unit/store.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 
 enum { SEGMENTS = 40 };
@@ -112,8 +114,65 @@ static void two_writers_of_one_block(void **state)
     free(directory);
 }
 
+/* rename() of this program: it may be the last that a process does. */
+static enum { WORKS, KILLED_BEFORE, KILLED_AFTER } renaming;
+int rename(const char *from, const char *to)
+{
+    if (renaming != KILLED_BEFORE && renameat(AT_FDCWD, from, AT_FDCWD, to) != 0) return -1;
+    errno = EINTR;
+    return renaming == WORKS ? 0 : -1;
+}
+
+/* No line may vouch for bytes that it was not written for, though their size is the same. */
+static void killed_while_a_segment_is_replaced(void **state)
+{
+    (void)state;
+    char *directory = desy_path_join(root, "replaced"), *path = desy_path_join(directory, "seg/00/seg-0000000.h5");
+    const struct desy_segment_options options = {directory, 0, plain, CONFIG};
+    for (int when = KILLED_BEFORE; when <= KILLED_AFTER; when++) {
+        struct desy_block_record old, now;
+        char hex[65];
+        desy_segment *segment;
+        assert_int_equal(begin(&segment, directory, 0), DESY_OK);
+        assert_int_equal(desy_segment_commit(&segment, 0, "inputs"), DESY_OK);
+        assert_int_equal(desy_store_scan(&old, 1, directory, CONFIG), DESY_OK);
+        assert_true(old.listed);
+        assert_int_equal(desy_segment_open(&segment, &options), DESY_OK);
+        assert_int_equal(append_clip(segment, 4, 0), DESY_OK);
+        renaming = when;
+        assert_int_equal(desy_segment_commit(&segment, 0, "inputs"), DESY_EENV);
+        renaming = WORKS;
+        assert_int_equal(desy_store_scan(&now, 1, directory, CONFIG), DESY_OK);
+        assert_int_equal(now.listed, when == KILLED_AFTER);
+        if (!now.listed) continue;
+        assert_int_equal(desy_sha256_file(hex, path), DESY_OK);
+        assert_string_equal(now.sha256, hex);
+        assert_string_not_equal(now.sha256, old.sha256);
+        assert_int_equal(now.bytes, old.bytes);
+    }
+    free(path);
+    free(directory);
+}
+
+/* Another shard wrote an index while the segment was filled: with the segment in place it is of no use. */
+static void a_segment_removes_the_index(void **state)
+{
+    (void)state;
+    char *directory = desy_path_join(root, "indexed"), *index = desy_path_join(directory, "index.h5");
+    desy_segment *segment;
+    assert_int_equal(begin(&segment, directory, 0), DESY_OK);
+    FILE *file = fopen(index, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(desy_segment_commit(&segment, 0, "inputs"), DESY_OK);
+    assert_false(desy_file_exists(index));
+    free(index);
+    free(directory);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_are_listed_and_equal), cmocka_unit_test(a_failure_comes_out), cmocka_unit_test(two_writers_of_one_block)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_are_listed_and_equal), cmocka_unit_test(a_failure_comes_out), cmocka_unit_test(two_writers_of_one_block),
+                                       cmocka_unit_test(killed_while_a_segment_is_replaced), cmocka_unit_test(a_segment_removes_the_index)};
     return cmocka_run_group_tests(tests, make_root, remove_root);
 }
