@@ -42,6 +42,7 @@ struct desy_segment_options {
     uint64_t block;
     struct desy_store_shape shape;
     const char *config_sha256; /* of extract.json's deciding part */
+    uint64_t after_us;         /* made_us of the line that it replaces: its own is later, whatever the clock of this host says */
 };
 
 /* Written under a temporary name; object times off, so that equal contents are equal bytes. */
@@ -70,7 +71,7 @@ struct desy_block_record {
     char inputs_sha256[65];  /* path, size, mtime of each input file when it was made */
     char sha256[65];         /* of the segment */
     int64_t bytes;           /* its size */
-    uint64_t made_us;        /* when: microseconds since the epoch */
+    uint64_t made_us;        /* when: microseconds since the epoch; of a line whose file is gone, too */
     uint32_t items, ok, failed;
     uint32_t videos, rows;   /* of `videos`: clips, read or not; of the arrays: those that were read */
 };

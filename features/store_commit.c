@@ -33,20 +33,27 @@ static bool torn(int fd)
 
 static pthread_mutex_t manifest_lock = PTHREAD_MUTEX_INITIALIZER; /* one thread at a time looks for its end */
 
+/* Now, or where another host's clock was ahead just after what it wrote. */
+static uint64_t later_than(uint64_t us)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return now_us > us ? now_us : us + 1;
+}
+
 /* One line, by one write: a killed run leaves a torn last line at worst, which readers skip. */
 static int add_to_manifest(const desy_segment *segment, int rank, const char *sha256, const char *inputs_sha256)
 {
     int64_t size, mtime;
     desy_file_stamp(segment->temporary, &size, &mtime);
     char *path = desy_format("%s/manifest-%05d.jsonl", segment->directory, rank);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     char *line = desy_format("\n{\"block\":%llu,\"file\":\"%s\",\"sha256\":\"%s\",\"bytes\":%lld,\"config_sha256\":\"%s\",\"inputs_sha256\":\"%s\","
-                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu,\"videos\":%llu,\"rows\":%llu,\"made_us\":%lld}\n",
+                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu,\"videos\":%llu,\"rows\":%llu,\"made_us\":%llu}\n",
                              (unsigned long long)segment->block, segment->relative, sha256, (long long)size, segment->config_sha256, inputs_sha256,
                              (unsigned long long)segment->items, (unsigned long long)segment->ok, (unsigned long long)(segment->items - segment->ok),
                              (unsigned long long)segment->count, (unsigned long long)segment->rows,
-                             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+                             (unsigned long long)later_than(segment->after_us));
     int rc = path && line ? DESY_OK : desy_error_memory("the manifest");
     errno = 0;
     pthread_mutex_lock(&manifest_lock);

@@ -83,7 +83,7 @@ static int drop_missing(struct desy_block_record *records, size_t blocks, const 
         if (!path) return desy_error_memory("a path");
         desy_file_stamp(path, &size, &mtime_ns);
         free(path);
-        if (size != records[block].bytes) records[block] = (struct desy_block_record){0};
+        if (size != records[block].bytes) records[block] = (struct desy_block_record){.made_us = records[block].made_us};
     }
     return DESY_OK;
 }

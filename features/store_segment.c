@@ -39,7 +39,7 @@ int desy_segment_open(desy_segment **out, const struct desy_segment_options *opt
     if (!segment) return desy_error_memory("a segment");
     segment->file = -1;
     for (int i = 0; i < DESY_MOST_ARRAYS; i++) segment->datasets[i] = -1;
-    segment->block = options->block, segment->frames = options->shape.frames;
+    segment->block = options->block, segment->after_us = options->after_us, segment->frames = options->shape.frames;
     segment->array_count = desy_store_arrays(segment->arrays, &options->shape);
     desy_segment_path(segment->relative, options->block);
     segment->directory = strdup(options->directory);

@@ -167,7 +167,7 @@ static int describe(void *context, uint64_t index, void **payload, size_t *bytes
         const uint64_t block = plan->mine[task->first + i].block;
         const bool done = desy_extract_plan_done(plan, block, settings.retry_failed);
         blocks[i] = (struct desy_extract_block){block, desy_block_first(&plan->blocks, block), desy_block_items(&plan->blocks, block),
-                                                done ? plan->records[block].inputs_sha256 : ""};
+                                                done ? plan->records[block].inputs_sha256 : "", plan->records[block].made_us};
     }
     return desy_extract_pack(payload, bytes, e->dataset, blocks, task->count);
 }
@@ -235,7 +235,7 @@ static int add_up(struct outcome *outcome, const struct extraction *e)
         const struct desy_block_record *record = &plan->records[outcome->missing ? plan->mine[i].block : i];
         outcome->ok += record->ok, outcome->failed += record->failed;
         outcome->clips += record->rows, outcome->lost += record->videos - record->rows - record->failed;
-        if (outcome->missing && !record->listed) return desy_error(DESY_EDATA, "%s: a block that was just written is gone", e->store);
+        if (outcome->missing && !record->listed) return desy_error(DESY_EDATA, "%s: block %zu, just written, is gone or another's: let no other run of this part work on the store, and run the same command again", e->store, (size_t)plan->mine[i].block);
     }
     return DESY_OK;
 }
