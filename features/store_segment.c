@@ -44,10 +44,11 @@ int desy_segment_open(desy_segment **out, const struct desy_segment_options *opt
     desy_segment_path(segment->relative, options->block);
     segment->directory = strdup(options->directory);
     segment->config_sha256 = strdup(options->config_sha256);
+    segment->dataset_sha256 = strdup(options->dataset_sha256);
     segment->path = desy_path_join(options->directory, segment->relative);
     segment->temporary = segment->path ? desy_temporary_name(segment->path) : NULL;
     folder = segment->path ? desy_path_directory(segment->path) : NULL;
-    if (!segment->directory || !segment->config_sha256 || !segment->temporary || !folder) DESY_TRY(desy_error_memory("a segment"));
+    if (!segment->directory || !segment->config_sha256 || !segment->dataset_sha256 || !segment->temporary || !folder) DESY_TRY(desy_error_memory("a segment"));
     DESY_TRY(desy_make_directory(folder));
     errno = 0;
     segment->file = desy_hdf5_create_file(segment->temporary);
@@ -177,6 +178,7 @@ void desy_segment_abort(desy_segment **out)
     free(segment->path);
     free(segment->temporary);
     free(segment->config_sha256);
+    free(segment->dataset_sha256);
     free(segment);
     *out = NULL;
 }

@@ -5,7 +5,7 @@
 #include "features/store_rows.h"
 
 struct desy_segment {
-    char *directory, *path, *temporary, *config_sha256;
+    char *directory, *path, *temporary, *config_sha256, *dataset_sha256;
     char relative[DESY_SEGMENT_PATH];
     uint64_t block, after_us;
     int frames, array_count;

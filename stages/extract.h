@@ -26,7 +26,7 @@ struct desy_extract_worker {
     desy_helper_pool *helpers;
     int ahead; /* videos that may be submitted and not taken */
     float *features; /* (T, D) */
-    const char *root, *store, *config_sha256;
+    const char *root, *store, *config_sha256, *dataset_sha256;
     struct desy_clip_request request; /* of every item; but for its paths */
     struct desy_store_shape shape;
     desy_committer *committer; /* whoever waits for the last task waits for this, too */

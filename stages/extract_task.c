@@ -157,7 +157,7 @@ static int make_blocks(struct desy_extract_worker *worker, const struct block *b
             advance(&ahead, blocks);
         }
         if (!segment) {
-            const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256, block->made_us};
+            const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256, worker->dataset_sha256, block->made_us};
             DESY_TRY(desy_segment_open(&segment, &options));
         }
         DESY_TRY(take(worker, segment, &block->items[next.item]));

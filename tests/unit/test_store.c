@@ -91,7 +91,7 @@ static void resuming_knows_what_is_done(void **state)
     assert_string_equal(records[1].inputs_sha256, "third");
 
     /* So does what replaces a line of a host whose clock is ahead. */
-    const struct desy_segment_options options = {directory, 3, plain, CONFIG, UINT64_C(4000000000000000)};
+    const struct desy_segment_options options = {directory, 3, plain, CONFIG, "data set", UINT64_C(4000000000000000)};
     for (int i = 0; i < 2; i++) {
         desy_segment *open;
         struct desy_segment_options next = options;
@@ -120,7 +120,7 @@ static void an_aborted_segment_leaves_nothing(void **state)
     char *pattern = desy_format("%s.tmp.*", segment);
     glob_t found = {0};
     desy_segment *open;
-    const struct desy_segment_options options = {directory, 0, plain, CONFIG, 0};
+    const struct desy_segment_options options = {directory, 0, plain, CONFIG, "data set", 0};
     assert_int_equal(desy_segment_open(&open, &options), DESY_OK);
     assert_int_equal(glob(pattern, 0, NULL, &found), 0);
     desy_segment_abort(&open);
@@ -219,7 +219,7 @@ static void numbers_that_are_none_are_refused(void **state)
     char *directory = desy_path_join(root, "nan");
     struct desy_item item = make_item(0);
     struct desy_clip *clip = make_clip(0, 0);
-    const struct desy_segment_options options = {directory, 0, plain, CONFIG, 0};
+    const struct desy_segment_options options = {directory, 0, plain, CONFIG, "data set", 0};
     features[1][1] = NAN;
     assert_int_equal(desy_segment_open(&segment, &options), DESY_OK);
     assert_int_equal(desy_segment_append(segment, &item, clip, &features[0][0]), DESY_OK);
@@ -240,7 +240,7 @@ static void an_unwritable_place_is_said_so(void **state)
     desy_segment *segment;
     char *file = desy_path_join(root, "file"), *inside = desy_path_join(file, "store");
     append_text(root, "file", "in the way");
-    const struct desy_segment_options options = {inside, 0, plain, CONFIG, 0};
+    const struct desy_segment_options options = {inside, 0, plain, CONFIG, "data set", 0};
     assert_int_equal(desy_segment_open(&segment, &options), DESY_EENV);
     assert_null(segment);
     assert_message("file");

@@ -11,7 +11,7 @@ enum { SEGMENTS = 40 };
 /* Item 0 alone, as block `block`. */
 static int begin(desy_segment **segment, const char *directory, uint64_t block)
 {
-    const struct desy_segment_options options = {directory, block, plain, CONFIG, 0};
+    const struct desy_segment_options options = {directory, block, plain, CONFIG, "data set", 0};
     int rc = desy_segment_open(segment, &options);
     return rc == DESY_OK ? append_clip(*segment, 0, 0) : rc;
 }
@@ -128,7 +128,7 @@ static void killed_while_a_segment_is_replaced(void **state)
 {
     (void)state;
     char *directory = desy_path_join(root, "replaced"), *path = desy_path_join(directory, "seg/00/seg-0000000.h5");
-    const struct desy_segment_options options = {directory, 0, plain, CONFIG, 0};
+    const struct desy_segment_options options = {directory, 0, plain, CONFIG, "data set", 0};
     for (int when = KILLED_BEFORE; when <= KILLED_AFTER; when++) {
         struct desy_block_record old, now;
         char hex[65];
