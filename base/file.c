@@ -159,11 +159,13 @@ int desy_atomic_open(struct desy_atomic_file *file, const char *path)
     return rc;
 }
 
-/* Puts a temporary in place where nothing is. link() does it in one step, over NFS too; file systems without links get a rename. */
+/* Puts a temporary in place where nothing is. link() does it in one step, over NFS too; file systems without links get a rename, one that
+ * replaces nothing where there is such a thing. */
 static int link_durable(const char *temporary, const char *path)
 {
     if (fsync_path(temporary, O_RDONLY) != 0) return desy_error(DESY_EENV, "%s: cannot be put in place: %s", path, strerror(errno));
-    if (link(temporary, path) != 0 && errno != EEXIST) return desy_rename_durable(temporary, path);
+    if (link(temporary, path) != 0 && errno != EEXIST && renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) != 0 && errno != EEXIST)
+        return desy_rename_durable(temporary, path);
     unlink(temporary);
     return desy_sync_directory_of(path);
 }

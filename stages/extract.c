@@ -162,14 +162,17 @@ static int describe(void *context, uint64_t index, void **payload, size_t *bytes
     const struct extraction *e = context;
     const struct desy_extract_plan *plan = &e->plan;
     const struct desy_planned_task *task = &plan->tasks[index];
-    struct desy_extract_block blocks[DESY_TASK_ITEMS];
+    struct desy_extract_block *blocks = calloc(task->count, sizeof *blocks);
+    if (!blocks) return desy_error_memory("a task");
     for (size_t i = 0; i < task->count; i++) {
         const uint64_t block = plan->mine[task->first + i].block;
         const bool done = desy_extract_plan_done(plan, block, settings.retry_failed);
         blocks[i] = (struct desy_extract_block){block, desy_block_first(&plan->blocks, block), desy_block_items(&plan->blocks, block),
                                                 done ? plan->records[block].inputs_sha256 : "", plan->records[block].made_us};
     }
-    return desy_extract_pack(payload, bytes, e->dataset, blocks, task->count);
+    int rc = desy_extract_pack(payload, bytes, e->dataset, blocks, task->count);
+    free(blocks);
+    return rc;
 }
 
 static int run(void *context, uint64_t task, const void *payload, size_t bytes)
