@@ -102,6 +102,7 @@ static void resuming_knows_what_is_done(void **state)
     }
     assert_int_equal(desy_store_scan(records, BLOCKS, directory, CONFIG), DESY_OK);
     assert_string_equal(records[3].inputs_sha256, "behind");
+    assert_true(records[3].made_us == options.after_us + 2);
 
     const uint64_t made_us = records[2].made_us;
     assert_int_equal(truncate(segment, 100), 0);
