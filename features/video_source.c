@@ -116,6 +116,7 @@ bool desy_video_source_packet(struct desy_video_source *source)
         error = av_read_frame(source->format, source->packet);
     } while ((error == AVERROR(EAGAIN) && retries++ < MOST_RETRIES) || (!error && source->packet->stream_index != source->stream->index));
     if (error < 0 && error != AVERROR_EOF) source->cut = true;
+    if (error >= 0 && source->next >= 0) source->next++;
     return error >= 0;
 }
 
@@ -175,8 +176,10 @@ static bool is_indexed(const struct desy_video_source *source)
     return false;
 }
 
-bool desy_video_source_seek(struct desy_video_source *source, int64_t pts)
+bool desy_video_source_seek(struct desy_video_source *source, int64_t pts, int64_t target)
 {
+    if (source->next == target || (source->next >= 0 && source->next < target && !is_indexed(source))) return true;
+    source->next = is_indexed(source) ? -1 : 0;
     if (is_indexed(source)) return av_seek_frame(source->format, source->stream->index, pts, AVSEEK_FLAG_BACKWARD) >= 0;
     return av_seek_frame(source->format, -1, 0, AVSEEK_FLAG_BYTE) >= 0;
 }
