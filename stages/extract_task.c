@@ -10,12 +10,12 @@
 #include <string.h>
 
 struct head { /* before each block's items in the message */
-    uint64_t block, bytes;
+    uint64_t block, bytes, made_us;
     char expected[DESY_SHA256_HEX];
 };
 
 struct block {
-    uint64_t block;
+    uint64_t block, made_us;
     struct desy_item *items;
     size_t count;
     char inputs[DESY_SHA256_HEX];
@@ -29,7 +29,7 @@ int desy_extract_pack(void **payload, size_t *bytes, const desy_dataset *dataset
     void *items = NULL;
     for (size_t i = 0; i < n; i++) {
         size_t size;
-        struct head head = {.block = blocks[i].block};
+        struct head head = {.block = blocks[i].block, .made_us = blocks[i].made_us};
         DESY_TRY(desy_items_pack(&items, &size, dataset, blocks[i].first, blocks[i].count));
         head.bytes = size;
         snprintf(head.expected, sizeof head.expected, "%s", blocks[i].expected);
@@ -61,7 +61,7 @@ static int unpack(struct block **out, size_t *n, struct desy_extract_worker *wor
         struct head head;
         struct block *block = &blocks[made];
         memcpy(&head, payload + at, sizeof head);
-        block->block = head.block;
+        block->block = head.block, block->made_us = head.made_us;
         int rc = desy_items_unpack(&block->items, &block->count, payload + at + sizeof head, head.bytes);
         *n = made + 1;
         if (rc == DESY_OK) rc = desy_inputs_sha256(block->inputs, worker->root, block->items, block->count, worker->request.audio);
@@ -141,14 +141,6 @@ out:
     return rc;
 }
 
-static int commit(struct desy_extract_worker *worker, desy_segment **segment, const char *inputs)
-{
-    int rc = desy_store_index_remove(worker->store);
-    if (rc == DESY_OK) return desy_committer_add(worker->committer, segment, inputs);
-    desy_segment_abort(segment);
-    return rc;
-}
-
 static int make_blocks(struct desy_extract_worker *worker, const struct block *blocks, size_t n)
 {
     int rc = DESY_OK, waiting = 0;
@@ -161,14 +153,14 @@ static int make_blocks(struct desy_extract_worker *worker, const struct block *b
             advance(&ahead, blocks);
         }
         if (!segment) {
-            const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256};
+            const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256, worker->dataset_sha256, block->made_us};
             DESY_TRY(desy_segment_open(&segment, &options));
         }
         DESY_TRY(take(worker, segment, &block->items[next.item]));
         waiting--;
         advance(&next, blocks);
         if (next.item > 0) continue;
-        DESY_TRY(commit(worker, &segment, block->inputs));
+        DESY_TRY(desy_committer_add(worker->committer, &segment, block->inputs));
         if (next.block < n && desy_interrupted())
             DESY_TRY(desy_error(DESY_EINTERRUPTED, "interrupted: what is done is kept, and the same command continues"));
     }

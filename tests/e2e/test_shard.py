@@ -1,7 +1,10 @@
 """--shard K/N: parts that know nothing of each other, in any order and at the same time, make the store and the scores of a single run."""
 import json
+import re
+import shutil
 import unittest
 
+import h5py
 import program
 
 
@@ -57,6 +60,24 @@ class Shard(program.Case):
         self.whole_store(store)
         summary = json.loads(program.run(1, "extract", self.dataset, "-o", store, "--shard", "1/4", "--json", code=4)[0])
         self.assertEqual((summary["n"], summary["n_failed"], summary["missing_blocks"], summary["shard"]), (25, 1, 0, "1/4"))
+
+    def test_the_data_set_changed(self):
+        """No index joins what is new with what other shards have not looked at yet; what stayed right is not extracted again."""
+        for edited in (slice(None), slice(3, 4)):
+            store, dataset = self.folder / f"edited-{edited.stop}", self.dataset.with_name(f"edited-{edited.stop}.json")
+            shutil.copytree(self.whole, store)
+            items = program.read_json(self.dataset)
+            for item in items[edited]:
+                item["label"] = 1 - item["label"]
+            dataset.write_text(json.dumps(items))
+            made, labels = 0, [item["label"] for item in items]
+            for k in (1, 2, 3):
+                words = self.together((1, ("extract", dataset, "-o", store, "--shard", f"{k}/3")))[0]
+                made += int(re.search(r"(\d+) were extracted now", words)[1])
+                self.assertEqual("are missing" in words, k < 3, words)
+            self.assertEqual(made, len(items[edited]))
+            with h5py.File(store / "index.h5") as file:
+                self.assertEqual(list(file["videos"]["label"]), labels)
 
     def test_no_such_shard(self):
         for command in ("extract", "batch"):
