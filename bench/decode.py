@@ -28,7 +28,7 @@ NAMES = ["torchcodec", "decord", "pyav", "opencv"]
 FLOORS = ["floor", "floor-skipping"]
 SAME = 0.98  # correlation of every frame's grey levels: other matrices and resizes keep it, another frame does not where anything moves
 
-SOURCE = "mandelbrot=size=1280x720:rate=30:end_scale=.01:end_pts=300,noise=alls=6:allf=t"
+SOURCE = "testsrc2=size=1280x720:rate=30,noise=alls=6:allf=t"
 COLOURS = "-colorspace smpte170m -color_primaries smpte170m -color_trc smpte170m".split()
 GENERATED = {
     "h264 (x264's defaults).mp4": "-c:v libx264 -crf 23",
