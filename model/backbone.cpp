@@ -112,14 +112,13 @@ static void keep_memory()
 #endif
 }
 
-/* On a CPU our networks take a call's frames in passes of 2 (4 in half the bytes): the largest tensors between two layers, 10 MB, then
- * stay in its cache. */
+/* On a CPU our networks take a call's frames in passes of 2: the largest tensors between two layers, 10 MB, then stay in its cache. */
 static desy::placement place(const desy_backbone_options &options)
 {
     static const at::ScalarType types[] = {at::kFloat, at::kBFloat16, at::kHalf};
     desy::placement where = {at::Device(options.device), types[options.precision], options.batch, false};
     if (where.device.is_cuda() || is_torchscript(options.weights)) return where;
-    where.batch = std::min(options.batch, 8 / (int)c10::elementSize(where.type));
+    where.batch = std::min(options.batch, 2);
     where.fused = desy::fused_operators();
     return where;
 }
