@@ -120,15 +120,20 @@ static int fsync_path(const char *path, int flags)
     return failed ? -1 : 0;
 }
 
-int desy_rename_durable(const char *temporary, const char *path)
+int desy_sync_directory_of(const char *path)
 {
     char *directory = desy_path_directory(path);
     if (!directory) return desy_error_memory("a path");
-    int rc = DESY_OK;
-    if (fsync_path(temporary, O_RDONLY) != 0 || rename(temporary, path) != 0 || fsync_path(directory, O_RDONLY | O_DIRECTORY) != 0)
-        rc = desy_error(DESY_EENV, "%s: cannot be put in place: %s", path, strerror(errno));
+    int rc = fsync_path(directory, O_RDONLY | O_DIRECTORY) == 0 ? DESY_OK : desy_error(DESY_EENV, "%s: cannot be made durable: %s", directory, strerror(errno));
     free(directory);
     return rc;
+}
+
+int desy_rename_durable(const char *temporary, const char *path)
+{
+    if (fsync_path(temporary, O_RDONLY) != 0 || rename(temporary, path) != 0)
+        return desy_error(DESY_EENV, "%s: cannot be put in place: %s", path, strerror(errno));
+    return desy_sync_directory_of(path);
 }
 
 char *desy_temporary_name(const char *path)
@@ -154,17 +159,15 @@ int desy_atomic_open(struct desy_atomic_file *file, const char *path)
     return rc;
 }
 
-/* Puts a temporary in place where nothing is. link() does it in one step, over NFS too; file systems without links get a rename. */
+/* Puts a temporary in place where nothing is. link() does it in one step, over NFS too; file systems without links get a rename, one that
+ * replaces nothing where there is such a thing. */
 static int link_durable(const char *temporary, const char *path)
 {
     if (fsync_path(temporary, O_RDONLY) != 0) return desy_error(DESY_EENV, "%s: cannot be put in place: %s", path, strerror(errno));
-    if (link(temporary, path) != 0 && errno != EEXIST) return desy_rename_durable(temporary, path);
+    if (link(temporary, path) != 0 && errno != EEXIST && renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) != 0 && errno != EEXIST)
+        return desy_rename_durable(temporary, path);
     unlink(temporary);
-    char *directory = desy_path_directory(path);
-    if (!directory) return desy_error_memory("a path");
-    int rc = fsync_path(directory, O_RDONLY | O_DIRECTORY) != 0 ? desy_error(DESY_EENV, "%s: cannot be put in place: %s", path, strerror(errno)) : DESY_OK;
-    free(directory);
-    return rc;
+    return desy_sync_directory_of(path);
 }
 
 static int commit(struct desy_atomic_file *file, int (*place)(const char *temporary, const char *path))

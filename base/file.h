@@ -48,5 +48,7 @@ int desy_file_write_atomic(const char *path, const void *data, size_t size);
 
 /* fsync(file), rename, fsync(directory): for files that a library wrote under a temporary name. */
 int desy_rename_durable(const char *temporary, const char *path);
+/* After something was removed: fsync of the directory that `path` lies in. */
+int desy_sync_directory_of(const char *path);
 
 #endif

@@ -66,7 +66,7 @@ static bool measure_rate(desy_world *world)
     qsort(rates, REPEATS, sizeof *rates, by_number);
     const double rate = rates[REPEATS / 2];
     if (desy_rank(world) == 0)
-        printf("| manager, empty tasks, %d ranks | %.0f tasks/s (%.0f to %.0f) | >= 50000 | %s |\n", desy_size(world), rate, rates[0], rates[REPEATS - 1],
+        printf("| manager, empty tasks, %d ranks | %.0f tasks/s (%.0f to %.0f) | >= 50000 | %s | | |\n", desy_size(world), rate, rates[0], rates[REPEATS - 1],
                rate >= 50000 ? "ok" : "BELOW");
     return rate >= 50000;
 }
@@ -207,9 +207,9 @@ static bool print(struct ratios *ratios, const char *what, double bar)
     const double worst = ratios->simulated[ratios->n - 1];
     const bool ok = bar == 0 || worst <= bar;
     printf("| %s | median %.4f, worst of %d %.4f | ", what, ratios->simulated[ratios->n / 2], ratios->n, worst);
-    if (bar > 0) printf("<= %.2f | %s |", bar, ok ? "ok" : "ABOVE");
-    else printf("| |");
-    printf(" round robin %.2f, longest first by estimate %.2f; longest piece %.2f of the bound\n", ratios->round, ratios->even, ratios->longest);
+    if (bar > 0) printf("<= %.2f | %s | ", bar, ok ? "ok" : "ABOVE");
+    else printf("| | ");
+    printf("%.2f, %.2f | %.2f |\n", ratios->round, ratios->even, ratios->longest);
     fflush(stdout);
     return ok;
 }
@@ -260,7 +260,7 @@ static bool extraction(const char *what, size_t items, double sigma, double erro
         const double started = now_seconds();
         must(desy_extract_plan_open(&plan, dataset, 1, &shape, &all));
         must(desy_extract_plan_tasks(&plan, RANKS, 1, false));
-        if (seed == 1 && bar > 0) printf("| plan of %zu items: %zu blocks, %zu tasks | %.2f s | | |\n", items, plan.blocks.count, plan.task_count, now_seconds() - started);
+        if (seed == 1 && bar > 0) printf("| plan of %zu items: %zu blocks, %zu tasks | %.2f s | | | | |\n", items, plan.blocks.count, plan.task_count, now_seconds() - started);
         double *estimates = calloc(plan.task_count, sizeof *estimates), *truth = calloc(plan.task_count, sizeof *truth);
         for (size_t t = 0; t < plan.task_count; t++) {
             estimates[t] = plan.tasks[t].cost;

@@ -38,7 +38,7 @@ static double write_segments(const char *store, int first, int n, int items, con
     must(desy_committer_open(&committer, 0));
     for (int s = first; s < first + n; s++) {
         desy_segment *segment;
-        const struct desy_segment_options options = {store, (uint64_t)s, {.extractor = "hybrid", .frames = FRAMES, .dims = DIMS}, "config"};
+        const struct desy_segment_options options = {store, (uint64_t)s, {.extractor = "hybrid", .frames = FRAMES, .dims = DIMS}, "config", "data set", 0};
         must(desy_segment_open(&segment, &options));
         for (int i = 0; i < items; i++) {
             char path[64];

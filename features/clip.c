@@ -29,6 +29,14 @@ int desy_status_parse(enum desy_status *status, const char *name)
     return desy_error(DESY_EDATA, "%s: no such status", name);
 }
 
+void desy_clip_request_paths(struct desy_clip_request *request, const char *path, const char *audio_path)
+{
+    /* A path that is cut names another file, or other bytes of it. */
+    request->path_too_long = strlen(path) >= sizeof request->path || strlen(audio_path) >= sizeof request->audio_path;
+    strcpy(request->path, request->path_too_long ? "" : path);
+    strcpy(request->audio_path, request->path_too_long ? "" : audio_path);
+}
+
 bool desy_clip_is_last(const struct desy_clip *clip)
 {
     return clip->status != DESY_STATUS_OK || clip->window + 1 >= clip->windows;

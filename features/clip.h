@@ -44,7 +44,11 @@ struct desy_clip_request {
     int windows;                   /* clips wanted of a long video; 0 is 1 */
     enum desy_transform transform;
     bool forensic, crops, audio;   /* also the 768 numbers of each frame, the crops, the sound */
+    bool path_too_long;            /* the paths are not here, and the video is unreadable for that */
 };
+
+/* Sets the paths of a request; audio_path "": none. */
+void desy_clip_request_paths(struct desy_clip_request *request, const char *path, const char *audio_path);
 
 struct desy_clip {
     enum desy_status status;

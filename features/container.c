@@ -16,10 +16,16 @@
 static const char containers[] = "mov,matroska,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mjpeg,ivf,h264,hevc,obu,"
                                  "yuv4mpegpipe,mxf,nut,dv,wav,mp3,flac,aac";
 
+#define MOST_BOXES 64
+#define MOST_BODIES 8
+
 /* A file, or a part of one, as libavformat reads it. */
 struct input {
     int fd;
     int64_t offset, bytes, at; /* at: from the offset */
+    bool skimming;
+    struct { int64_t from, to; } bodies[MOST_BODIES]; /* where nothing but packets lies, ascending */
+    int body_count;
 };
 
 int desy_container_refuse(const char *what, int error)
@@ -29,12 +35,33 @@ int desy_container_refuse(const char *what, int error)
     return desy_error(DESY_EDATA, "%s: %s", what, text);
 }
 
+/* How many of the next bytes are of packets alone; else (negative) of anything. */
+static int64_t skimmable(const struct input *input)
+{
+    int64_t other = input->bytes - input->at;
+    for (int i = 0; i < input->body_count; i++) {
+        if (input->at >= input->bodies[i].from && input->at < input->bodies[i].to) return input->bodies[i].to - input->at;
+        if (input->at < input->bodies[i].from && input->bodies[i].from - input->at < other) other = input->bodies[i].from - input->at;
+    }
+    return -other;
+}
+
 static int read_input(void *opaque, uint8_t *buffer, int size)
 {
     struct input *input = opaque;
     ssize_t got;
     if (size > input->bytes - input->at) size = (int)(input->bytes - input->at);
     if (size <= 0) return AVERROR_EOF;
+    if (input->skimming) {
+        const int64_t body = skimmable(input);
+        if (body > 0) {
+            size = body < size ? (int)body : size;
+            memset(buffer, 0, (size_t)size);
+            input->at += size;
+            return size;
+        }
+        if (-body < size) size = (int)-body;
+    }
     do got = pread(input->fd, buffer, (size_t)size, input->offset + input->at);
     while (got < 0 && errno == EINTR);
     if (got > 0) input->at += got;
@@ -49,6 +76,51 @@ static int64_t seek_input(void *opaque, int64_t position, int whence)
     if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END) return AVERROR(EINVAL);
     if (position > input->bytes - from || position < -from) return AVERROR(EINVAL);
     return input->at = from + position;
+}
+
+static uint64_t big_endian(const uint8_t *bytes, int n)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < n; i++) value = value << 8 | bytes[i];
+    return value;
+}
+
+/* ISO/IEC 14496-12, 4.2: an MP4 or MOV file is a row of boxes; packets lie in `mdat`, and what tells where in `moov`. Not where it is
+ * fragmented: there headers (`moof`) lie between. */
+static void find_bodies(struct input *input)
+{
+    int64_t at = 0;
+    for (int i = 0; i < MOST_BOXES && at < input->bytes; i++) {
+        uint8_t head[16];
+        ssize_t got = pread(input->fd, head, sizeof head, input->offset + at);
+        if (got < 8) break;
+        uint64_t size = big_endian(head, 4), start = size == 1 ? 16 : 8;
+        if (size == 1 && got == 16) size = big_endian(head + 8, 8);
+        if (size == 0 || size > (uint64_t)(input->bytes - at)) size = (uint64_t)(input->bytes - at);
+        if (size < start || memcmp(head + 4, "moof", 4) == 0) break;
+        if (memcmp(head + 4, "mdat", 4) == 0) {
+            if (input->body_count == MOST_BODIES) break;
+            input->bodies[input->body_count].from = at + (int64_t)start;
+            input->bodies[input->body_count++].to = at + (int64_t)size;
+        }
+        at += (int64_t)size;
+        if (at == input->bytes) return;
+    }
+    input->body_count = 0;
+}
+
+bool desy_container_skim(AVFormatContext *format, bool skim)
+{
+    AVIOContext *io = format->pb;
+    struct input *input = io->opaque;
+    if (skim && input->body_count == 0 && strncmp(format->iformat->name, "mov", 3) == 0) find_bodies(input);
+    if (input->skimming != (skim && input->body_count > 0)) {
+        const int64_t here = avio_tell(io);
+        io->buf_ptr = io->buf_end = io->buffer; /* what was read before is of the other kind */
+        io->pos = input->at = here;
+        input->skimming = !input->skimming;
+    }
+    return input->skimming;
 }
 
 /* A demuxer that asks for another file. */
@@ -79,7 +151,7 @@ static int open_input(AVIOContext **io, const struct desy_video_location *locati
     input = malloc(sizeof *input);
     *io = buffer && input ? avio_alloc_context(buffer, BUFFER, 0, input, read_input, NULL, seek_input) : NULL;
     if (!*io) DESY_TRY(desy_error_memory("a file"));
-    *input = (struct input){fd, location->offset, location->bytes, 0};
+    *input = (struct input){.fd = fd, .offset = location->offset, .bytes = location->bytes};
     return DESY_OK;
 out:
     if (fd >= 0) close(fd);

@@ -4,11 +4,15 @@
 #define DESY_FEATURES_CONTAINER_H
 
 #include <libavformat/avformat.h>
+#include <stdbool.h>
 
 /* path: as in struct desy_clip_request. DESY_EDATA: its message is without the path; DESY_EENV: memory. */
 int desy_container_open(AVFormatContext **format, const char *path);
 /* Reads, and decodes some, to find what the header does not say of its streams. DESY_EDATA. */
 int desy_container_probe(AVFormatContext *format);
+/* While skimming, packets come with their times and sizes, but empty of content, and the file is not read for them: for a table of the packets of
+ * a long video that costs next to nothing. Only of MP4 and MOV without fragments; false: it reads as ever. */
+bool desy_container_skim(AVFormatContext *format, bool skim);
 void desy_container_close(AVFormatContext **format); /* NULL-safe */
 
 /* DESY_EDATA with the words of libav for one of its error numbers. */

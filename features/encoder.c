@@ -7,7 +7,7 @@
 
 struct desy_encoder {
     desy_backbone *backbone;
-    int frames, threads; /* T: the batch of every call */
+    int frames; /* T: the batch of every call */
     enum desy_precision precision;
     char device[16];
     float *rows; /* (T, D) */
@@ -20,7 +20,6 @@ int desy_encoder_open(desy_encoder **out, enum desy_backbone_kind kind, const ch
     desy_encoder *encoder = calloc(1, sizeof *encoder);
     if (!encoder) return desy_error_memory("an encoder");
     encoder->frames = options->frames;
-    encoder->threads = options->threads;
     encoder->precision = options->precision;
     strncpy(encoder->device, options->device, sizeof encoder->device - 1);
     struct desy_backbone_options how = {.kind = kind, .weights = weights, .device = options->device, .batch = options->frames, .dims = options->dims,
@@ -68,7 +67,7 @@ int desy_encoder_describe(const desy_encoder *encoder, cJSON *provenance)
         !cJSON_AddStringToObject(provenance, "device", device) ||
         !cJSON_AddStringToObject(provenance, "isa", desy_torch_isa()) ||
         !cJSON_AddStringToObject(provenance, "torch", desy_torch_version()) ||
-        !cJSON_AddNumberToObject(provenance, "threads", encoder->threads) ||
+        !cJSON_AddNumberToObject(provenance, "threads", desy_backbone_deciding_threads(encoder->backbone)) ||
         !cJSON_AddNumberToObject(provenance, "batch", desy_backbone_pass(encoder->backbone)))
         return desy_error_memory("provenance");
     return DESY_OK;

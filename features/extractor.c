@@ -4,6 +4,7 @@
 #include "features/hybrid.h"
 #include "features/resnet50.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,16 @@ int desy_extractor_find(const struct desy_extractor **extractor, const char *nam
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", e->name);
     }
     return desy_error(DESY_EUSAGE, "no extractor '%s'; there are %s", name, names);
+}
+
+int desy_extractor_extract(const struct desy_extractor *extractor, void *state, const struct desy_clip *clip, float *features, bool *finite)
+{
+    int rc = extractor->extract(state, clip, features);
+    *finite = rc == DESY_OK;
+    if (rc != DESY_OK) return rc;
+    const size_t n = (size_t)clip->frames * (size_t)extractor->dims; /* the other rows are copies */
+    for (size_t i = 0; i < n && *finite; i++) *finite = isfinite(features[i]);
+    return DESY_OK;
 }
 
 int desy_extractor_check_precision(const struct desy_extractor *extractor, enum desy_precision precision)

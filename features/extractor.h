@@ -38,6 +38,10 @@ struct desy_extractor {
 extern const struct desy_extractor desy_extractors[];
 /* DESY_EUSAGE names those there are. */
 int desy_extractor_find(const struct desy_extractor **extractor, const char *name);
+#define DESY_NOT_FINITE "the extractor gave a value that is not finite"
+/* extractor->extract; *finite: are all features numbers? A clip of others is failed: unreadable, with DESY_NOT_FINITE as reason, and what follows of
+ * its item counts as little as what follows a window that could not be read. */
+int desy_extractor_extract(const struct desy_extractor *extractor, void *state, const struct desy_clip *clip, float *features, bool *finite);
 /* DESY_EUSAGE, with the reason, for a precision that this extractor does not stand. */
 int desy_extractor_check_precision(const struct desy_extractor *extractor, enum desy_precision precision);
 

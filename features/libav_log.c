@@ -8,7 +8,8 @@ static int errors;
 static void count(void *context, int level, const char *format, va_list arguments)
 {
     (void)context, (void)format, (void)arguments;
-    if (level >= 0 && level <= AV_LOG_ERROR && errors < INT_MAX) errors++;
+    const int grave = level & 0xff; /* above are colours */
+    if (level >= 0 && grave <= AV_LOG_ERROR && errors < INT_MAX) errors++;
 }
 
 void desy_libav_log_count(void)
@@ -18,7 +19,10 @@ void desy_libav_log_count(void)
 
 int desy_libav_log_errors(void)
 {
-    int since = errors;
-    errors = 0;
-    return since;
+    return errors;
+}
+
+void desy_libav_log_reset(int count)
+{
+    errors = count;
 }

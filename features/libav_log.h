@@ -4,7 +4,9 @@
 
 /* From now on its messages are counted and not printed. The log is libav's own global state: for helpers, which are alone. */
 void desy_libav_log_count(void);
-/* Errors, and graver messages, since the last call. */
+/* Errors, and graver messages, counted so far; 0 where nobody counts. */
 int desy_libav_log_errors(void);
+/* Forgets those beyond `count`: of another video, or of an attempt that is given up. */
+void desy_libav_log_reset(int count);
 
 #endif

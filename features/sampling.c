@@ -70,17 +70,26 @@ static double middle_of(const struct desy_times *times, int part, int parts)
     return times->seconds[0] + span_of(times) * (2 * part + 1) / (2 * parts);
 }
 
-/* The key frame nearest the middle of a part, of those that have a window after them. */
+static bool has_window_after(const struct desy_times *times, int wanted, int64_t key)
+{
+    const double last = times->seconds[times->count - 1];
+    return is_slow(times) ? key + wanted <= times->count : times->seconds[key] + (wanted - 1) / RATE <= last + TIE;
+}
+
+/* The key frame nearest the middle of a part, of those that have a window after them: of two equally near the earlier. */
 static int64_t key_of(const struct desy_times *times, int wanted, int part, int parts)
 {
-    const double middle = middle_of(times, part, parts), last = times->seconds[times->count - 1];
-    int64_t best = 0;
-    for (int64_t i = 0; i < times->key_count; i++) {
-        const int64_t key = times->keys[i];
-        const bool fits = is_slow(times) ? key + wanted <= times->count : times->seconds[key] + (wanted - 1) / RATE <= last + TIE;
-        if (fits && fabs(times->seconds[key] - middle) < fabs(times->seconds[best] - middle) - TIE) best = key;
+    const double middle = middle_of(times, part, parts);
+    int64_t low = 0, high = times->key_count; /* the first one after the middle */
+    while (low < high) {
+        const int64_t at = low + (high - low) / 2;
+        if (times->seconds[times->keys[at]] <= middle) low = at + 1;
+        else high = at;
     }
-    return best;
+    const int64_t after = low < times->key_count && has_window_after(times, wanted, times->keys[low]) ? times->keys[low] : -1;
+    while (low > 0 && !has_window_after(times, wanted, times->keys[low - 1])) low--; /* few: they lie in the last window */
+    const int64_t before = low > 0 ? times->keys[low - 1] : 0;
+    return after >= 0 && times->seconds[after] - middle < middle - times->seconds[before] - TIE ? after : before;
 }
 
 static void from_key(int64_t *frames, int wanted, const struct desy_times *times, int64_t key)

@@ -86,6 +86,7 @@ static void warn(struct desy_clip *clip)
     const int errors = desy_libav_log_errors();
     if (errors && clip->status == DESY_STATUS_OK && !clip->reason[0])
         snprintf(clip->reason, sizeof clip->reason, "perhaps damaged: libav logged %d errors", errors);
+    desy_libav_log_reset(0);
 }
 
 /* Sends a byte for each clip, `sandbox`; before the next one waits for a byte. */
@@ -93,7 +94,7 @@ static void serve_video(int socket, char sandbox, struct desy_clip *clip, const 
 {
     desy_video *video = NULL;
     char byte;
-    (void)desy_libav_log_errors(); /* those before were of another video */
+    desy_libav_log_reset(0); /* those before were of another video */
     int rc = desy_video_open(&video, request);
     for (bool more = true; more;) {
         if (rc == DESY_OK) rc = desy_video_next(video, clip);

@@ -42,14 +42,16 @@ struct desy_segment_options {
     uint64_t block;
     struct desy_store_shape shape;
     const char *config_sha256; /* of extract.json's deciding part */
+    const char *dataset_sha256; /* of the data set that the block is cut from */
+    uint64_t after_us;         /* made_us of the line that it replaces: its own is later, whatever the clock of this host says */
 };
 
 /* Written under a temporary name; object times off, so that equal contents are equal bytes. */
 int desy_segment_open(desy_segment **segment, const struct desy_segment_options *options);
 /* One clip, a row of `videos`: in data-set order, the windows of an item one after another. features (T, D), NULL unless clip->status is ok. */
 int desy_segment_append(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, const float *features);
-/* close, fsync, rename, fsync of the directory, then one line in manifest-RRRRR.jsonl:
- * {"block","file","sha256","bytes","config_sha256","inputs_sha256","items","ok","failed","videos","rows","made_us"}. An item of
+/* close, removal of index.h5 and of what stands there, one line in manifest-RRRRR.jsonl, then fsync, rename, fsync of the directory:
+ * {"block","file","sha256","bytes","config_sha256","dataset_sha256","inputs_sha256","items","ok","failed","videos","rows","made_us"}. An item of
  * which any clip could be read is ok. Frees the segment whatever happens. */
 int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256);
 void desy_segment_abort(desy_segment **segment); /* NULL-safe; removes the temporary */
@@ -68,14 +70,18 @@ void desy_committer_close(desy_committer **committer); /* NULL-safe; waits */
 struct desy_block_record {
     bool listed;             /* in some manifest, with the right config, and its file has the listed size */
     char inputs_sha256[65];  /* path, size, mtime of each input file when it was made */
+    char dataset_sha256[65]; /* of which it was last found to be a block; "" in stores of earlier versions */
     char sha256[65];         /* of the segment */
     int64_t bytes;           /* its size */
-    uint64_t made_us;        /* when: microseconds since the epoch */
+    uint64_t made_us;        /* when: microseconds since the epoch; of a line whose file is gone, too */
     uint32_t items, ok, failed;
     uint32_t videos, rows;   /* of `videos`: clips, read or not; of the arrays: those that were read */
 };
 /* Reads all manifests: the newest line of a block counts; a torn last line (a killed run) is skipped. records[blocks]. */
 int desy_store_scan(struct desy_block_record *records, size_t blocks, const char *directory, const char *config_sha256);
+/* Writes lines for blocks[count] that were made for another data set and are right for this one, too: of its block i there is records[blocks[i]]. */
+int desy_store_affirm(const char *directory, int rank, const struct desy_block_record *records, const uint64_t *blocks, size_t count,
+                      const char *config_sha256, const char *dataset_sha256);
 /* path, size and mtime of a block's input files as they are now (audio: their sound files too), and what the data set says of them
  * (label, source, group, split, text), since the segment holds that too. */
 int desy_inputs_sha256(char hex[65], const char *root, const struct desy_item *items, size_t n, bool audio);
@@ -90,6 +96,8 @@ int desy_store_index(const char *directory, const struct desy_block_record *reco
 bool desy_store_index_current(const char *directory, const struct desy_block_record *records, size_t blocks);
 /* Before a segment is replaced or added: an index of others must not seem whole. */
 int desy_store_index_remove(const char *directory);
+/* Removes temporaries that killed runs left: those that are an hour old; of segments all of them where no other process works on the store. */
+void desy_store_sweep(const char *directory, bool alone);
 
 /* ---- reading ---- */
 

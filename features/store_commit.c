@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,43 +34,102 @@ static bool torn(int fd)
 
 static pthread_mutex_t manifest_lock = PTHREAD_MUTEX_INITIALIZER; /* one thread at a time looks for its end */
 
-/* One line, by one write: a killed run leaves a torn last line at worst, which readers skip. */
-static int add_to_manifest(const desy_segment *segment, int rank, const char *sha256, const char *inputs_sha256)
+/* Now, or where another host's clock was ahead just after what it wrote. */
+static uint64_t later_than(uint64_t us)
 {
-    int64_t size, mtime;
-    desy_file_stamp(segment->path, &size, &mtime);
-    char *path = desy_format("%s/manifest-%05d.jsonl", segment->directory, rank);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    char *line = desy_format("\n{\"block\":%llu,\"file\":\"%s\",\"sha256\":\"%s\",\"bytes\":%lld,\"config_sha256\":\"%s\",\"inputs_sha256\":\"%s\","
-                             "\"items\":%llu,\"ok\":%llu,\"failed\":%llu,\"videos\":%llu,\"rows\":%llu,\"made_us\":%lld}\n",
-                             (unsigned long long)segment->block, segment->relative, sha256, (long long)size, segment->config_sha256, inputs_sha256,
-                             (unsigned long long)segment->items, (unsigned long long)segment->ok, (unsigned long long)(segment->items - segment->ok),
-                             (unsigned long long)segment->count, (unsigned long long)segment->rows,
-                             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-    int rc = path && line ? DESY_OK : desy_error_memory("the manifest");
+    const uint64_t now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return now_us > us ? now_us : us + 1;
+}
+
+static void print_line(FILE *stream, uint64_t block, const char *config_sha256, const struct desy_block_record *record)
+{
+    char file[DESY_SEGMENT_PATH];
+    desy_segment_path(file, block);
+    fprintf(stream, "{\"block\":%" PRIu64 ",\"file\":\"%s\",\"sha256\":\"%s\",\"bytes\":%" PRId64 ",\"config_sha256\":\"%s\",\"dataset_sha256\":\"%s\","
+            "\"inputs_sha256\":\"%s\",\"items\":%" PRIu32 ",\"ok\":%" PRIu32 ",\"failed\":%" PRIu32 ",\"videos\":%" PRIu32 ",\"rows\":%" PRIu32 ",\"made_us\":%" PRIu64 "}\n",
+            block, file, record->sha256, record->bytes, config_sha256, record->dataset_sha256, record->inputs_sha256, record->items, record->ok, record->failed,
+            record->videos, record->rows, record->made_us);
+}
+
+/* Lines, by one write: a killed run leaves a torn last line at worst, which readers skip. text begins with a newline, for after such a line. */
+static int add_to_manifest(const char *directory, int rank, const char *text)
+{
+    char *path = desy_format("%s/manifest-%05d.jsonl", directory, rank);
+    if (!path) return desy_error_memory("the manifest");
     errno = 0;
     pthread_mutex_lock(&manifest_lock);
-    int fd = rc == DESY_OK ? open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
-    const char *from = fd >= 0 && torn(fd) ? line : line ? line + 1 : NULL;
-    const bool written = fd >= 0 && write(fd, from, strlen(from)) == (ssize_t)strlen(from);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd >= 0 && !torn(fd)) text++;
+    const bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
     pthread_mutex_unlock(&manifest_lock);
-    if (rc == DESY_OK && (!written || fsync(fd) != 0))
-        rc = desy_error(DESY_EENV, "%s: cannot be written: %s", path, strerror(errno ? errno : ENOSPC));
+    int rc = written && fsync(fd) == 0 ? DESY_OK : desy_error(DESY_EENV, "%s: cannot be written: %s", path, strerror(errno ? errno : ENOSPC));
     if (fd >= 0) close(fd);
     free(path);
-    free(line);
     return rc;
 }
 
-/* All that waits for the disk. Any thread. */
-static int settle(const desy_segment *segment, int rank, const char *inputs_sha256)
+int desy_store_affirm(const char *directory, int rank, const struct desy_block_record *records, const uint64_t *blocks, size_t count,
+                      const char *config_sha256, const char *dataset_sha256)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream) return desy_error_memory("the manifest");
+    fputc('\n', stream);
+    for (size_t i = 0; i < count; i++) {
+        struct desy_block_record record = records[blocks[i]];
+        snprintf(record.dataset_sha256, sizeof record.dataset_sha256, "%s", dataset_sha256);
+        record.made_us = later_than(record.made_us);
+        print_line(stream, blocks[i], config_sha256, &record);
+    }
+    int rc = fclose(stream) == 0 ? add_to_manifest(directory, rank, text) : desy_error_memory("the manifest");
+    free(text);
+    return rc;
+}
+
+static int list_segment(const desy_segment *segment, int rank, const char *sha256, const char *inputs_sha256)
+{
+    int64_t mtime;
+    char *text = NULL;
+    size_t size;
+    struct desy_block_record record = {.made_us = later_than(segment->after_us), .items = (uint32_t)segment->items, .ok = (uint32_t)segment->ok,
+                                       .failed = (uint32_t)(segment->items - segment->ok), .videos = (uint32_t)segment->count, .rows = (uint32_t)segment->rows};
+    desy_file_stamp(segment->temporary, &record.bytes, &mtime);
+    snprintf(record.sha256, sizeof record.sha256, "%s", sha256);
+    snprintf(record.inputs_sha256, sizeof record.inputs_sha256, "%s", inputs_sha256);
+    snprintf(record.dataset_sha256, sizeof record.dataset_sha256, "%s", segment->dataset_sha256);
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream) return desy_error_memory("the manifest");
+    fputc('\n', stream);
+    print_line(stream, segment->block, segment->config_sha256, &record);
+    int rc = fclose(stream) == 0 ? add_to_manifest(segment->directory, rank, text) : desy_error_memory("the manifest");
+    free(text);
+    return rc;
+}
+
+/* What the new segment replaces goes first: killed in between, the old line must not vouch for the new file, nor the new line for the old file. */
+static int remove_old(const desy_segment *segment)
+{
+    if (unlink(segment->path) == 0) return desy_sync_directory_of(segment->path);
+    return errno == ENOENT ? DESY_OK : desy_error(DESY_EENV, "%s: cannot be replaced: %s", segment->path, strerror(errno));
+}
+
+/* All that waits for the disk. Any thread. The index is removed after the rename, too: another shard may have just written one. */
+static int settle(desy_segment *segment, int rank, const char *inputs_sha256)
 {
     char sha256[DESY_SHA256_HEX];
     begin_writing(segment->temporary);
     int rc = desy_sha256_file(sha256, segment->temporary);
+    if (rc == DESY_OK) rc = desy_store_index_remove(segment->directory);
+    if (rc == DESY_OK) rc = remove_old(segment);
+    if (rc == DESY_OK) rc = list_segment(segment, rank, sha256, inputs_sha256);
     if (rc == DESY_OK) rc = desy_rename_durable(segment->temporary, segment->path);
-    return rc == DESY_OK ? add_to_manifest(segment, rank, sha256, inputs_sha256) : rc;
+    if (rc != DESY_OK) return rc;
+    free(segment->temporary); /* is there no more, so nothing is left to remove */
+    segment->temporary = NULL;
+    return desy_store_index_remove(segment->directory);
 }
 
 int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha256)
@@ -80,7 +140,7 @@ int desy_segment_commit(desy_segment **segment, int rank, const char *inputs_sha
     return rc;
 }
 
-#define UNDER_WAY 4
+#define UNDER_WAY 8
 
 struct commit {
     pthread_t thread;

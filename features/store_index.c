@@ -228,21 +228,6 @@ static int close_index(struct index *index)
     return rc == DESY_OK ? desy_rename_durable(index->temporary, index->path) : rc;
 }
 
-/* What killed runs left. Another process may be writing the same index right now: that is young. */
-static void remove_old_temporaries(const struct index *index)
-{
-    glob_t found = {0};
-    char *pattern = desy_format("%s.tmp.*", index->path);
-    if (pattern && glob(pattern, 0, NULL, &found) == 0)
-        for (size_t i = 0; i < found.gl_pathc; i++) {
-            int64_t size, mtime_ns;
-            desy_file_stamp(found.gl_pathv[i], &size, &mtime_ns);
-            if (time(NULL) - mtime_ns / 1000000000 > 3600) unlink(found.gl_pathv[i]);
-        }
-    globfree(&found);
-    free(pattern);
-}
-
 int desy_store_index(const char *directory, const struct desy_block_record *records, size_t blocks, const struct desy_store_shape *shape,
                      const cJSON *provenance)
 {
@@ -255,7 +240,6 @@ int desy_store_index(const char *directory, const struct desy_block_record *reco
     DESY_TRY(write_arrays(&index));
     DESY_TRY(write_attributes(&index, records, blocks, provenance));
     DESY_TRY(close_index(&index));
-    remove_old_temporaries(&index);
 out:
     desy_video_table_close(&index.videos);
     if (index.file >= 0) H5Fclose(index.file);
@@ -290,4 +274,27 @@ int desy_store_index_remove(const char *directory)
     int rc = unlink(path) != 0 && errno != ENOENT ? desy_error(DESY_EENV, "%s: cannot be removed: %s", path, strerror(errno)) : DESY_OK;
     free(path);
     return rc;
+}
+
+static void remove_older(const char *directory, const char *names, time_t seconds)
+{
+    glob_t found = {0};
+    char *pattern = desy_path_join(directory, names);
+    if (pattern && glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            int64_t size, mtime_ns;
+            desy_file_stamp(found.gl_pathv[i], &size, &mtime_ns);
+            if (time(NULL) - mtime_ns / 1000000000 >= seconds) unlink(found.gl_pathv[i]);
+        }
+    globfree(&found);
+    free(pattern);
+}
+
+void desy_store_sweep(const char *directory, bool alone)
+{
+    const time_t hour = 3600; /* a file that somebody is writing is younger */
+    remove_older(directory, "seg/*/*.h5.tmp*", alone ? 0 : hour);
+    remove_older(directory, "index.h5.tmp.*", hour);
+    remove_older(directory, "quarantine.jsonl.tmp.*", hour);
+    remove_older(directory, "extract.json.tmp.*", hour);
 }

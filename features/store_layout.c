@@ -7,6 +7,7 @@
 int desy_store_arrays(struct desy_store_array arrays[DESY_MOST_ARRAYS], const struct desy_store_shape *shape)
 {
     int n = 0;
+    desy_hdf5_setup(); /* the types below start HDF5 */
     arrays[n] = (struct desy_store_array){.type = H5T_IEEE_F32LE, .memory = H5T_NATIVE_FLOAT, .dimensions = 3,
         .sides = {0, (hsize_t)shape->frames, (hsize_t)shape->dims}, .row_bytes = (size_t)shape->frames * (size_t)shape->dims * sizeof(float)};
     snprintf(arrays[n++].name, sizeof arrays->name, "features/%s", shape->extractor);

@@ -46,15 +46,18 @@ int desy_video_table_create(struct desy_video_table *table, hid_t file, size_t c
     return opened(table, count, path, DESY_EENV, "made");
 }
 
+#define BUFFER ((size_t)128 << 10) /* of HDF5's conversions. Its own choice, 2 MB fresh from the system each time, takes longer than the work */
+
 static bool transfer(const struct desy_video_table *table, size_t first, size_t count, struct desy_video_record *records, bool write)
 {
     const hsize_t start = first, length = count;
-    hid_t memory = H5Screate_simple(1, &length, NULL), space = H5Dget_space(table->dataset);
-    bool ok = memory >= 0 && space >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &length, NULL) >= 0;
-    if (ok && write) ok = H5Dwrite(table->dataset, table->type, memory, space, H5P_DEFAULT, records) >= 0;
-    else if (ok) ok = H5Dread(table->dataset, table->type, memory, space, H5P_DEFAULT, records) >= 0;
+    hid_t memory = H5Screate_simple(1, &length, NULL), space = H5Dget_space(table->dataset), how = H5Pcreate(H5P_DATASET_XFER);
+    bool ok = memory >= 0 && space >= 0 && H5Pset_buffer(how, BUFFER, NULL, NULL) >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &length, NULL) >= 0;
+    if (ok && write) ok = H5Dwrite(table->dataset, table->type, memory, space, how, records) >= 0;
+    else if (ok) ok = H5Dread(table->dataset, table->type, memory, space, how, records) >= 0;
     if (space >= 0) H5Sclose(space);
     if (memory >= 0) H5Sclose(memory);
+    if (how >= 0) H5Pclose(how);
     return ok;
 }
 

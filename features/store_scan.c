@@ -43,6 +43,7 @@ static void read_line(struct desy_block_record *records, size_t blocks, const ch
                 put_number(&failed, line, "failed") == 0 && put_number(&videos, line, "videos") == 0 && put_number(&rows, line, "rows") == 0 && put_text(config, sizeof config, line, "config_sha256") == 0 &&
                 put_text(record.sha256, sizeof record.sha256, line, "sha256") == 0 &&
                 put_text(record.inputs_sha256, sizeof record.inputs_sha256, line, "inputs_sha256") == 0;
+    if (good) put_text(record.dataset_sha256, sizeof record.dataset_sha256, line, "dataset_sha256");
     cJSON_Delete(line);
     if (!good || block >= blocks || strcmp(config, config_sha256) != 0) return;
     if (records[block].listed && record.made_us < records[block].made_us) return;
@@ -83,7 +84,7 @@ static int drop_missing(struct desy_block_record *records, size_t blocks, const 
         if (!path) return desy_error_memory("a path");
         desy_file_stamp(path, &size, &mtime_ns);
         free(path);
-        if (size != records[block].bytes) records[block] = (struct desy_block_record){0};
+        if (size != records[block].bytes) records[block] = (struct desy_block_record){.made_us = records[block].made_us};
     }
     return DESY_OK;
 }
@@ -112,7 +113,7 @@ static int hash_input(desy_sha256 *hash, const char *root, const struct desy_ite
     char *path = desy_path_join(root, item->video_path), *sound = audio && *item->audio_path ? desy_path_join(root, item->audio_path) : NULL;
     if (!path || (audio && *item->audio_path && !sound)) DESY_TRY(desy_error_memory("a path"));
     desy_video_stamp(path, &numbers[2], &numbers[3]);
-    if (sound) desy_file_stamp(sound, &numbers[4], &numbers[5]);
+    if (sound) desy_video_stamp(sound, &numbers[4], &numbers[5]);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) DESY_TRY(desy_sha256_update(hash, texts[i], strlen(texts[i]) + 1));
     DESY_TRY(desy_sha256_update(hash, numbers, sizeof numbers));
 out:

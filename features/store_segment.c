@@ -39,15 +39,16 @@ int desy_segment_open(desy_segment **out, const struct desy_segment_options *opt
     if (!segment) return desy_error_memory("a segment");
     segment->file = -1;
     for (int i = 0; i < DESY_MOST_ARRAYS; i++) segment->datasets[i] = -1;
-    segment->block = options->block, segment->frames = options->shape.frames;
+    segment->block = options->block, segment->after_us = options->after_us, segment->frames = options->shape.frames;
     segment->array_count = desy_store_arrays(segment->arrays, &options->shape);
     desy_segment_path(segment->relative, options->block);
     segment->directory = strdup(options->directory);
     segment->config_sha256 = strdup(options->config_sha256);
+    segment->dataset_sha256 = strdup(options->dataset_sha256);
     segment->path = desy_path_join(options->directory, segment->relative);
-    segment->temporary = segment->path ? desy_format("%s.tmp", segment->path) : NULL;
+    segment->temporary = segment->path ? desy_temporary_name(segment->path) : NULL;
     folder = segment->path ? desy_path_directory(segment->path) : NULL;
-    if (!segment->directory || !segment->config_sha256 || !segment->temporary || !folder) DESY_TRY(desy_error_memory("a segment"));
+    if (!segment->directory || !segment->config_sha256 || !segment->dataset_sha256 || !segment->temporary || !folder) DESY_TRY(desy_error_memory("a segment"));
     DESY_TRY(desy_make_directory(folder));
     errno = 0;
     segment->file = desy_hdf5_create_file(segment->temporary);
@@ -177,6 +178,7 @@ void desy_segment_abort(desy_segment **out)
     free(segment->path);
     free(segment->temporary);
     free(segment->config_sha256);
+    free(segment->dataset_sha256);
     free(segment);
     *out = NULL;
 }

@@ -5,9 +5,9 @@
 #include "features/store_rows.h"
 
 struct desy_segment {
-    char *directory, *path, *temporary, *config_sha256;
+    char *directory, *path, *temporary, *config_sha256, *dataset_sha256;
     char relative[DESY_SEGMENT_PATH];
-    uint64_t block;
+    uint64_t block, after_us;
     int frames, array_count;
     struct desy_store_array arrays[DESY_MOST_ARRAYS];
     hid_t datasets[DESY_MOST_ARRAYS]; /* of the arrays */

@@ -1,7 +1,8 @@
 /* How frames are found, exactly and without decoding all: the packets' times (no decoding) give the timeline, sampling picks,
  * decoding starts at the key frame before the first one picked, and leaves out what no other picture needs. Every frame that comes
  * out is checked against the timeline; where the two disagree, or anything is damaged, nothing is left out; and if that does not help,
- * or packets don't tell frames, the video is decoded from its start, once to count the frames and once for those that were picked. */
+ * or packets don't tell frames, the video is decoded from its start, once to count the frames and once for those that were picked. By
+ * the packets, frame n is ffmpeg's n-th as long as every packet before it gives a frame. */
 #include "features/video.h"
 
 #include "base/error.h"
@@ -9,16 +10,19 @@
 #include "features/crop.h"
 #include "features/forensic.h"
 #include "features/transform.h"
+#include "features/libav_log.h"
 #include "features/video_decode.h"
 #include "features/video_location.h"
 #include "features/video_picture.h"
 
 #include <libavutil/pixdesc.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FEWEST_FRAMES 4
+#define MOST_BIT_RATE 1e15
 
 struct desy_video {
     struct desy_clip_request request;
@@ -30,6 +34,8 @@ struct desy_video {
     struct desy_video_turn turn;
     bool askew;          /* its display matrix turns it by no multiple of 90 degrees */
     int window, windows; /* the next one; 0 windows: not opened yet */
+    bool skipping;       /* leaves out what no other picture refers to */
+    int64_t position;    /* frames decoded since the source was opened, where they are counted; -1: it must be opened anew */
     bool cut;            /* less is there than the container promises, or damaged */
     int64_t errors;      /* in decoding all, if that was done */
 };
@@ -38,6 +44,7 @@ struct desy_video {
 static int find_file(desy_video *video)
 {
     struct desy_video_location location;
+    if (video->request.path_too_long) return desy_error(DESY_EDATA, "path too long: %zu bytes at most", sizeof video->request.path - 1);
     int rc = desy_video_locate(&location, video->request.path);
     if (rc == DESY_OK) video->size = location.bytes, video->mtime_ns = location.mtime_ns;
     return rc;
@@ -104,37 +111,36 @@ static void describe(desy_video *video)
     struct desy_clip *clip = video->clip;
     const struct desy_video_timeline *timeline = &video->timeline;
     const struct desy_video_source *source = &video->source;
-    int64_t gop = 0;
     double span = timeline->count > 1 ? timeline->seconds[timeline->count - 1] : 0;
     AVRational rate = source->stream->avg_frame_rate;
     snprintf(clip->codec, sizeof clip->codec, "%s", avcodec_get_name(source->stream->codecpar->codec_id));
     snprintf(clip->container, sizeof clip->container, "%s", source->format->iformat->name);
     clip->fps = span > 0 ? (double)(timeline->count - 1) / span : rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
     clip->duration = clip->fps > 0 ? (double)timeline->count / clip->fps : 0;
-    for (int64_t i = 0; i < timeline->packet_count; i++) {
-        gop = timeline->packets[i].key ? 1 : gop + 1;
-        clip->key_frames += timeline->packets[i].key;
-        if (gop > clip->longest_gop) clip->longest_gop = (int)gop;
-    }
+    clip->key_frames = timeline->key_packets;
+    clip->longest_gop = timeline->longest_gop;
     clip->reordering = timeline->reordering;
     clip->rotation = video->turn.degrees;
     clip->window = video->window;
     clip->windows = video->windows;
-    clip->bit_rate = clip->duration > 0 ? (int64_t)((double)timeline->bytes * 8 / clip->duration) : 0;
+    clip->bit_rate = clip->duration > 0 ? (int64_t)fmin((double)timeline->bytes * 8 / clip->duration, MOST_BIT_RATE) : 0;
 }
 
-/* What the container says that it holds, in seconds. */
+/* What the container says that it holds of the video, in seconds; 0: nothing. */
 static double promised_duration(const desy_video *video)
 {
     const AVFormatContext *format = video->source.format;
     const AVStream *stream = video->source.stream;
     const struct desy_video_timeline *timeline = &video->timeline;
+    const AVDictionaryEntry *tag = av_dict_get(stream->metadata, "DURATION", NULL, 0);
+    /* Matroska's durations are counted from 0, also where the first frame is later. */
+    const bool late = strncmp(format->iformat->name, "matroska", 8) == 0 && timeline->count > 0 && timeline->shown[0].stamp > 0;
+    const double first = late ? (double)timeline->shown[0].stamp * av_q2d(stream->time_base) : 0;
+    double hours, minutes, seconds;
     if (stream->duration > 0) return (double)stream->duration * av_q2d(stream->time_base);
-    if (format->duration == AV_NOPTS_VALUE) return 0;
-    /* Matroska's duration is counted from 0, also where the first frame is later. */
-    bool late = strncmp(format->iformat->name, "matroska", 8) == 0 && timeline->count > 0 && timeline->shown[0].stamp != AV_NOPTS_VALUE;
-    double first = late ? (double)timeline->shown[0].stamp * av_q2d(stream->time_base) : 0;
-    return (double)format->duration / AV_TIME_BASE - (first > 0 ? first : 0);
+    if (tag && sscanf(tag->value, "%lf:%lf:%lf", &hours, &minutes, &seconds) == 3 && isfinite(hours + minutes + seconds))
+        return hours * 3600 + minutes * 60 + seconds - first;
+    return format->nb_streams == 1 && format->duration != AV_NOPTS_VALUE ? (double)format->duration / AV_TIME_BASE - first : 0; /* of several, that of the longest */
 }
 
 /* What is odd about a video whose frames could be had: less than its container promises, or errors elsewhere. */
@@ -173,42 +179,74 @@ static int begin(desy_video *video)
     DESY_TRY(desy_video_timeline_scan(&video->timeline, &video->source));
     video->cut = video->source.cut || video->timeline.corrupt;
     if (video->timeline.exact && video->timeline.count < FEWEST_FRAMES) video->timeline.exact = false;
+    video->skipping = can_skip(video);
 out:
     return rc;
 }
 
-/* By decoding all of it. */
-static int read_by_counting(desy_video *video, const struct desy_video_wanted *wanted)
+/* By the packets' times, first leaving out what no other picture refers to, then not. HEVC: a picture that the decoder leaves out may be one
+ * that a higher temporal layer refers to; that shows in the log alone. */
+static int read_by_index(desy_video *video, bool *exact)
 {
-    int rc;
-    DESY_TRY(open_source(video));
+    const bool layered = video->source.stream->codecpar->codec_id == AV_CODEC_ID_HEVC;
+    int rc = DESY_OK;
+    *exact = false;
+    for (;;) {
+        const int logged = desy_libav_log_errors();
+        pick_frames(video);
+        const struct desy_video_wanted wanted = {video->clip->frame_index, video->clip->frames, take_frame, video};
+        DESY_TRY(desy_video_decode_by_index(&video->source, &video->timeline, &wanted, video->skipping, exact));
+        if (video->skipping && layered && desy_libav_log_errors() > logged) *exact = false;
+        if (*exact) break;
+        desy_libav_log_reset(logged);
+        DESY_TRY(open_source(video));
+        if (!video->skipping) break;
+        video->skipping = false;
+    }
+out:
+    return rc;
+}
+
+/* The video is not what the windows before this one were chosen of. */
+static int lost_window(const desy_video *video)
+{
+    return desy_error(DESY_EDATA, "damaged: the frames of window %d can't be decoded", video->window);
+}
+
+/* By decoding all of it: once to count the frames, then as far as a window needs, from where the one before it ended. */
+static int read_by_counting(desy_video *video)
+{
+    const int64_t before = video->timeline.count;
+    const int windows = video->window > 0 ? video->windows : 0;
+    int rc = DESY_OK;
     if (video->timeline.exact || video->windows == 0) {
+        DESY_TRY(open_source(video));
         DESY_TRY(desy_video_timeline_decode(&video->timeline, &video->source));
         video->errors = video->source.errors;
+        video->position = -1;
         describe(video);
         DESY_TRY(check_length(video, video->cut || video->errors));
-        DESY_TRY(open_source(video));
+        if (windows > 0 && video->timeline.count != before) DESY_TRY(lost_window(video));
     }
     pick_frames(video);
-    const struct desy_video_wanted again = {wanted->frames, video->clip->frames, wanted->take, wanted->context};
-    DESY_TRY(desy_video_decode_by_counting(&video->source, &video->timeline, &again));
+    if (windows > 0 && video->windows != windows) DESY_TRY(lost_window(video));
+    if (video->position < 0 || video->position > video->clip->frame_index[0]) {
+        DESY_TRY(open_source(video));
+        video->position = 0;
+    }
+    const struct desy_video_wanted wanted = {video->clip->frame_index, video->clip->frames, take_frame, video};
+    DESY_TRY(desy_video_decode_by_counting(&video->source, &video->timeline, &wanted, &video->position));
 out:
     return rc;
 }
 
 static int read_window(desy_video *video)
 {
-    struct desy_video_wanted wanted = {.frames = video->clip->frame_index, .take = take_frame, .context = video};
     bool exact = false;
     int rc = DESY_OK;
     if (video->windows == 0) DESY_TRY(begin(video));
-    for (int skipping = can_skip(video); !exact && skipping >= 0 && video->timeline.exact; skipping--) {
-        pick_frames(video);
-        wanted.count = video->clip->frames;
-        DESY_TRY(desy_video_decode_by_index(&video->source, &video->timeline, &wanted, skipping, &exact));
-        if (!exact) DESY_TRY(open_source(video));
-    }
-    if (!exact) DESY_TRY(read_by_counting(video, &wanted));
+    if (video->timeline.exact) DESY_TRY(read_by_index(video, &exact));
+    if (!exact) DESY_TRY(read_by_counting(video));
     describe(video);
     warn(video);
     if (video->request.audio) DESY_TRY(desy_audio_clip(video->clip, &video->request, video->source.stream, video->timeline.shown[0].stamp));

@@ -13,22 +13,24 @@ struct pass {
     int64_t came;       /* how many frames came out of it */
 };
 
-#define DEEPEST_REORDERING 16 /* of any codec: H.264's and HEVC's picture buffers */
 
 /* Of the two times one may be made up by the demuxer after seeking. */
 static bool is_packet(const AVPacket *packet, const struct desy_video_packet *expected)
 {
-    return (packet->pts == expected->pts || packet->dts == expected->dts) && packet->size == expected->bytes;
+    bool same = packet->pts == expected->pts || (packet->dts == expected->dts && packet->dts != AV_NOPTS_VALUE);
+    return same && packet->size == expected->bytes;
 }
 
 /* source->packet becomes packet `target`. Seeking need not hit it: the packets up to it are only read. */
 static bool go_to(struct pass *pass, int64_t target)
 {
     const struct desy_video_packet *packet = &pass->timeline->packets[target];
-    if (!desy_video_source_seek(pass->source, packet->pts)) return false;
+    if (!desy_video_source_seek(pass->source, packet->pts, target)) return false;
     for (int64_t reads = 0; reads <= target; reads++) {
         if (!desy_video_source_packet(pass->source)) return false;
-        if (is_packet(pass->source->packet, packet)) return true;
+        if (!is_packet(pass->source->packet, packet)) continue;
+        pass->source->next = target + 1;
+        return true;
     }
     return false;
 }
@@ -127,7 +129,7 @@ static int feed(struct pass *pass, int64_t packet, bool wanted)
 static int feed_more(struct pass *pass)
 {
     const bool roughly = pass->timeline->by_decoding_times;
-    const int64_t end = pass->timeline->packet_count - 1, to = roughly && pass->to + DEEPEST_REORDERING < end ? pass->to + DEEPEST_REORDERING : end;
+    const int64_t end = pass->timeline->packet_count - 1, to = roughly && pass->to + DESY_DEEPEST_REORDERING < end ? pass->to + DESY_DEEPEST_REORDERING : end;
     int rc = DESY_OK;
     while (pass->exact && pass->to < to && (roughly || pass->came == 0)) {
         if (!desy_video_source_packet(pass->source)) break;
@@ -187,15 +189,16 @@ out:
     return rc;
 }
 
-int desy_video_decode_by_counting(struct desy_video_source *source, const struct desy_video_timeline *timeline, const struct desy_video_wanted *wanted)
+int desy_video_decode_by_counting(struct desy_video_source *source, const struct desy_video_timeline *timeline, const struct desy_video_wanted *wanted,
+                                  int64_t *position)
 {
     int rc = DESY_OK;
     for (int k = 0; k < wanted->count; k++)
         if (timeline->shown[wanted->frames[k]].damaged)
             return desy_error(DESY_EDATA, "frame %lld, which is needed, is damaged", (long long)wanted->frames[k]);
-    for (int64_t frame = 0, k = 0; k < wanted->count; frame++) {
+    for (int k = 0; k < wanted->count; ++*position) {
         if (!desy_video_source_frame(source)) return desy_error(DESY_EDATA, "frame %lld can't be decoded", (long long)wanted->frames[k]);
-        if (frame == wanted->frames[k]) DESY_TRY(wanted->take(wanted->context, (int)k++));
+        if (*position == wanted->frames[k]) DESY_TRY(wanted->take(wanted->context, k++));
     }
 out:
     return rc;

@@ -17,7 +17,9 @@ struct desy_video_wanted {
  * of take, as they are. */
 int desy_video_decode_by_index(struct desy_video_source *source, const struct desy_video_timeline *timeline, const struct desy_video_wanted *wanted,
                                bool skipping, bool *exact);
-/* Of a source just opened: decodes all frames from the start, and counts. DESY_EDATA: a frame is missing or damaged. */
-int desy_video_decode_by_counting(struct desy_video_source *source, const struct desy_video_timeline *timeline, const struct desy_video_wanted *wanted);
+/* Decodes all frames, and counts; from *position on, how many came since the source was opened: not beyond the first one wanted.
+ * DESY_EDATA: a frame is missing or damaged. */
+int desy_video_decode_by_counting(struct desy_video_source *source, const struct desy_video_timeline *timeline, const struct desy_video_wanted *wanted,
+                                  int64_t *position);
 
 #endif

@@ -6,6 +6,7 @@
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
+#define LONGEST_SIDE 65536
 #define PADDING 64 /* swscale writes whole vectors */
 
 static int reserve(uint8_t **buffer, size_t *size, size_t wanted)
@@ -59,7 +60,10 @@ static bool full_range(const AVFrame *frame)
     case AV_PIX_FMT_YUVJ422P:
     case AV_PIX_FMT_YUVJ440P:
     case AV_PIX_FMT_YUVJ444P: return true;
-    default: return frame->color_range == AVCOL_RANGE_JPEG || is_rgb(frame->format);
+    default:
+        /* Gray without a range is full, as swscale and so ffmpeg take it. */
+        if (av_pix_fmt_desc_get(frame->format)->nb_components < 3 && frame->color_range == AVCOL_RANGE_UNSPECIFIED) return true;
+        return frame->color_range == AVCOL_RANGE_JPEG || is_rgb(frame->format);
     }
 }
 
@@ -140,6 +144,7 @@ int desy_video_picture_make(struct desy_video_picture *picture, const AVFrame *f
     struct desy_frame *out = &picture->frame;
     *out = (struct desy_frame){.width = frame->width & ~1, .height = frame->height & ~1};
     if (!out->width || !out->height) return desy_error(DESY_EDATA, "a frame of %d x %d pixels", frame->width, frame->height);
+    if (out->width > LONGEST_SIDE || out->height > LONGEST_SIDE) return desy_error(DESY_EDATA, "a frame of %d x %d pixels", frame->width, frame->height);
     if (!av_pix_fmt_desc_get(frame->format)) return desy_error(DESY_EDATA, "a frame of no known pixel format");
     int rc;
     DESY_TRY(make_luma(picture, frame));

@@ -66,7 +66,10 @@ static int open_streams(struct desy_video_source *source, const char *path)
     int rc;
     DESY_TRY(desy_container_open(&source->format, path));
     source->stream = choose_stream(source->format);
-    if (source->stream && header_says_all(source->format, source->stream)) goto out;
+    if (source->stream && header_says_all(source->format, source->stream)) {
+        source->format->flags |= AVFMT_FLAG_NOPARSE; /* packets are frames as they are */
+        goto out;
+    }
     DESY_TRY(desy_container_probe(source->format));
     source->stream = choose_stream(source->format);
 out:
@@ -89,6 +92,13 @@ out:
     return rc;
 }
 
+void desy_video_source_skim(struct desy_video_source *source, bool skim)
+{
+    /* Without the parser, nobody looks into packets but for VP8's hidden ones. */
+    const bool blind = source->format->flags & AVFMT_FLAG_NOPARSE && source->stream->codecpar->codec_id != AV_CODEC_ID_VP8;
+    desy_container_skim(source->format, skim && blind);
+}
+
 void desy_video_source_close(struct desy_video_source *source)
 {
     av_frame_free(&source->frame);
@@ -106,6 +116,7 @@ bool desy_video_source_packet(struct desy_video_source *source)
         error = av_read_frame(source->format, source->packet);
     } while ((error == AVERROR(EAGAIN) && retries++ < MOST_RETRIES) || (!error && source->packet->stream_index != source->stream->index));
     if (error < 0 && error != AVERROR_EOF) source->cut = true;
+    if (error >= 0 && source->next >= 0) source->next++;
     return error >= 0;
 }
 
@@ -165,8 +176,10 @@ static bool is_indexed(const struct desy_video_source *source)
     return false;
 }
 
-bool desy_video_source_seek(struct desy_video_source *source, int64_t pts)
+bool desy_video_source_seek(struct desy_video_source *source, int64_t pts, int64_t target)
 {
+    if (source->next == target || (source->next >= 0 && source->next < target && !is_indexed(source))) return true;
+    source->next = is_indexed(source) ? -1 : 0;
     if (is_indexed(source)) return av_seek_frame(source->format, source->stream->index, pts, AVSEEK_FLAG_BACKWARD) >= 0;
     return av_seek_frame(source->format, -1, 0, AVSEEK_FLAG_BYTE) >= 0;
 }

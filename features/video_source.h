@@ -18,6 +18,7 @@ struct desy_video_source {
     bool damaged;  /* a frame since the last good key frame was damaged: what follows it refers to it */
     int64_t damaged_at; /* presentation time of that packet */
     int64_t errors;
+    int64_t next;  /* the number of the packet that comes next; -1: not known */
 };
 
 /* Opens a zeroed source, with the video stream that the ffmpeg command line would choose. Errors are the video's: DESY_EDATA
@@ -25,9 +26,11 @@ struct desy_video_source {
 int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path);
 void desy_video_source_close(struct desy_video_source *source); /* safe on a zeroed one */
 
-/* Goes to a packet shown at `pts`, or to any before it; of a container without an index to the first. False: it can't. The decoder
- * stays as it is. */
-bool desy_video_source_seek(struct desy_video_source *source, int64_t pts);
+/* Until it is told otherwise: packets with times and sizes, where they can be had without their contents. */
+void desy_video_source_skim(struct desy_video_source *source, bool skim);
+/* Goes to packet number `target`, which is shown at `pts`, or to any before it; a container without an index is read on, or again from its
+ * start. False: it can't. The decoder stays as it is. */
+bool desy_video_source_seek(struct desy_video_source *source, int64_t pts, int64_t target);
 /* The next packet of the stream, in source->packet until the next call; false at the end. */
 bool desy_video_source_packet(struct desy_video_source *source);
 

@@ -2,9 +2,11 @@
 
 #include "base/error.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define NOT_CODED 10 /* bytes of an MPEG-4 picture that says no more than that it is not coded (vop_coded = 0), at most */
 #define MOST_PACKETS 20000000 /* four days at 60 frames a second */
 
 /* Makes room for one more element of an array of `count`; doubles. */
@@ -36,12 +38,13 @@ static bool one_packet_one_frame(const struct desy_video_source *source)
     return description && description->props & AV_CODEC_PROP_INTRA_ONLY;
 }
 
-/* The first packet decoded is a key frame and the first shown: no leading frames that decoders drop. */
-static bool starts_cleanly(const struct desy_video_timeline *timeline)
+/* The first packet decoded is a key frame and the first shown: no leading frames that decoders drop; and none is so small that it stands for
+ * a frame that was dropped. */
+static bool starts_cleanly(const struct desy_video_timeline *timeline, int fewest_bytes)
 {
     const struct desy_video_packet *first = timeline->packets;
     for (int64_t i = 0; i < timeline->packet_count; i++)
-        if (first[i].pts == AV_NOPTS_VALUE || first[i].pts < first->pts || first[i].bytes == 0) return false;
+        if (first[i].pts == AV_NOPTS_VALUE || first[i].pts < first->pts || first[i].bytes <= fewest_bytes) return false;
     return timeline->packet_count > 0 && first->key;
 }
 
@@ -93,6 +96,13 @@ static void use_decoding_times(struct desy_video_timeline *timeline)
     for (int64_t i = 0; i < timeline->packet_count && !known; i++) timeline->packets[i].pts = timeline->packets[i].dts;
 }
 
+static bool hides(const struct desy_video_timeline *timeline)
+{
+    for (int64_t i = 0; i < timeline->packet_count; i++)
+        if (timeline->packets[i].hidden) return true;
+    return false;
+}
+
 /* The frames, sorted; not exact if two are shown at the same time. */
 static int set_shown(struct desy_video_timeline *timeline)
 {
@@ -107,27 +117,33 @@ static int set_shown(struct desy_video_timeline *timeline)
     for (int64_t i = 0; i < timeline->count; i++) {
         const int64_t early = timeline->shown[i].packet - i - hidden; /* hidden ones are not waited for */
         if (i > 0 && timeline->shown[i].stamp == timeline->shown[i - 1].stamp) timeline->exact = false;
-        if (early > timeline->reordering) timeline->reordering = (int)early;
+        if (early > timeline->reordering) timeline->reordering = (int)(early < INT_MAX ? early : INT_MAX);
     }
+    if (timeline->reordering > DESY_DEEPEST_REORDERING) timeline->exact = false; /* times that no encoder gives */
     return DESY_OK;
 }
 
 int desy_video_timeline_scan(struct desy_video_timeline *timeline, struct desy_video_source *source)
 {
-    int rc = DESY_OK;
+    int rc = DESY_OK, gop = 0;
+    desy_video_source_skim(source, true);
     while (desy_video_source_packet(source)) {
         const AVPacket *packet = source->packet;
         DESY_TRY(grow((void **)&timeline->packets, timeline->packet_count, sizeof *timeline->packets));
         timeline->packets[timeline->packet_count++] =
             (struct desy_video_packet){packet->pts, packet->dts, packet->size, packet->flags & AV_PKT_FLAG_KEY, is_hidden(source)};
         timeline->bytes += packet->size;
+        gop = packet->flags & AV_PKT_FLAG_KEY ? 1 : gop + 1;
+        timeline->key_packets += (packet->flags & AV_PKT_FLAG_KEY) != 0;
+        if (gop > timeline->longest_gop) timeline->longest_gop = gop;
         timeline->corrupt = timeline->corrupt || packet->flags & AV_PKT_FLAG_CORRUPT;
     }
+    desy_video_source_skim(source, false);
     use_decoding_times(timeline);
     /* Of codecs without IDR pictures, frames before a key frame may follow it: packet n is not frame n. */
     const AVCodecParameters *parameters = source->stream->codecpar;
-    const bool mixed = timeline->by_decoding_times && parameters->codec_id != AV_CODEC_ID_H264 && parameters->video_delay > 0;
-    timeline->exact = !mixed && !timeline->corrupt && !source->cut && one_packet_one_frame(source) && starts_cleanly(timeline);
+    const bool mixed = timeline->by_decoding_times && ((parameters->codec_id != AV_CODEC_ID_H264 && parameters->video_delay > 0) || hides(timeline));
+    timeline->exact = !mixed && !timeline->corrupt && !source->cut && one_packet_one_frame(source) && starts_cleanly(timeline, parameters->codec_id == AV_CODEC_ID_MPEG4 ? NOT_CODED : 0);
     if (!timeline->exact) goto out;
     DESY_TRY(set_shown(timeline));
     DESY_TRY(set_keys(timeline));

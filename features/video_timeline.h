@@ -5,6 +5,8 @@
 #include "features/sampling.h"
 #include "features/video_source.h"
 
+#define DESY_DEEPEST_REORDERING 16 /* of any codec: H.264's and HEVC's picture buffers */
+
 struct desy_video_packet {
     int64_t pts, dts, bytes;
     bool key, hidden; /* hidden: decoded, never shown (edit lists, VP8's alternate references) */
@@ -19,6 +21,7 @@ struct desy_video_shown {
 struct desy_video_timeline {
     struct desy_video_packet *packets; /* in decoding order */
     int64_t packet_count, bytes;
+    int key_packets, longest_gop; /* in packets, from one key packet to the next */
     bool exact;      /* the packets tell the frames: one packet a frame, every time known and different */
     bool by_decoding_times; /* there are no others: pts and stamps are those, and which packet a frame is of is not known */
     bool corrupt;    /* a packet is marked damaged */
@@ -30,7 +33,7 @@ struct desy_video_timeline {
     int reordering;  /* if exact: frames decoded before one that is shown earlier, at most */
 };
 
-/* Reads the source to its end. packets, and if exact is true all the rest. Errors: memory alone. */
+/* Reads the source to its end. packets, and if exact is true all the rest. DESY_EDATA: more frames than anybody films; DESY_EENV: memory. */
 int desy_video_timeline_scan(struct desy_video_timeline *timeline, struct desy_video_source *source);
 /* Decodes a source just opened to its end. Replaces shown, seconds, keys; damaged frames at the end are left out of count. */
 int desy_video_timeline_decode(struct desy_video_timeline *timeline, struct desy_video_source *source);

@@ -93,6 +93,8 @@ struct desy_backbone {
                 memcpy(features + first * width, output.const_data_ptr<float>(), count * width * sizeof *features);
             }
         };
+        /* A single pass would open no parallel region, and run on all threads with weights that were laid out for one. */
+        at::set_num_threads(side_by_side && passes == 1 ? 1 : threads);
         if (side_by_side) at::parallel_for(0, (int64_t)passes, 1, some);
         else some(0, (int64_t)passes);
     }
@@ -184,7 +186,6 @@ int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float 
     if (n < 1 || n > backbone->batch) return desy_error(DESY_EUSAGE, "%d frames for a backbone opened for %d", n, backbone->batch);
     return desy::guard(backbone->facts->name, [&] {
         c10::InferenceMode inference;
-        at::set_num_threads(backbone->threads);
         backbone->run_all(rgb, (size_t)n, features);
         return DESY_OK;
     });
@@ -198,6 +199,11 @@ int desy_backbone_dims(const desy_backbone *backbone)
 int desy_backbone_pass(const desy_backbone *backbone)
 {
     return backbone->where.batch;
+}
+
+int desy_backbone_deciding_threads(const desy_backbone *backbone)
+{
+    return is_torchscript(backbone->path) ? backbone->threads : 1;
 }
 
 const char *desy_backbone_weights_sha256(const desy_backbone *backbone)

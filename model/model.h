@@ -59,6 +59,8 @@ int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float 
 int desy_backbone_dims(const desy_backbone *backbone);
 /* Frames of one pass through the network: it always runs at this one shape, at most the batch; fewer are padded with zeros. */
 int desy_backbone_pass(const desy_backbone *backbone);
+/* Threads that the numbers depend on: those of a call for a TorchScript module, else 1. */
+int desy_backbone_deciding_threads(const desy_backbone *backbone);
 /* SHA-256 of the weights file, hex. Borrowed. */
 const char *desy_backbone_weights_sha256(const desy_backbone *backbone);
 void desy_backbone_close(desy_backbone **backbone);

@@ -1,5 +1,6 @@
 #include "mpi/world.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "mpi/wait.h"
 
@@ -71,6 +72,13 @@ int desy_rank(const desy_world *world) { return world->rank; }
 int desy_size(const desy_world *world) { return world->size; }
 int desy_local_rank(const desy_world *world) { return world->local_rank; }
 int desy_local_size(const desy_world *world) { return world->local_size; }
+
+int desy_local_cores(const desy_world *world)
+{
+    int cores = desy_cpu_available();
+    if (cores == desy_cpu_online()) cores /= world->local_size;
+    return cores > 1 ? cores : 1;
+}
 
 /* What must be mended first comes highest. */
 static int priority(int code)

@@ -27,6 +27,8 @@ int desy_rank(const desy_world *world);
 int desy_size(const desy_world *world);
 int desy_local_rank(const desy_world *world);
 int desy_local_size(const desy_world *world);
+/* Cores of this rank: those that it is bound to, or, where it is bound to none, its share of the node's. At least 1. */
+int desy_local_cores(const desy_world *world);
 
 /* Collective. All ranks get the same code: DESY_OK if all passed DESY_OK, else the largest-priority code
  * (EINTERRUPTED < EPARTIAL < EDATA < EUSAGE < EENV: what must be mended first wins), and in desy_error_message()

@@ -34,6 +34,11 @@ struct batch {
     struct desy_progress progress;
 };
 
+static bool is_mine(const struct batch *batch, size_t task)
+{
+    return task % (size_t)batch->shard.of == (size_t)batch->shard.number - 1;
+}
+
 static size_t task_count(const struct batch *batch, uint64_t task)
 {
     size_t left = desy_dataset_count(batch->dataset) - task * TASK_ITEMS;
@@ -140,6 +145,11 @@ static void print_csv_row(FILE *stream, const cJSON *result)
     fputc('\n', stream);
 }
 
+static bool is_ok(const cJSON *result)
+{
+    return strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(result, "status")), "ok") == 0;
+}
+
 /* Rank 0: everything in the order of the list. */
 static int write_results(struct batch *batch, const char *output, size_t *failed)
 {
@@ -155,7 +165,7 @@ static int write_results(struct batch *batch, const char *output, size_t *failed
         rc = desy_json_text(&text, result, false, output);
         if (text) fprintf(lines.stream, "%s\n", text);
         if (csv_path) print_csv_row(csv.stream, result);
-        *failed += strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(result, "status")), "ok") != 0;
+        *failed += !is_ok(result);
         cJSON_Delete(result);
         free(text);
         DESY_TRY(rc);
@@ -183,7 +193,7 @@ static int plan(struct batch *batch, desy_dataset **dataset, const char *const *
     if (!batch->root || !*order) DESY_TRY(desy_error_memory("the plan"));
     for (size_t first = 0; first < n; first += TASK_ITEMS) {
         size_t todo = 0;
-        if (first / TASK_ITEMS % (size_t)batch->shard.of != (size_t)batch->shard.number - 1) continue;
+        if (!is_mine(batch, first / TASK_ITEMS)) continue;
         for (size_t i = first; i < n && i < first + TASK_ITEMS; i++) todo += !desy_journal_done(batch->index, i);
         if (todo) (*order)[(*tasks)++] = first / TASK_ITEMS;
         already += (n - first < TASK_ITEMS ? n - first : TASK_ITEMS) - todo;
@@ -193,20 +203,40 @@ out:
     return rc;
 }
 
-/* The other shards are not at their end: whoever finds all results in the journal writes the scores. */
-static int say_missing(const struct batch *batch, size_t missing, const char *output, bool json)
+/* Items of this shard, and those of them that could not be scored. */
+static int count_mine(const struct batch *batch, size_t *mine, size_t *failed)
 {
-    int rc = DESY_OK;
+    for (size_t i = 0; i < desy_dataset_count(batch->dataset); i++) {
+        cJSON *result = NULL;
+        if (!is_mine(batch, i / TASK_ITEMS)) continue;
+        int rc = desy_journal_result(batch->index, i, &result);
+        if (rc != DESY_OK) return rc;
+        (*mine)++;
+        *failed += !is_ok(result);
+        cJSON_Delete(result);
+    }
+    return DESY_OK;
+}
+
+/* The other shards are not at their end: whoever finds all results in the journal writes the scores. */
+static int report_shard(const struct batch *batch, size_t missing, const char *output, bool json)
+{
+    size_t mine = 0, failed = 0;
+    int rc = count_mine(batch, &mine, &failed);
+    if (rc != DESY_OK) return rc;
     desy_log_info("batch: shard %d of %d is done; %zu of %zu videos, of other shards, are missing: %s will be written by the shard that ends last, or by the "
                   "same command without --shard", batch->shard.number, batch->shard.of, missing, desy_dataset_count(batch->dataset), output);
     if (json) {
         cJSON *summary = cJSON_CreateObject();
         cJSON_AddStringToObject(summary, "shard", shard_text);
         cJSON_AddNumberToObject(summary, "missing", (double)missing);
+        cJSON_AddNumberToObject(summary, "n", (double)mine);
+        cJSON_AddNumberToObject(summary, "n_failed", (double)failed);
         rc = desy_json_print(summary, false, "the summary");
         cJSON_Delete(summary);
     }
-    return rc;
+    return rc == DESY_OK && failed ? desy_error(DESY_EPARTIAL, "%zu of %zu videos of this shard could not be scored: \"status\" in %s will say why", failed, mine,
+                                                output) : rc;
 }
 
 static int finish(struct batch *batch, const char *journal, const char *output, bool json)
@@ -216,7 +246,7 @@ static int finish(struct batch *batch, const char *journal, const char *output, 
     desy_journal_index_close(&batch->index);
     int rc = desy_journal_read(&batch->index, journal, batch->dataset, batch->config);
     for (size_t i = 0; rc == DESY_OK && i < desy_dataset_count(batch->dataset); i++) missing += !desy_journal_done(batch->index, i);
-    if (rc == DESY_OK && missing && batch->shard.of > 1) return say_missing(batch, missing, output, json);
+    if (rc == DESY_OK && missing && batch->shard.of > 1) return report_shard(batch, missing, output, json);
     if (rc == DESY_OK) rc = write_results(batch, output, &failed);
     if (rc == DESY_OK) desy_log_info("batch: %s", output);
     if (rc == DESY_OK && json) {
@@ -249,6 +279,7 @@ int desy_batch_command(struct desy_invocation *invocation)
     if (rc == DESY_OK && desy_rank(world) == 0) rc = plan(&batch, &dataset, invocation->arguments, invocation->argument_count, journal, &order, &tasks);
     if (rc == DESY_OK) rc = desy_journal_open(&batch.journal, journal, desy_shard_writer(&batch.shard, desy_rank(world)));
     DESY_TRY(desy_agree(world, rc));
+    DESY_TRY(desy_scoring_agree(batch.scoring, world));
     DESY_TRY(desy_broadcast_text(world, &batch.root, 0));
     if (dataset) desy_progress_start(&batch.progress, "batch", (double)tasks * TASK_ITEMS, tasks * TASK_ITEMS, invocation->progress, false);
     const struct desy_queue queue = {.context = &batch, .describe = describe, .run = run, .done = done, .tick = tick, .stop = stop};

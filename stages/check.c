@@ -1,5 +1,4 @@
 /* desy check: what is wrong with a data set, before hours are spent on it: missing, unreadable, duplicate videos, counts. */
-#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -119,7 +118,7 @@ static int look_at(struct check *check, const struct desy_item *items, size_t co
         struct desy_clip_request request = {.frames = 4, .transform = DESY_TRANSFORM_EFFICIENTNET};
         char *path = desy_path_join(check->root, items[i].video_path);
         if (!path) return desy_error_memory("a path");
-        snprintf(request.path, sizeof request.path, "%s", path);
+        desy_clip_request_paths(&request, path, "");
         free(path);
         rc = desy_helper_submit(check->helpers, &request);
     }
@@ -268,8 +267,7 @@ static int run_check(struct desy_invocation *invocation, const char *path, const
     }
     DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_broadcast_text(world, &check.root, 0));
-    int cores = desy_cpu_available() / desy_local_size(world);
-    rc = desy_helper_pool_open(&check.helpers, cores > 1 ? cores : 1, 60);
+    rc = desy_helper_pool_open(&check.helpers, desy_local_cores(world), 60);
     if (dataset) {
         check.dataset = dataset;
         tasks = (desy_dataset_count(dataset) + BATCH - 1) / BATCH;

@@ -94,6 +94,7 @@ int desy_detect_command(struct desy_invocation *invocation)
     /* Command lines are short: every rank reads the paths itself. */
     DESY_TRY(desy_agree(world, desy_dataset_from_paths(&dataset, invocation->arguments, (size_t)invocation->argument_count)));
     DESY_TRY(desy_agree(world, desy_scoring_open(&scoring, world)));
+    DESY_TRY(desy_scoring_agree(scoring, world));
     DESY_TRY(desy_agree(world, score_share(scoring, dataset, desy_rank(world), desy_size(world), &mine, &length)));
     DESY_TRY(desy_gather(world, mine, length, 1, (void **)&all, &total));
     if (desy_rank(world) == 0) rc = print_all(all, total, desy_dataset_count(dataset), desy_size(world), invocation->json, &failed);

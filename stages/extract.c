@@ -1,7 +1,6 @@
 /* desy extract: videos to features, by all ranks, into a store that can be continued. */
 #include "stages/extract.h"
 
-#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -98,14 +97,6 @@ static int check_settings(struct extraction *e)
     return DESY_OK;
 }
 
-/* A rank that is bound to cores of its own has them all; unbound ranks of a node share. */
-static int default_helpers(const desy_world *world)
-{
-    int cores = desy_cpu_available();
-    if (cores == desy_cpu_online()) cores /= desy_local_size(world);
-    return cores > 1 ? cores : 1;
-}
-
 /* This rank's extractor and what decides its numbers. */
 static int open_extractor(struct extraction *e)
 {
@@ -124,9 +115,9 @@ static int open_extractor(struct extraction *e)
     DESY_TRY(desy_sha256_bytes(e->config_sha256, text, strlen(text)));
     worker->features = calloc((size_t)settings.frames * (size_t)worker->extractor->dims, sizeof *worker->features);
     if (!worker->features) DESY_TRY(desy_error_memory("features"));
-    const int helpers = settings.workers ? settings.workers : default_helpers(e->invocation->world);
+    const int helpers = settings.workers ? settings.workers : desy_local_cores(e->invocation->world);
     worker->ahead = 2 * helpers;
-    worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256;
+    worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256, worker->dataset_sha256 = e->dataset_sha256;
     DESY_TRY(desy_committer_open(&worker->committer, desy_shard_writer(&e->shard, desy_rank(e->invocation->world))));
     DESY_TRY(desy_helper_pool_open(&worker->helpers, helpers, settings.deadline));
 out:
@@ -162,14 +153,17 @@ static int describe(void *context, uint64_t index, void **payload, size_t *bytes
     const struct extraction *e = context;
     const struct desy_extract_plan *plan = &e->plan;
     const struct desy_planned_task *task = &plan->tasks[index];
-    struct desy_extract_block blocks[DESY_TASK_ITEMS];
+    struct desy_extract_block *blocks = calloc(task->count, sizeof *blocks);
+    if (!blocks) return desy_error_memory("a task");
     for (size_t i = 0; i < task->count; i++) {
         const uint64_t block = plan->mine[task->first + i].block;
         const bool done = desy_extract_plan_done(plan, block, settings.retry_failed);
         blocks[i] = (struct desy_extract_block){block, desy_block_first(&plan->blocks, block), desy_block_items(&plan->blocks, block),
-                                                done ? plan->records[block].inputs_sha256 : ""};
+                                                done ? plan->records[block].inputs_sha256 : "", plan->records[block].made_us};
     }
-    return desy_extract_pack(payload, bytes, e->dataset, blocks, task->count);
+    int rc = desy_extract_pack(payload, bytes, e->dataset, blocks, task->count);
+    free(blocks);
+    return rc;
 }
 
 static int run(void *context, uint64_t task, const void *payload, size_t bytes)
@@ -227,36 +221,102 @@ struct outcome {
     uint64_t missing;     /* blocks of other shards */
 };
 
+/* Is there a segment of this block, for this very data set? Whoever has the block in its part has seen to it that the segment is right. */
+static bool stands(const struct extraction *e, uint64_t block)
+{
+    return desy_extract_plan_done(&e->plan, block, false) && strcmp(e->plan.records[block].dataset_sha256, e->dataset_sha256) == 0;
+}
+
+/* The queue found segments of this part right that were made before the data set changed elsewhere: other shards shall know. */
+static int affirm(const struct extraction *e)
+{
+    const struct desy_extract_plan *plan = &e->plan;
+    size_t count = 0;
+    uint64_t *blocks = calloc(plan->mine_count + 1, sizeof *blocks);
+    if (!blocks) return desy_error_memory("the manifest");
+    for (size_t i = 0; i < plan->mine_count; i++) {
+        const uint64_t block = plan->mine[i].block;
+        if (desy_extract_plan_done(plan, block, false) && !stands(e, block)) blocks[count++] = block;
+    }
+    int rc = count == 0 ? DESY_OK : desy_store_affirm(e->store, desy_shard_writer(&e->shard, 0), plan->records, blocks, count, e->config_sha256, e->dataset_sha256);
+    free(blocks);
+    return rc;
+}
+
 static int add_up(struct outcome *outcome, const struct extraction *e)
 {
     const struct desy_extract_plan *plan = &e->plan;
-    for (size_t block = 0; block < plan->blocks.count; block++) outcome->missing += !plan->records[block].listed;
+    *outcome = (struct outcome){0};
+    for (size_t block = 0; block < plan->blocks.count; block++) outcome->missing += !stands(e, block);
     for (size_t i = 0; i < (outcome->missing ? plan->mine_count : plan->blocks.count); i++) {
-        const struct desy_block_record *record = &plan->records[outcome->missing ? plan->mine[i].block : i];
+        const uint64_t block = outcome->missing ? plan->mine[i].block : i;
+        const struct desy_block_record *record = &plan->records[block];
+        if (!stands(e, block))
+            return desy_error(DESY_EDATA, "%s: block %" PRIu64 " was just written, and is gone or another's: when nothing else works on this part of the store, "
+                              "run the same command again", e->store, block);
         outcome->ok += record->ok, outcome->failed += record->failed;
         outcome->clips += record->rows, outcome->lost += record->videos - record->rows - record->failed;
-        if (outcome->missing && !record->listed) return desy_error(DESY_EDATA, "%s: a block that was just written is gone", e->store);
     }
     return DESY_OK;
 }
 
-/* Rank 0: index.h5, unless the one that is there is of these segments, or blocks of other shards are missing. */
+/* Looks again. Blocks that other shards replaced meanwhile, or are replacing, do not count as listed. */
+static int drop_changed(size_t *changed, struct extraction *e)
+{
+    const struct desy_extract_plan *plan = &e->plan;
+    struct desy_block_record *now = calloc(plan->blocks.count, sizeof *now);
+    *changed = 0;
+    if (!now) return desy_error_memory("the manifest");
+    int rc = desy_store_scan(now, plan->blocks.count, e->store, e->config_sha256);
+    for (size_t block = 0; rc == DESY_OK && block < plan->blocks.count; block++) {
+        const bool same = now[block].listed && strcmp(now[block].sha256, plan->records[block].sha256) == 0;
+        plan->records[block] = now[block];
+        plan->records[block].listed = same;
+        *changed += !same;
+    }
+    free(now);
+    return rc;
+}
+
+static int make_index(struct extraction *e)
+{
+    int rc;
+    cJSON *provenance = cJSON_Duplicate(e->config, true);
+    if (!provenance || !cJSON_AddStringToObject(provenance, "config_sha256", e->config_sha256) ||
+        !cJSON_AddStringToObject(provenance, "dataset_sha256", e->dataset_sha256) || !cJSON_AddStringToObject(provenance, "desy", DESY_VERSION))
+        DESY_TRY(desy_error_memory("the provenance"));
+    DESY_TRY(desy_store_index(e->store, e->plan.records, e->plan.blocks.count, &e->worker.shape, provenance));
+out:
+    cJSON_Delete(provenance);
+    return rc;
+}
+
+/* Rank 0: index.h5, unless the one that is there is of these segments, or blocks of other shards are missing. Those may replace theirs at any time. */
 static int write_index(struct extraction *e, struct outcome *outcome)
 {
     struct desy_extract_plan *plan = &e->plan;
     const size_t blocks = plan->blocks.count;
+    size_t changed;
     int rc;
-    cJSON *provenance = NULL;
     DESY_TRY(desy_store_scan(plan->records, blocks, e->store, e->config_sha256));
+    DESY_TRY(affirm(e));
+    for (int attempt = 0; attempt < 3; attempt++) {
+        DESY_TRY(desy_store_scan(plan->records, blocks, e->store, e->config_sha256));
+        DESY_TRY(add_up(outcome, e));
+        if (outcome->missing) goto out;
+        if (desy_store_index_current(e->store, plan->records, blocks)) goto out;
+        const int made = make_index(e);
+        if (made != DESY_OK && made != DESY_EDATA) DESY_TRY(made);
+        DESY_TRY(drop_changed(&changed, e));
+        if (changed == 0) {
+            rc = made;
+            goto out;
+        }
+        if (!desy_store_index_current(e->store, plan->records, blocks)) DESY_TRY(desy_store_index_remove(e->store));
+    }
     DESY_TRY(add_up(outcome, e));
-    if (outcome->missing || desy_store_index_current(e->store, plan->records, blocks)) goto out;
-    provenance = cJSON_Duplicate(e->config, true);
-    if (!provenance || !cJSON_AddStringToObject(provenance, "config_sha256", e->config_sha256) ||
-        !cJSON_AddStringToObject(provenance, "dataset_sha256", e->dataset_sha256) || !cJSON_AddStringToObject(provenance, "desy", DESY_VERSION))
-        DESY_TRY(desy_error_memory("the provenance"));
-    DESY_TRY(desy_store_index(e->store, plan->records, blocks, &e->worker.shape, provenance));
 out:
-    cJSON_Delete(provenance);
+    if (rc == DESY_OK && !outcome->missing) desy_store_sweep(e->store, e->shard.of == 1);
     return rc;
 }
 
@@ -268,7 +328,7 @@ static int report(const struct extraction *e, const struct outcome *outcome)
         desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window could not be read; %s/quarantine.jsonl says why", outcome->lost, e->store);
     if (outcome->missing)
         desy_log_info("extract: shard %d of %d is done; %" PRIu64 " of %zu blocks, of other shards, are missing: the index will be written by the shard that "
-                      "ends last, or by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);
+                      "ends last, or, once the others have ended, by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);
     if (!e->invocation->json) return DESY_OK;
     cJSON *summary = cJSON_CreateObject();
     cJSON_AddStringToObject(summary, "store", e->store);
@@ -317,6 +377,7 @@ static int prepare(struct extraction *e)
     DESY_TRY(desy_agree(world, check_settings(e)));
     DESY_TRY(desy_agree(world, first ? open_dataset(e) : DESY_OK));
     DESY_TRY(desy_agree(world, desy_broadcast_text(world, &e->root, 0)));
+    desy_broadcast(world, e->dataset_sha256, sizeof e->dataset_sha256, 0);
     DESY_TRY(desy_agree(world, open_extractor(e)));
     DESY_TRY(desy_extract_agree_config(world, e->config));
     rc = first ? desy_extract_keep_config(e->store, e->config, e->config_sha256) : DESY_OK;

@@ -26,7 +26,7 @@ struct desy_extract_worker {
     desy_helper_pool *helpers;
     int ahead; /* videos that may be submitted and not taken */
     float *features; /* (T, D) */
-    const char *root, *store, *config_sha256;
+    const char *root, *store, *config_sha256, *dataset_sha256;
     struct desy_clip_request request; /* of every item; but for its paths */
     struct desy_store_shape shape;
     desy_committer *committer; /* whoever waits for the last task waits for this, too */
@@ -38,6 +38,7 @@ struct desy_extract_block {
     uint64_t block;
     size_t first, count; /* items */
     const char *expected;
+    uint64_t made_us; /* of its newest line; 0: none */
 };
 int desy_extract_pack(void **payload, size_t *bytes, const desy_dataset *dataset, const struct desy_extract_block *blocks, size_t n);
 /* Does such a message's work. Blocks that are done and whose inputs are what they were are left alone.

@@ -81,6 +81,7 @@ bool desy_extract_plan_done(const struct desy_extract_plan *plan, uint64_t block
 int desy_extract_plan_tasks(struct desy_extract_plan *plan, int ranks, size_t together, bool retry_failed)
 {
     double left = 0;
+    const uint64_t most_items = together > DESY_TASK_ITEMS ? together : DESY_TASK_ITEMS;
     plan->tasks = calloc(plan->mine_count + 1, sizeof *plan->tasks);
     if (!plan->tasks) return desy_error_memory("the plan");
     for (size_t i = 0; i < plan->mine_count; i++) {
@@ -98,7 +99,7 @@ int desy_extract_plan_tasks(struct desy_extract_plan *plan, int ranks, size_t to
             task->items += desy_block_items(&plan->blocks, plan->mine[i].block);
             task->cost += plan->mine[i++].cost;
             task->count++;
-            if (i == plan->mine_count || task->items + desy_block_items(&plan->blocks, plan->mine[i].block) > DESY_TASK_ITEMS) break;
+            if (i == plan->mine_count || task->items + desy_block_items(&plan->blocks, plan->mine[i].block) > most_items) break;
         } while (task->items < together || task->cost + plan->mine[i].cost <= most);
         left -= task->cost;
     }

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#define DESY_TASK_ITEMS 16 /* of a task that holds several blocks */
+#define DESY_TASK_ITEMS 16 /* at most, of a task that holds several blocks, unless a rank decodes more at once */
 
 struct desy_planned_block {
     uint64_t block;
@@ -36,7 +36,7 @@ int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *d
                            const struct desy_shard *shard);
 /* With records[] filled in: is the block done, as far as the manifests say? */
 bool desy_extract_plan_done(const struct desy_extract_plan *plan, uint64_t block, bool retry_failed);
-/* Puts blocks in order and bundles them, at least `together` items a task (what a rank decodes at once) where blocks are smaller. */
+/* Puts blocks in order and bundles them where they are small, to at most max(`together`, 16) items a task; `together`: what a rank decodes at once. */
 int desy_extract_plan_tasks(struct desy_extract_plan *plan, int ranks, size_t together, bool retry_failed);
 void desy_extract_plan_close(struct desy_extract_plan *plan);
 

@@ -5,18 +5,17 @@
 #include "mpi/signals.h"
 #include "stages/extract.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct head { /* before each block's items in the message */
-    uint64_t block, bytes;
+    uint64_t block, bytes, made_us;
     char expected[DESY_SHA256_HEX];
 };
 
 struct block {
-    uint64_t block;
+    uint64_t block, made_us;
     struct desy_item *items;
     size_t count;
     char inputs[DESY_SHA256_HEX];
@@ -30,7 +29,7 @@ int desy_extract_pack(void **payload, size_t *bytes, const desy_dataset *dataset
     void *items = NULL;
     for (size_t i = 0; i < n; i++) {
         size_t size;
-        struct head head = {.block = blocks[i].block};
+        struct head head = {.block = blocks[i].block, .made_us = blocks[i].made_us};
         DESY_TRY(desy_items_pack(&items, &size, dataset, blocks[i].first, blocks[i].count));
         head.bytes = size;
         snprintf(head.expected, sizeof head.expected, "%s", blocks[i].expected);
@@ -62,7 +61,7 @@ static int unpack(struct block **out, size_t *n, struct desy_extract_worker *wor
         struct head head;
         struct block *block = &blocks[made];
         memcpy(&head, payload + at, sizeof head);
-        block->block = head.block;
+        block->block = head.block, block->made_us = head.made_us;
         int rc = desy_items_unpack(&block->items, &block->count, payload + at + sizeof head, head.bytes);
         *n = made + 1;
         if (rc == DESY_OK) rc = desy_inputs_sha256(block->inputs, worker->root, block->items, block->count, worker->request.audio);
@@ -97,9 +96,8 @@ static int submit(struct desy_extract_worker *worker, const struct desy_item *it
     struct desy_clip_request request = worker->request;
     char *path = desy_path_join(worker->root, item->video_path), *audio = *item->audio_path ? desy_path_join(worker->root, item->audio_path) : strdup("");
     int rc = path && audio ? DESY_OK : desy_error_memory("a path");
-    if (rc == DESY_OK) { /* longer ones could not be opened either */
-        snprintf(request.path, sizeof request.path, "%s", path);
-        snprintf(request.audio_path, sizeof request.audio_path, "%s", audio);
+    if (rc == DESY_OK) {
+        desy_clip_request_paths(&request, path, audio);
         rc = desy_helper_submit(worker->helpers, &request);
     }
     free(path);
@@ -114,42 +112,32 @@ static int append_not_finite(desy_segment *segment, const struct desy_item *item
     if (!failed) return desy_error_memory("a clip");
     memcpy(failed, clip, offsetof(struct desy_clip, audio));
     failed->status = DESY_STATUS_UNREADABLE;
-    snprintf(failed->reason, sizeof failed->reason, "the extractor gave a value that is not finite");
+    snprintf(failed->reason, sizeof failed->reason, DESY_NOT_FINITE);
     int rc = desy_segment_append(segment, item, failed, NULL);
     free(failed);
     return rc;
 }
 
-static int append(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip)
+static int append(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, bool *finite)
 {
-    const size_t n = (size_t)worker->shape.frames * (size_t)worker->shape.dims;
-    bool finite = true;
     if (clip->status != DESY_STATUS_OK) return desy_segment_append(segment, item, clip, NULL);
-    int rc = worker->extractor->extract(worker->state, clip, worker->features);
+    int rc = desy_extractor_extract(worker->extractor, worker->state, clip, worker->features, finite);
     if (rc != DESY_OK) return rc;
-    for (size_t i = 0; i < n; i++) finite = finite && isfinite(worker->features[i]);
-    return finite ? desy_segment_append(segment, item, clip, worker->features) : append_not_finite(segment, item, clip);
+    return *finite ? desy_segment_append(segment, item, clip, worker->features) : append_not_finite(segment, item, clip);
 }
 
-/* All clips of one item. */
+/* All clips of one item, up to the first that failed. */
 static int take(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item)
 {
     const struct desy_clip *clip;
+    bool finite = true;
     int rc;
     do {
         DESY_TRY(desy_helper_take(worker->helpers, &clip));
-        DESY_TRY(append(worker, segment, item, clip));
+        if (finite) DESY_TRY(append(worker, segment, item, clip, &finite));
     } while (!desy_clip_is_last(clip));
     worker->made++;
 out:
-    return rc;
-}
-
-static int commit(struct desy_extract_worker *worker, desy_segment **segment, const char *inputs)
-{
-    int rc = desy_store_index_remove(worker->store);
-    if (rc == DESY_OK) return desy_committer_add(worker->committer, segment, inputs);
-    desy_segment_abort(segment);
     return rc;
 }
 
@@ -165,14 +153,14 @@ static int make_blocks(struct desy_extract_worker *worker, const struct block *b
             advance(&ahead, blocks);
         }
         if (!segment) {
-            const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256};
+            const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256, worker->dataset_sha256, block->made_us};
             DESY_TRY(desy_segment_open(&segment, &options));
         }
         DESY_TRY(take(worker, segment, &block->items[next.item]));
         waiting--;
         advance(&next, blocks);
         if (next.item > 0) continue;
-        DESY_TRY(commit(worker, &segment, block->inputs));
+        DESY_TRY(desy_committer_add(worker->committer, &segment, block->inputs));
         if (next.block < n && desy_interrupted())
             DESY_TRY(desy_error(DESY_EINTERRUPTED, "interrupted: what is done is kept, and the same command continues"));
     }

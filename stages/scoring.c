@@ -1,6 +1,5 @@
 #include "stages/scoring.h"
 
-#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -9,6 +8,7 @@
 #include "features/helper.h"
 #include "features/torchscript.h"
 #include "model/model.h"
+#include "stages/extract.h"
 #include "train/detector.h"
 
 #include <math.h>
@@ -44,6 +44,8 @@ struct desy_scoring {
     struct desy_torchscript torchscript; /* where the model was trained on one */
     void *state;
     desy_helper_pool *helpers;
+    struct desy_clip_request request; /* of every video; but for its path */
+    cJSON *config; /* what decides the features, as extraction knows it */
     float *features; /* (T, D) */
     double threshold;
     int level; /* -1: all */
@@ -90,11 +92,9 @@ static int choose_extractor(struct desy_scoring *scoring)
 /* Features of other weights than the model was trained on give scores that mean nothing. */
 static int check_weights(const struct desy_scoring *scoring, bool first)
 {
-    const char *trained = desy_detector_weights_sha256(scoring->detector);
-    cJSON *provenance = cJSON_CreateObject();
-    int rc = provenance ? scoring->extractor->describe(scoring->state, provenance) : desy_error_memory("provenance");
-    const char *here = cJSON_GetStringValue(cJSON_GetObjectItem(provenance, "weights_sha256"));
-    if (rc == DESY_OK && scoring->extractor->version != desy_detector_extractor_version(scoring->detector))
+    int rc = DESY_OK;
+    const char *trained = desy_detector_weights_sha256(scoring->detector), *here = cJSON_GetStringValue(cJSON_GetObjectItem(scoring->config, "weights_sha256"));
+    if (scoring->extractor->version != desy_detector_extractor_version(scoring->detector))
         rc = desy_error(DESY_EDATA, "model %s was trained on version %d of the extractor %s, this program has version %d: train again", desy_detector_name(scoring->detector),
                         desy_detector_extractor_version(scoring->detector), scoring->extractor->name, scoring->extractor->version);
     if (rc == DESY_OK && *trained && here && strcmp(trained, here) != 0)
@@ -103,7 +103,6 @@ static int check_weights(const struct desy_scoring *scoring, bool first)
     if (rc == DESY_OK && first && strcmp(settings.precision, desy_detector_precision(scoring->detector)) != 0)
         desy_log_warning("model %s was trained on features in %s, those here are computed in %s: scores move a little (--precision)",
                          desy_detector_name(scoring->detector), desy_detector_precision(scoring->detector), settings.precision);
-    cJSON_Delete(provenance);
     return rc;
 }
 
@@ -126,21 +125,21 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     const struct desy_extractor_options options = {.weights = settings.weights, .dims = scoring->extractor->dims, .device = device, .precision = precision,
         .frames = desy_detector_frames(scoring->detector), .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
+    scoring->request = (struct desy_clip_request){.frames = options.frames, .windows = settings.windows, .transform = scoring->extractor->transform(scoring->state),
+        .forensic = scoring->extractor->forensic};
+    DESY_TRY(desy_sampling_parse(&scoring->request.sampling, desy_detector_sampling(scoring->detector)));
+    DESY_TRY(desy_extract_config(&scoring->config, scoring->extractor, scoring->state, &scoring->request));
     DESY_TRY(check_weights(scoring, desy_rank(world) == 0));
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));
-    int cores = desy_cpu_available() / desy_local_size(world);
-    DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings.workers ? settings.workers : cores > 1 ? cores : 1, settings.deadline));
+    DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings.workers ? settings.workers : desy_local_cores(world), settings.deadline));
 out:
     return rc;
 }
 
 int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown)
 {
-    struct desy_clip_request request = {.sampling = DESY_SAMPLING_WINDOW, .frames = desy_detector_frames(scoring->detector), .windows = settings.windows,
-        .transform = scoring->extractor->transform(scoring->state), .forensic = scoring->extractor->forensic};
-    int rc = desy_sampling_parse(&request.sampling, desy_detector_sampling(scoring->detector));
-    if (rc != DESY_OK) return rc;
+    struct desy_clip_request request = scoring->request;
     if (scoring->queued == scoring->room) {
         size_t room = scoring->room ? 2 * scoring->room : 16;
         char **ring = calloc(room, sizeof *ring);
@@ -151,8 +150,7 @@ int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *sho
     }
     char *name = strdup(shown);
     if (!name) return desy_error_memory("the name of a video");
-    if (strlen(path) >= sizeof request.path) return desy_error(DESY_EDATA, "%s: the path is too long", path);
-    strcpy(request.path, path);
+    desy_clip_request_paths(&request, path, "");
     scoring->shown[(scoring->first + scoring->queued++) % scoring->room] = name;
     return desy_helper_submit(scoring->helpers, &request);
 }
@@ -179,20 +177,30 @@ static void add_scores(cJSON *result, const desy_scoring *scoring, const struct 
     cJSON_AddBoolToObject(result, "calibrated", desy_detector_calibrated(scoring->detector));
 }
 
-/* All clips of the oldest queued video: the mean of those that could be read. *clip: the last one. *reason: the first thing odd about
- * one of them, "" if nothing is. */
-static int score_clips(desy_scoring *scoring, struct desy_score *score, char reason[sizeof((struct desy_clip *)NULL)->reason], const struct desy_clip **clip)
+/* What became of a video: how its last clip that counts ended, and the first thing odd about one of them, or "". */
+struct outcome {
+    enum desy_status status;
+    char reason[sizeof((struct desy_clip *)NULL)->reason];
+};
+
+/* All clips of the oldest queued video, up to the first that failed: the mean of those before it. */
+static int score_clips(desy_scoring *scoring, struct desy_score *score, struct outcome *outcome)
 {
     int rc;
+    bool finite = true;
+    const struct desy_clip *clip;
     *score = (struct desy_score){0};
-    reason[0] = '\0';
+    *outcome = (struct outcome){0};
     do {
-        DESY_TRY(desy_helper_take(scoring->helpers, clip));
-        if (!reason[0]) strcpy(reason, (*clip)->reason);
-        if ((*clip)->status != DESY_STATUS_OK) continue;
-        DESY_TRY(scoring->extractor->extract(scoring->state, *clip, scoring->features));
-        DESY_TRY(desy_detector_add(scoring->detector, scoring->features, (*clip)->frames, score));
-    } while (!desy_clip_is_last(*clip));
+        DESY_TRY(desy_helper_take(scoring->helpers, &clip));
+        if (!finite) continue;
+        if (!outcome->reason[0]) strcpy(outcome->reason, clip->reason);
+        outcome->status = clip->status;
+        if (clip->status != DESY_STATUS_OK) continue;
+        DESY_TRY(desy_extractor_extract(scoring->extractor, scoring->state, clip, scoring->features, &finite));
+        if (finite) DESY_TRY(desy_detector_add(scoring->detector, scoring->features, clip->frames, score));
+        else *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
+    } while (!desy_clip_is_last(clip));
     if (score->windows > 0) rc = desy_detector_finish(scoring->detector, score);
 out:
     return rc;
@@ -201,22 +209,21 @@ out:
 int desy_scoring_next(desy_scoring *scoring, cJSON **out)
 {
     int rc;
-    const struct desy_clip *clip = NULL;
     struct desy_score score;
-    char reason[sizeof clip->reason];
+    struct outcome outcome;
     cJSON *result = NULL;
     char *shown = scoring->shown[scoring->first];
     scoring->first = (scoring->first + 1) % scoring->room;
     scoring->queued--;
-    DESY_TRY(score_clips(scoring, &score, reason, &clip));
+    DESY_TRY(score_clips(scoring, &score, &outcome));
     result = cJSON_CreateObject();
     if (!result || !cJSON_AddStringToObject(result, "video_path", shown) ||
-        !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : clip->status)))
+        !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : outcome.status)))
         DESY_TRY(desy_error_memory("a result"));
     if (score.windows) {
         add_scores(result, scoring, &score);
-        if (reason[0]) cJSON_AddStringToObject(result, "warning", reason);
-    } else cJSON_AddStringToObject(result, "reason", clip->reason);
+        if (outcome.reason[0]) cJSON_AddStringToObject(result, "warning", outcome.reason);
+    } else cJSON_AddStringToObject(result, "reason", outcome.reason);
     *out = result, result = NULL;
 out:
     cJSON_Delete(result);
@@ -224,12 +231,17 @@ out:
     return rc;
 }
 
+int desy_scoring_agree(const desy_scoring *scoring, desy_world *world)
+{
+    return desy_extract_agree_config(world, scoring->config);
+}
+
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65])
 {
-    char *text = desy_format("%s %s %.17g %.17g %d %d %s", desy_detector_sha256(scoring->detector), scoring->extractor->name,
-                             scoring->threshold, settings.prior, scoring->level, settings.windows, settings.precision);
-    if (!text) return desy_error_memory("the configuration");
-    int rc = desy_sha256_bytes(hex, text, strlen(text));
+    char *config = cJSON_PrintUnformatted(scoring->config);
+    char *text = config ? desy_format("%s %.17g %.17g %d %s", desy_detector_sha256(scoring->detector), scoring->threshold, settings.prior, scoring->level, config) : NULL;
+    int rc = text ? desy_sha256_bytes(hex, text, strlen(text)) : desy_error_memory("the configuration");
+    cJSON_free(config);
     free(text);
     return rc;
 }
@@ -243,6 +255,7 @@ void desy_scoring_close(desy_scoring **scoring)
     desy_detector_close(&s->detector);
     for (size_t i = 0; i < s->queued; i++) free(s->shown[(s->first + i) % s->room]);
     free(s->shown);
+    cJSON_Delete(s->config);
     free(s->features);
     free(s);
     *scoring = NULL;

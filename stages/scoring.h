@@ -17,7 +17,9 @@ int desy_scoring_open(desy_scoring **scoring, const desy_world *world);
 int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown);
 /* The result of the oldest queued video; caller deletes. A video that could not be read has a status, a reason, no score. */
 int desy_scoring_next(desy_scoring *scoring, cJSON **result);
-/* What decides the scores: SHA-256 of the model, threshold, prior, level, windows. */
+/* Collective: DESY_EENV unless all ranks compute features as rank 0 does (device, instruction set, versions, ...). */
+int desy_scoring_agree(const desy_scoring *scoring, desy_world *world);
+/* What decides the scores: SHA-256 of the model, threshold, prior, level, and all that decides the features. */
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65]);
 void desy_scoring_close(desy_scoring **scoring);
 

@@ -1,6 +1,9 @@
 """Precisions, and TorchScript encoders of users' own: what they give, what is refused, and that model and store know what they are of."""
 import json
+import subprocess
 import unittest
+
+import h5py
 
 import torch
 
@@ -8,10 +11,18 @@ import program
 
 
 class Corners(torch.nn.Module):
-    """Means over quarters of the picture: twelve numbers a frame that move with it."""
+    """Means over quarters of the picture: twelve numbers a frame that move with it. Of a black one: NaN."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.adaptive_avg_pool2d(x, [2, 2]).flatten(1)
+        means = torch.nn.functional.adaptive_avg_pool2d(x, [2, 2]).flatten(1)
+        return torch.where(means.amax(1, keepdim=True) < -1.6, float("nan"), means)
+
+
+def make_half_black(path, *order):
+    """20 s, of which 8 are black."""
+    inputs = {"black": "color=black:s=320x240:r=25:d=8", "bright": "testsrc2=s=320x240:r=25:d=12"}
+    graph = f"{inputs[order[0]]}[a];{inputs[order[1]]}[b];[a][b]concat[out0]"
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", graph, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", path], check=True)
 
 
 class Encoders(program.Case):
@@ -52,6 +63,24 @@ class Encoders(program.Case):
         other = self.folder / "other.pt"
         torch.jit.script(torch.nn.Sequential(Corners(), torch.nn.ReLU())).save(str(other))
         self.assertIn("other weights", self.detect("--weights", other, "--allow-code", code=2)[1])
+
+    def test_numbers_that_are_none_cost_their_item_alone(self):
+        for name, *order in (("begins", "black", "bright"), ("ends", "bright", "black")):
+            make_half_black(self.folder / f"{name}.mp4", *order)
+        dataset, store, scores = self.folder / "black.json", self.folder / "black", self.folder / "black.jsonl"
+        dataset.write_text(json.dumps([{"video_path": name, "label": 0} for name in ("begins.mp4", "ends.mp4", str(self.video))]))
+        program.run(1, "extract", dataset, "-o", store, "--allow-code", "--extractor", self.file, "--dims", 12, "--windows", 3, code=4)
+        with h5py.File(store / "index.h5") as file:
+            rows = [(path.decode(), window, reason.decode()) for path, window, reason in file["videos"][:][["video_path", "window", "reason"]]]
+        said = "the extractor gave a value that is not finite"
+        self.assertEqual(rows, [("begins.mp4", 0, said), *[("ends.mp4", i, said if i == 2 else "") for i in range(3)], (str(self.video), 0, "")])
+        info = json.loads(program.run(1, "info", store, "--json")[0])
+        self.assertEqual((info["items"], info["n_failed"], info["n_failed_windows"]), (3, 1, 1))
+        program.run(1, "batch", dataset, "-o", scores, "--model", self.models, "--weights", self.file, "--allow-code", "--windows", 3, code=4)
+        begins, ends, other = map(json.loads, scores.read_text().splitlines())
+        self.assertEqual((begins["status"], begins["reason"], "confidence" in begins), ("unreadable", said, False))
+        self.assertEqual((ends["status"], ends["warning"], ends["windows"]), ("ok", said, 2))
+        self.assertEqual((other["status"], other["windows"]), ("ok", 1))
 
     def test_refusals(self):
         nowhere = self.folder / "nowhere"

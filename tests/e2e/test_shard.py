@@ -1,7 +1,10 @@
 """--shard K/N: parts that know nothing of each other, in any order and at the same time, make the store and the scores of a single run."""
 import json
+import re
+import shutil
 import unittest
 
+import h5py
 import program
 
 
@@ -58,6 +61,24 @@ class Shard(program.Case):
         summary = json.loads(program.run(1, "extract", self.dataset, "-o", store, "--shard", "1/4", "--json", code=4)[0])
         self.assertEqual((summary["n"], summary["n_failed"], summary["missing_blocks"], summary["shard"]), (25, 1, 0, "1/4"))
 
+    def test_the_data_set_changed(self):
+        """No index joins what is new with what other shards have not looked at yet; what stayed right is not extracted again."""
+        for edited in (slice(None), slice(3, 4)):
+            store, dataset = self.folder / f"edited-{edited.stop}", self.dataset.with_name(f"edited-{edited.stop}.json")
+            shutil.copytree(self.whole, store)
+            items = program.read_json(self.dataset)
+            for item in items[edited]:
+                item["label"] = 1 - item["label"]
+            dataset.write_text(json.dumps(items))
+            made, labels = 0, [item["label"] for item in items]
+            for k in (1, 2, 3):
+                words = self.together((1, ("extract", dataset, "-o", store, "--shard", f"{k}/3")))[0]
+                made += int(re.search(r"(\d+) were extracted now", words)[1])
+                self.assertEqual("are missing" in words, k < 3, words)
+            self.assertEqual(made, len(items[edited]))
+            with h5py.File(store / "index.h5") as file:
+                self.assertEqual(list(file["videos"]["label"]), labels)
+
     def test_no_such_shard(self):
         for command in ("extract", "batch"):
             for shard, said in (("0/3", "numbered from 1 to 3"), ("4/3", "numbered from 1 to 3"), ("3", "K/N"), ("1/3x", "K/N")):
@@ -71,14 +92,19 @@ class Shard(program.Case):
         one, scores = self.folder / "one.jsonl", self.folder / "scores.jsonl"
         program.run(1, "batch", self.dataset, "-o", one, "--model", models, code=4)
         command = ("batch", self.dataset, "-o", scores, "--model", models, "--shard")
-        words = self.together((1, (*command, "2/2")))[0]
+        summary, words = program.run(1, *command, "2/2", "--json", code=4)  # the broken one is the last
         self.assertIn("shard 2 of 2 is done; 16 of 25 videos, of other shards, are missing", words)
+        self.assertEqual(json.loads(summary), {"shard": "2/2", "missing": 16, "n": 9, "n_failed": 1})
         self.assertFalse(scores.exists())
         self.together((2, (*command, "1/2")))
         self.assertEqual(scores.read_text(), one.read_text())
         scores.unlink()
         self.together((1, (*command, "1/2")), (1, (*command, "2/2")))
         self.assertEqual(scores.read_text(), one.read_text())
+        if program.read_json(self.whole / "extract.json")["config"]["isa"] != "DEFAULT":  # scores of one list are of one instruction set
+            words = program.run(1, *command[:-1], code=4, environment={"ATEN_CPU_CAPABILITY": "default"})[1]
+            self.assertNotIn("scored already", words)
+        self.assertIn("25 of 25 videos were scored already", program.run(1, *command[:-1], "--threads", 2, code=4)[1])  # which decide nothing
         self.assertFalse(list(self.folder.glob("scores.jsonl.tmp*")))
 
 

@@ -127,7 +127,7 @@ class Clip(unittest.TestCase):
         video, broken = self.make("sound.mp4", f"{X264} -c:a aac"), self.folder / "broken.wav"
         broken.write_bytes(b"RIFF" + os.urandom(5000))
         for sound, words in ((broken, "its sound can't be read"), (self.folder / "missing.wav", "its sound can't be read: can't be opened"),
-                             (self.folder, "its sound can't be read: is not a regular file")):
+                             (self.folder, "its sound can't be read: is a directory")):
             told, samples, _ = clip(video, sound)
             self.assertEqual(len(samples), 0)
             self.assertIn(words, told["reason"])

@@ -74,7 +74,8 @@ def check_bfloat16(frames, whole):
     cosine = (ours * whole).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(whole, axis=1)
     print(f"bfloat16: cosine at least {cosine.min():.6f}")
     assert 0.96 < cosine.min() < 0.999999  # flat frames stand least
-    assert features(frames[:5], WEIGHTS, "--precision", "bf16", threads=2).tobytes() == ours[:5].tobytes()
+    for n in (4, 5):  # one pass through the network, and two
+        assert features(frames[:n], WEIGHTS, "--precision", "bf16", threads=2).tobytes() == ours[:n].tobytes()
 
 
 def check_bits(frames, whole):

@@ -80,7 +80,8 @@ static int all_ways(const char *path)
     DESY_TRY(open_source(path));
     way = "counted";
     const struct desy_video_wanted wanted = {frames, count, print_planes, NULL};
-    DESY_TRY(desy_video_decode_by_counting(&source, &timeline, &wanted));
+    int64_t position = 0;
+    DESY_TRY(desy_video_decode_by_counting(&source, &timeline, &wanted, &position));
 out:
     desy_video_timeline_close(&timeline);
     desy_video_source_close(&source);

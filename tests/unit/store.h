@@ -73,7 +73,7 @@ static inline int append_clip(desy_segment *segment, size_t i, int window)
 static inline int write_block(const char *directory, const struct desy_store_shape *shape, uint64_t block, int rank, const char *inputs)
 {
     desy_segment *segment;
-    const struct desy_segment_options options = {directory, block, *shape, CONFIG};
+    const struct desy_segment_options options = {directory, block, *shape, CONFIG, "data set", 0};
     int rc = desy_segment_open(&segment, &options);
     for (size_t i = 0; i < ITEMS && rc == DESY_OK; i++) {
         if (block_of[i] != block) continue;

@@ -41,7 +41,7 @@ static void fill(float *features, size_t item, int window, float padding)
 static desy_store *make_store(const char *directory, int windows, bool equal, float padding)
 {
     const struct desy_store_shape shape = {"hybrid", T, D, false, false};
-    const struct desy_segment_options options = {directory, 0, shape, "c0ffee"};
+    const struct desy_segment_options options = {directory, 0, shape, "c0ffee", "data set", 0};
     struct desy_block_record record;
     struct desy_clip *clip = calloc(1, sizeof *clip);
     float *features = malloc((size_t)T * D * sizeof *features);

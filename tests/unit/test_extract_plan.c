@@ -93,7 +93,7 @@ static void estimates(void **state)
 }
 
 /* Marks the blocks of a plan's tasks. */
-static void mark(const struct desy_extract_plan *plan, int *times)
+static void mark(const struct desy_extract_plan *plan, size_t together, int *times)
 {
     for (size_t t = 0; t < plan->task_count; t++) {
         const struct desy_planned_task *task = &plan->tasks[t];
@@ -104,7 +104,7 @@ static void mark(const struct desy_extract_plan *plan, int *times)
             items += desy_block_items(&plan->blocks, plan->mine[b].block);
         }
         assert_int_equal(items, task->items);
-        assert_true(task->count == 1 || items <= DESY_TASK_ITEMS);
+        assert_true(task->count == 1 || items <= (together > DESY_TASK_ITEMS ? together : DESY_TASK_ITEMS));
     }
 }
 
@@ -125,7 +125,7 @@ static void shards_and_tasks_hold_every_block_once(void **state)
                 assert_int_equal(desy_extract_plan_open(&plan, dataset, 1, &shape, &shard), DESY_OK);
                 for (size_t b = 0; b < plan.mine_count; b++) load += plan.mine[b].cost;
                 assert_int_equal(desy_extract_plan_tasks(&plan, ranks[r], 4, false), DESY_OK);
-                mark(&plan, times);
+                mark(&plan, 4, times);
                 blocks = plan.blocks.count;
                 least = load < least ? load : least, most = load > most ? load : most;
                 desy_extract_plan_close(&plan);
@@ -135,6 +135,22 @@ static void shards_and_tasks_hold_every_block_once(void **state)
             if (shards[s] < 100) assert_true(most < 1.01 * least);
             free(times);
         }
+    desy_dataset_close(&dataset);
+}
+
+/* A rank with many helpers gets as many videos at once as they can decode. */
+static void many_helpers_have_work(void **state)
+{
+    (void)state;
+    struct desy_extract_plan plan;
+    int times[640] = {0};
+    desy_dataset *dataset = list(640, 0);
+    assert_int_equal(desy_extract_plan_open(&plan, dataset, 1, &shape, &all), DESY_OK);
+    assert_int_equal(desy_extract_plan_tasks(&plan, 1, 64, false), DESY_OK);
+    mark(&plan, 64, times);
+    assert_int_equal(plan.task_count, 10);
+    for (int block = 0; block < 640; block++) assert_int_equal(times[block], 1);
+    desy_extract_plan_close(&plan);
     desy_dataset_close(&dataset);
 }
 
@@ -163,7 +179,7 @@ static void shard_names(void **state)
     assert_true(shard.number == 2 && shard.of == 8);
     assert_int_equal(desy_shard_writer(&shard, 3), 200003);
     assert_int_equal(desy_shard_writer(&all, 3), 3);
-    const char *const wrong[] = {"0/8", "9/8", "-1/8", "2", "2/", "/8", "2/8x", "a/b", "", "1/0", "1/100000"};
+    const char *const wrong[] = {"0/8", "9/8", "-1/8", "2", "2/", "/8", "2/8x", "a/b", "", "1/0", "1/100000", " 1/2", "1/ 2", "+1/2", "1/99999999999999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(desy_shard_parse(&shard, wrong[i]), DESY_EUSAGE);
         assert_non_null(strstr(desy_error_message(), "--shard"));
@@ -176,7 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_hold_every_item_once), cmocka_unit_test(no_file_is_looked_at), cmocka_unit_test(estimates),
-        cmocka_unit_test(shards_and_tasks_hold_every_block_once), cmocka_unit_test(what_is_done_comes_last), cmocka_unit_test(shard_names),
+        cmocka_unit_test(shards_and_tasks_hold_every_block_once), cmocka_unit_test(many_helpers_have_work), cmocka_unit_test(what_is_done_comes_last), cmocka_unit_test(shard_names),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }

@@ -6,7 +6,10 @@
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int entries(const char *path)
 {
@@ -106,6 +109,35 @@ static void atomic_files_appear_whole_or_not_at_all(void **state)
     assert_int_equal(entries("atomic"), 2);
 }
 
+/* link() of this program: a file system may have none. */
+static bool no_links;
+int link(const char *from, const char *to)
+{
+    if (!no_links) return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+    errno = EPERM;
+    return -1;
+}
+
+static void the_first_file_stays(void **state)
+{
+    (void)state;
+    char *data;
+    size_t size;
+    assert_int_equal(desy_make_directory("first"), DESY_OK);
+    for (int i = 0; i < 4; i++) {
+        struct desy_atomic_file file;
+        no_links = i >= 2;
+        const char *path = no_links ? "first/b" : "first/a";
+        assert_int_equal(desy_atomic_open(&file, path), DESY_OK);
+        fputs(i % 2 ? "second" : "first", file.stream);
+        assert_int_equal(desy_atomic_commit_first(&file), DESY_OK);
+        assert_int_equal(desy_file_read(&data, &size, path), DESY_OK);
+        check_text(data, "first");
+    }
+    assert_int_equal(entries("first"), 2);
+    no_links = false;
+}
+
 static void a_full_disk_is_said(void **state)
 {
     (void)state;
@@ -177,7 +209,7 @@ static void messages_may_quote_themselves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(paths), cmocka_unit_test(directories), cmocka_unit_test(reading),
-        cmocka_unit_test(atomic_files_appear_whole_or_not_at_all), cmocka_unit_test(a_full_disk_is_said), cmocka_unit_test(sha256),
+        cmocka_unit_test(atomic_files_appear_whole_or_not_at_all), cmocka_unit_test(the_first_file_stays), cmocka_unit_test(a_full_disk_is_said), cmocka_unit_test(sha256),
         cmocka_unit_test(log_lines_are_json), cmocka_unit_test(messages_may_quote_themselves)};
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }

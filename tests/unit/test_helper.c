@@ -142,6 +142,8 @@ static void what_is_no_video_costs_itself(void **state)
         {".", "is a directory", DESY_STATUS_UNREADABLE},
         {"pipe.mp4", "is not a regular file", DESY_STATUS_UNREADABLE},
         {"list.m3u8", "not a video", DESY_STATUS_UNREADABLE}, /* would open another file */
+        {"file:good.mp4", "No such file", DESY_STATUS_UNREADABLE}, /* protocols are names like others */
+        {"concat:good.mp4|good.mp4", "No such file", DESY_STATUS_UNREADABLE},
     };
     desy_helper_pool *pool = start("", 2, 60);
     (void)state;
@@ -158,6 +160,19 @@ static void what_is_no_video_costs_itself(void **state)
     }
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         assert_taken(pool, files[i].status, files[i].reason);
+        assert_taken(pool, DESY_STATUS_OK, "");
+    }
+    stop(&pool);
+}
+
+static void a_colon_makes_no_protocol(void **state)
+{
+    static const char *const names[] = {"http:a.mp4", "pipe:0", "data:good.mp4"};
+    desy_helper_pool *pool = start("", 1, 60);
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(symlink("good.mp4", names[i]), 0);
+        submit(pool, names[i]);
         assert_taken(pool, DESY_STATUS_OK, "");
     }
     stop(&pool);
@@ -188,6 +203,27 @@ static void helpers_decode_as_this_process_does(void **state)
     stop(&pool);
 }
 
+/* Cut, it would be good.mp4. */
+static void a_path_that_is_too_long_costs_one_video(void **state)
+{
+    (void)state;
+    struct desy_clip_request request = request_of("");
+    desy_helper_pool *pool = start("", 1, 60);
+    const size_t most = sizeof request.path - 1;
+    char path[sizeof request.path + 1];
+    memset(path, '/', sizeof path);
+    path[0] = '.', path[sizeof path - 1] = '\0';
+    memcpy(path + most - strlen("good.mp4"), "good.mp4x", strlen("good.mp4x"));
+    desy_clip_request_paths(&request, path, "");
+    assert_int_equal(desy_helper_submit(pool, &request), DESY_OK);
+    path[most] = '\0';
+    desy_clip_request_paths(&request, path, "");
+    assert_int_equal(desy_helper_submit(pool, &request), DESY_OK);
+    assert_taken(pool, DESY_STATUS_UNREADABLE, "path too long");
+    assert_taken(pool, DESY_STATUS_OK, "");
+    stop(&pool);
+}
+
 static int make_videos(void **state)
 {
     struct desy_synthesis plan;
@@ -203,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_costs_one_video), cmocka_unit_test(a_killed_helper_costs_one_video),
         cmocka_unit_test(a_hang_costs_one_video_and_the_deadline), cmocka_unit_test(what_is_no_video_costs_itself),
+        cmocka_unit_test(a_colon_makes_no_protocol), cmocka_unit_test(a_path_that_is_too_long_costs_one_video),
         cmocka_unit_test(helpers_decode_as_this_process_does),
     };
     return cmocka_run_group_tests(tests, make_videos, leave_directory);

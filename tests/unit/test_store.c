@@ -2,6 +2,7 @@
 #include "tests/unit/store.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <hdf5.h>
 #include <math.h>
 #include <sys/stat.h>
@@ -89,9 +90,25 @@ static void resuming_knows_what_is_done(void **state)
     assert_int_equal(desy_store_scan(records, BLOCKS, directory, CONFIG), DESY_OK);
     assert_string_equal(records[1].inputs_sha256, "third");
 
+    /* So does what replaces a line of a host whose clock is ahead. */
+    const struct desy_segment_options options = {directory, 3, plain, CONFIG, "data set", UINT64_C(4000000000000000)};
+    for (int i = 0; i < 2; i++) {
+        desy_segment *open;
+        struct desy_segment_options next = options;
+        next.after_us += (uint64_t)i;
+        assert_int_equal(desy_segment_open(&open, &next), DESY_OK);
+        assert_int_equal(append_clip(open, 5, 0), DESY_OK);
+        assert_int_equal(desy_segment_commit(&open, 1 - i, i ? "behind" : "ahead"), DESY_OK);
+    }
+    assert_int_equal(desy_store_scan(records, BLOCKS, directory, CONFIG), DESY_OK);
+    assert_string_equal(records[3].inputs_sha256, "behind");
+    assert_true(records[3].made_us == options.after_us + 2);
+
+    const uint64_t made_us = records[2].made_us;
     assert_int_equal(truncate(segment, 100), 0);
     assert_int_equal(desy_store_scan(records, BLOCKS, directory, CONFIG), DESY_OK);
     assert_false(records[2].listed);
+    assert_true(records[2].made_us == made_us && made_us > 0); /* what is made in its place comes later */
     assert_true(records[3].listed);
     free(segment);
     free(directory);
@@ -101,16 +118,18 @@ static void an_aborted_segment_leaves_nothing(void **state)
 {
     (void)state;
     char *directory = desy_path_join(root, "aborted"), *segment = desy_path_join(directory, "seg/00/seg-0000000.h5");
-    char *temporary = desy_format("%s.tmp", segment);
+    char *pattern = desy_format("%s.tmp.*", segment);
+    glob_t found = {0};
     desy_segment *open;
-    const struct desy_segment_options options = {directory, 0, plain, CONFIG};
+    const struct desy_segment_options options = {directory, 0, plain, CONFIG, "data set", 0};
     assert_int_equal(desy_segment_open(&open, &options), DESY_OK);
-    assert_true(desy_file_exists(temporary));
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
     desy_segment_abort(&open);
     assert_null(open);
-    assert_false(desy_file_exists(temporary));
+    assert_false(desy_file_exists(found.gl_pathv[0]));
     assert_false(desy_file_exists(segment));
-    free(temporary);
+    globfree(&found);
+    free(pattern);
     free(segment);
     free(directory);
 }
@@ -201,7 +220,7 @@ static void numbers_that_are_none_are_refused(void **state)
     char *directory = desy_path_join(root, "nan");
     struct desy_item item = make_item(0);
     struct desy_clip *clip = make_clip(0, 0);
-    const struct desy_segment_options options = {directory, 0, plain, CONFIG};
+    const struct desy_segment_options options = {directory, 0, plain, CONFIG, "data set", 0};
     features[1][1] = NAN;
     assert_int_equal(desy_segment_open(&segment, &options), DESY_OK);
     assert_int_equal(desy_segment_append(segment, &item, clip, &features[0][0]), DESY_OK);
@@ -222,7 +241,7 @@ static void an_unwritable_place_is_said_so(void **state)
     desy_segment *segment;
     char *file = desy_path_join(root, "file"), *inside = desy_path_join(file, "store");
     append_text(root, "file", "in the way");
-    const struct desy_segment_options options = {inside, 0, plain, CONFIG};
+    const struct desy_segment_options options = {inside, 0, plain, CONFIG, "data set", 0};
     assert_int_equal(desy_segment_open(&segment, &options), DESY_EENV);
     assert_null(segment);
     assert_message("file");
