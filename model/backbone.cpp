@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <c10/core/InferenceMode.h>
 #include <cstring>
+#include <malloc.h>
 #include <string>
 
 namespace {
@@ -75,7 +76,7 @@ struct desy_backbone {
         float *values = input.data_ptr<float>();
         normalise(values, rgb, n * frame / run_length, normal);
         std::fill(values + n * frame, values + (size_t)where.batch * frame, 0.f);
-        at::Tensor features = encoder->features(input.to(where.device, where.type));
+        at::Tensor features = encoder->features(input.to(where.device));
         if (features.dim() != 2 || features.size(0) != where.batch || features.size(1) != dims)
             throw desy::weights_error(path + ": its output is not of shape [N, " + std::to_string(dims) + "]");
         return features.to(at::kCPU, at::kFloat).contiguous();
@@ -104,14 +105,22 @@ static bool is_torchscript(const std::string &path)
     return path.size() >= 3 && path.compare(path.size() - 3, 3, ".pt") == 0;
 }
 
-/* On a CPU our networks take a call's frames in passes of 2 (4 in half the bytes): the largest tensors between two layers, 10 MB, then
- * stay in its cache. */
+/* Layers allocate and free tensors of megabytes by the hundred: glibc would give them back to the system, and get them anew page by page. */
+static void keep_memory()
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
+}
+
+/* On a CPU our networks take a call's frames in passes of 2: the largest tensors between two layers, 10 MB, then stay in its cache. */
 static desy::placement place(const desy_backbone_options &options)
 {
     static const at::ScalarType types[] = {at::kFloat, at::kBFloat16, at::kHalf};
     desy::placement where = {at::Device(options.device), types[options.precision], options.batch, false};
     if (where.device.is_cuda() || is_torchscript(options.weights)) return where;
-    where.batch = std::min(options.batch, 8 / (int)c10::elementSize(where.type));
+    where.batch = std::min(options.batch, 2);
     where.fused = desy::fused_operators();
     return where;
 }
@@ -140,6 +149,7 @@ static int open_backbone(desy_backbone **out, const desy_backbone_options &optio
     if (rc != DESY_OK) return rc;
     const desy::placement where = place(options);
     const bool side_by_side = where.device.is_cpu() && !is_torchscript(options.weights);
+    if (side_by_side) keep_memory();
     at::set_num_threads(side_by_side ? 1 : options.threads); /* weights are laid out for as many threads as a pass runs on */
     if (where.device.is_cuda()) { /* the same bits from run to run, in whole float32 */
         at::globalContext().setBenchmarkCuDNN(false);

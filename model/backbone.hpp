@@ -1,4 +1,4 @@
-/* The networks behind desy_backbone: images (N, 3, 224, 224), channels last, already normalised, to features (N, D). */
+/* The networks behind desy_backbone: images (N, 3, 224, 224) float32, channels last, already normalised, to features (N, D). */
 #ifndef DESY_MODEL_BACKBONE_HPP
 #define DESY_MODEL_BACKBONE_HPP
 

@@ -1,6 +1,7 @@
 #include "model/convolution.hpp"
 
 #include "base/log.h"
+#include "model/stem.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -56,7 +57,7 @@ struct operators {
     }
 };
 
-const operators &onednn()
+const operators &oneDNN()
 {
     static const operators known;
     return known;
@@ -81,7 +82,7 @@ at::Tensor activate(at::Tensor x, activation what)
 
 bool fused_operators()
 {
-    return onednn().pack.has_value();
+    return oneDNN().pack.has_value();
 }
 
 bool bfloat16_on_cpu()
@@ -90,42 +91,54 @@ bool bfloat16_on_cpu()
     return supported && supported->typed<bool()>().call();
 }
 
+/* Our kernels where they fit and are the faster ones. */
+convolution::kernel convolution::who(const convolution_shape &shape, const depthwise_shape &channelwise, activation after, const placement &where)
+{
+    if (!where.fused) return plain;
+    if (after != activation::relu6) return onednn;
+    if (shape.groups == shape.in && shape.in == shape.out && where.type == at::kFloat && depthwise_fits(channelwise)) return depthwise;
+    if (shape.in == 3 && shape.out == 32 && shape.kernel == 3 && shape.stride == 2 && shape.before == 0 && shape.after == 1 && shape.side % 14 == 0) return stem;
+    return onednn;
+}
+
 convolution::convolution(const weights_file &weights, const std::string &name, const std::string &norm, const convolution_shape &shape, double epsilon,
                          activation after, const placement &where)
-    : stride{shape.stride, shape.stride}, padding{shape.after, shape.after}, groups(shape.groups), after(after), fused(where.fused)
+    : stride{shape.stride, shape.stride}, padding{shape.after, shape.after}, groups(shape.groups), after(after), type(where.type)
 {
-    at::Tensor kernel = weights.tensor(name + ".weight", {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
+    at::Tensor taps = weights.tensor(name + ".weight", {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
     at::Tensor gamma = weights.tensor(norm + ".weight", {shape.out}), beta = weights.tensor(norm + ".bias", {shape.out});
     at::Tensor mean = weights.tensor(norm + ".running_mean", {shape.out}), variance = weights.tensor(norm + ".running_var", {shape.out});
     at::Tensor scale = gamma / (variance + epsilon).sqrt();
-    kernel = kernel * scale.view({shape.out, 1, 1, 1});
-    depthwise = {shape.in, shape.kernel, shape.stride, shape.before, shape.side, (shape.side + shape.before + shape.after - shape.kernel) / shape.stride + 1};
-    own = fused && where.type == at::kFloat && shape.groups == shape.in && shape.in == shape.out && after == activation::relu6 && depthwise_fits(depthwise);
-    if (own) {
-        weight = kernel.view({shape.out, shape.kernel, shape.kernel}).permute({1, 2, 0}).to(at::kFloat).contiguous();
+    taps = taps * scale.view({shape.out, 1, 1, 1});
+    channelwise = {shape.in, shape.kernel, shape.stride, shape.before, shape.side, (shape.side + shape.before + shape.after - shape.kernel) / shape.stride + 1};
+    by = who(shape, channelwise, after, where);
+    if (by == depthwise || by == stem) {
+        weight = taps.flatten(1).t().to(at::kFloat).contiguous(); /* (k * k, C) */
+        if (by == stem) weight = taps.permute({2, 3, 1, 0}).reshape({-1, shape.out}).to(at::kFloat).contiguous();
         bias = (beta - mean * scale).to(at::kFloat);
         return;
     }
     /* oneDNN's operator pads both ends alike: a kernel with zero rows and columns in front does the rest. */
     const int64_t wider = shape.after - shape.before;
-    if (wider) kernel = at::constant_pad_nd(kernel, {wider, 0, wider, 0}, 0);
-    weight = kernel.to(where.device, where.type).contiguous(at::MemoryFormat::ChannelsLast);
+    if (wider) taps = at::constant_pad_nd(taps, {wider, 0, wider, 0}, 0);
+    weight = taps.to(where.device, where.type).contiguous(at::MemoryFormat::ChannelsLast);
     bias = (beta - mean * scale).to(where.device, where.type);
-    if (fused) weight = onednn().pack->call(weight, padding, stride, dilation, groups, at::IntArrayRef({where.batch, shape.in, shape.side, shape.side}));
+    if (by == onednn) weight = oneDNN().pack->call(weight, padding, stride, dilation, groups, at::IntArrayRef({where.batch, shape.in, shape.side, shape.side}));
 }
 
 at::Tensor convolution::operator()(const at::Tensor &x) const
 {
-    if (own) return depthwise_relu6(x, weight, bias, depthwise);
-    if (fused) return onednn().convolve->call(x, weight, bias, padding, stride, dilation, groups, attribute(after), bounds(after), text());
-    return activate(at::conv2d(x, weight, bias, stride, padding, dilation, groups), after);
+    if (by == depthwise) return depthwise_relu6(x, weight, bias, channelwise);
+    if (by == stem) return stem_relu6(x, weight, bias, type);
+    if (by == onednn) return oneDNN().convolve->call(x.to(type), weight, bias, padding, stride, dilation, groups, attribute(after), bounds(after), text());
+    return activate(at::conv2d(x.to(type), weight, bias, stride, padding, dilation, groups), after);
 }
 
 at::Tensor convolution::added_to(at::Tensor shortcut, const at::Tensor &x) const
 {
-    if (!fused) return activate(shortcut.add_(at::conv2d(x, weight, bias, stride, padding, dilation, groups)), after);
+    if (by != onednn) return activate(shortcut.add_(at::conv2d(x, weight, bias, stride, padding, dilation, groups)), after);
     text unary = after == activation::none ? text() : text(attribute(after));
-    return onednn().add->call(shortcut, x, weight, bias, padding, stride, dilation, groups, "add", at::Scalar(1), unary, bounds(after), text());
+    return oneDNN().add->call(shortcut, x, weight, bias, padding, stride, dilation, groups, "add", at::Scalar(1), unary, bounds(after), text());
 }
 
 } // namespace desy

@@ -40,17 +40,21 @@ public:
     convolution(const weights_file &weights, const std::string &name, const std::string &norm, const convolution_shape &shape, double epsilon,
                 activation after, const placement &where);
 
-    /* x (N, in, side, side), channels last -> activation(conv(x) + bias). */
+    /* x (N, in, side, side), channels last; the images in float32, all else in the type of the placement -> activation(conv(x) + bias). */
     at::Tensor operator()(const at::Tensor &x) const;
     /* activation(conv(x) + bias + shortcut), written over the shortcut. */
     at::Tensor added_to(at::Tensor shortcut, const at::Tensor &x) const;
 
 private:
+    enum kernel { plain, onednn, depthwise, stem }; /* libtorch's plain operators, its oneDNN ones, or our own */
+    static kernel who(const convolution_shape &shape, const depthwise_shape &channelwise, activation after, const placement &where);
+
     at::Tensor weight, bias;
     int64_t stride[2], padding[2], groups;
     activation after;
-    bool fused, own; /* own: depthwise_relu6 does it */
-    depthwise_shape depthwise;
+    kernel by;
+    at::ScalarType type;
+    depthwise_shape channelwise;
 };
 
 } // namespace desy

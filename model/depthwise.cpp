@@ -1,31 +1,17 @@
 #include "model/depthwise.hpp"
 
 #include "base/cpu.h"
+#include "model/vector.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 
 namespace desy {
 namespace {
 
-constexpr int lanes = 16, tile = 7; /* outputs of a row that are made at once; every side of the network is a multiple of it */
-
-typedef float vector __attribute__((vector_size(4 * lanes)));
-#define DESY_INLINE __attribute__((always_inline)) inline
-
-/* By reference: vectors as arguments and results would have another ABI on every instruction set. */
-DESY_INLINE void load(vector &v, const float *from)
-{
-    memcpy(&v, from, sizeof v);
-}
-
-DESY_INLINE void store(float *to, const vector &v)
-{
-    memcpy(to, &v, sizeof v);
-}
+constexpr int tile = 7; /* outputs of a row that are made at once; every side of the network is a multiple of it */
 
 /* `tile` outputs of one row and `lanes` channels. x: the first of these channels in the row above which there is padding alone;
  * rows [first, last) of the kernel lie inside the picture, and with Edge only columns 0..side-1 of it. */
@@ -51,11 +37,9 @@ DESY_INLINE void tile_of_row(float *out, const float *x, const float *weight, co
             for (int i = 0; i < tile; i++) sum[i] += in[i * Stride + kx] * w;
         }
     }
-    const vector zero = {}, six = zero + 6;
 #pragma GCC unroll 8
     for (int i = 0; i < tile; i++) {
-        sum[i] = sum[i] > zero ? sum[i] : zero;
-        sum[i] = sum[i] < six ? sum[i] : six;
+        relu6(sum[i]);
         store(out + i * channels, sum[i]);
     }
 }

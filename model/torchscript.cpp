@@ -12,8 +12,9 @@ namespace {
 struct network final : encoder {
     std::string path;
     torch::jit::Module module;
+    at::ScalarType type;
 
-    network(const char *path, torch::jit::Module loaded) : path(path), module(std::move(loaded))
+    network(const char *path, torch::jit::Module loaded, at::ScalarType type) : path(path), module(std::move(loaded)), type(type)
     {
         module.eval();
     }
@@ -22,7 +23,7 @@ struct network final : encoder {
     {
         /* The optimiser rewrites the graph after the first calls, and with it the bits of the later ones. Set per thread. */
         torch::jit::setGraphExecutorOptimize(false);
-        c10::IValue output = module.forward({images});
+        c10::IValue output = module.forward({images.to(type)});
         if (!output.isTensor()) throw weights_error(path + ": its output is not a tensor");
         return output.toTensor();
     }
@@ -35,7 +36,7 @@ std::unique_ptr<encoder> torchscript(const char *path, const placement &where)
     try {
         torch::jit::Module module = torch::jit::load(path, where.device);
         module.to(where.type);
-        return std::make_unique<network>(path, std::move(module));
+        return std::make_unique<network>(path, std::move(module), where.type);
     } catch (const c10::Error &error) {
         throw weights_error(std::string(path) + ": not a TorchScript module: " + first_line(error.what_without_backtrace()));
     }
