@@ -53,6 +53,7 @@ for ((i = 0; i < 120; i++)); do
   [[ -f $STARTS.ready ]] && break
   sleep 0.5
 done
+[[ -f $STARTS.ready ]] || fail "the job did not start within 60 s"
 scancel --signal=USR2 --batch "$job"
 until_state "$job" ""
 [[ $(wc -l <"$STARTS") == 2 ]] || fail "the interrupted job was started $(wc -l <"$STARTS") times instead of twice"
@@ -60,26 +61,36 @@ grep -q "queued again" requeue.log || fail "the log does not say that the job wa
 
 "$DESY_PROGRAM" synth -o data --videos 24
 "$DESY_PROGRAM" run data/dataset.json -o one
-store_hash() {
-  "$DESY_PROGRAM" info "$1/store" --json >"$1-info.json"
-  value "$1-info.json" content_sha256
+# What is compared is fetched by assignments: where one fails, so does the test, and nothing is not equal to nothing.
+same_store() { # DIRECTORY WHAT
+  local directory hash
+  for directory in one "$1"; do
+    "$DESY_PROGRAM" info "$directory/store" --json >"$directory-info.json"
+  done
+  hash=$(value one-info.json content_sha256)
+  [[ $(value "$1-info.json" content_sha256) == "$hash" ]] || fail "$2"
+}
+same_auc() { # DIRECTORY WHAT
+  local auc
+  auc=$(value one/report/metrics.json roc_auc)
+  [[ $(value "$1/report/metrics.json" roc_auc) == "$auc" ]] || fail "$2"
 }
 
 export DESY_DATASET=$work/data/dataset.json
 DESY_OUTPUT=$work/two timeout 600 sbatch --wait -N 2 --ntasks-per-node=1 --output=pipeline.log "$slurm/desy.sbatch"
-[[ $(store_hash two) == "$(store_hash one)" ]] || fail "the store of two nodes is not that of one process"
-[[ $(value two/report/metrics.json roc_auc) == "$(value one/report/metrics.json roc_auc)" ]] || fail "the AUC of two nodes is not that of one process"
+same_store two "the store of two nodes is not that of one process"
+same_auc two "the AUC of two nodes is not that of one process"
 cmp one/report/scores.csv two/report/scores.csv
 
 # An array of jobs, each a part of the extraction.
 DESY_OUTPUT=$work/array sbatch --wait --array=1-3 -N 1 -n 1 --output=array-%a.log "$slurm/extract-array.sbatch"
-[[ $(store_hash array) == "$(store_hash one)" ]] || fail "the store of an array of jobs is not that of one process"
+same_store array "the store of an array of jobs is not that of one process"
 
 # The chain, on the store that is there: extraction finds nothing left to do.
 DESY_OUTPUT=$work/two "$slurm/chain.sh" -N 2 --ntasks-per-node=1 >jobs
 rm -r two/report
 until_state "$(sed -n 's/^eval //p' jobs)" ""
 cat desy-*.log >&2
-[[ $(value two/report/metrics.json roc_auc) == "$(value one/report/metrics.json roc_auc)" ]] || fail "the AUC of the chain is not that of one process"
-[[ $(store_hash two) == "$(store_hash one)" ]] || fail "the chain changed the store"
+same_auc two "the AUC of the chain is not that of one process"
+same_store two "the chain changed the store"
 echo "Slurm: two nodes, the chain and requeueing give what one process gives"
