@@ -13,23 +13,23 @@ cv2.setNumThreads(1)
 
 
 def geometry(width, height):
-    """Sides after the resize, and the corner of the crop."""
+    """Sides after the resize, and the corner of the crop, as torchvision's Resize(256) and CenterCrop(224) have them."""
     shorter = min(width, height)
-    wide, high = round(256 * width / shorter), round(256 * height / shorter)
-    return wide, high, (wide - 224) // 2, (high - 224) // 2
+    wide, high = 256 * width // shorter, 256 * height // shorter
+    return wide, high, round((wide - 224) / 2), round((high - 224) / 2)
 
 
 def shrink(image):
     """Native RGB to the crop: the part that shows, by area."""
     height, width = image.shape[:2]
     wide, high, left, top = geometry(width, height)
-    part = image[top * height // high : (top + 224) * height // high, left * width // wide : (left + 224) * width // wide]
+    part = image[round(top * height / high) : round((top + 224) * height / high), round(left * width / wide) : round((left + 224) * width / wide)]
     return cv2.resize(part, (224, 224), interpolation=cv2.INTER_AREA if min(width, height) > 256 else cv2.INTER_LINEAR)
 
 
 def cut(image):
     height, width = image.shape[:2]
-    left, top = (width - 224) // 2, (height - 224) // 2
+    left, top = round((width - 224) / 2), round((height - 224) / 2)
     return image[top : top + 224, left : left + 224]
 
 
