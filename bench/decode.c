@@ -2,30 +2,22 @@
  * that it took, and the frames. WAY: `desy` makes the clip as extraction does, without forensic numbers, and writes its (n, 224, 224, 3)
  * bytes to OUTPUT unless that is "-"; `floor` only opens a decoder and feeds it the packets from the key frame to the last wanted
  * one, which are in memory already; `floor-skipping` the same with pictures left out that nothing refers to. */
-#include "base/error.h"
+#include "bench/bench.h"
 #include "features/video.h"
 #include "features/video_decode.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static struct desy_clip clip;
 static struct desy_clip_request request = {.frames = 16, .transform = DESY_TRANSFORM_RESNET};
 
-static double cpu_seconds(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 static int way_desy(double *seconds, const char *output)
 {
-    double started = cpu_seconds();
+    double started = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
     int rc = desy_video_read(&clip, &request);
-    *seconds = cpu_seconds() - started;
+    *seconds = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - started;
     if (rc != DESY_OK || strcmp(output, "-") == 0) return rc;
     FILE *file = fopen(output, "wb");
     if (!file || fwrite(clip.rgb, sizeof *clip.rgb, (size_t)clip.frames, file) != (size_t)clip.frames || fclose(file) != 0)
@@ -52,7 +44,7 @@ static int way_floor(double *seconds, bool skipping)
     *seconds = 0;
     if (!timeline.exact || clip.status != DESY_STATUS_OK) goto out;
     avcodec_free_context(&source.decoder);
-    double started = cpu_seconds();
+    double started = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
     const AVCodec *codec = avcodec_find_decoder(source.stream->codecpar->codec_id);
     source.decoder = avcodec_alloc_context3(codec);
     avcodec_parameters_to_context(source.decoder, source.stream->codecpar);
@@ -74,7 +66,7 @@ static int way_floor(double *seconds, bool skipping)
     avcodec_send_packet(source.decoder, NULL);
     while (avcodec_receive_frame(source.decoder, source.frame) == 0) {}
     avcodec_free_context(&source.decoder);
-    *seconds = cpu_seconds() - started;
+    *seconds = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - started;
 out:
     for (int64_t i = 0; i < count; i++) av_packet_free(&packets[i]);
     free(packets);

@@ -2,23 +2,15 @@
  * `networks KIND WEIGHTS BATCH THREADS PRECISION FRAMES OUTPUT`: opens the network, then for each line on stdin runs all frames of FRAMES
  * (raw 224 x 224 RGB) in calls of BATCH, writes their features to OUTPUT and answers with the seconds that the runs took.
  * `networks rate PRECISION SECONDS`: multiply-adds a second of one core on registers alone, the most that any program can do. */
-#include "base/error.h"
+#include "bench/bench.h"
 #include "features/clip.h"
 #include "model/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define FRAME ((size_t)DESY_INPUT_SIDE * DESY_INPUT_SIDE * 3)
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 #ifdef __x86_64__
 /* A dozen sums that do not wait for each other, which is more than the units and their latency take. The empty assembler statement
@@ -27,10 +19,10 @@ static double now(void)
     __attribute__((target(TARGET))) static double NAME(void)                                 \
     {                                                                                        \
         VECTOR sum[12] = {0}, a = {0}, b = {0};                                              \
-        double started = now();                                                              \
+        double started = bench_seconds(CLOCK_MONOTONIC);                                     \
         for (int i = 0; i < 1000000; i++)                                                    \
             _Pragma("GCC unroll 12") for (int k = 0; k < 12; k++) __asm__ volatile(FMA : "+v"(sum[k]) : "v"(a), "v"(b)); \
-        return 1e6 * 12 * LANES * PAIRS / (now() - started);                                 \
+        return 1e6 * 12 * LANES * PAIRS / (bench_seconds(CLOCK_MONOTONIC) - started);        \
     }
 typedef float vector8 __attribute__((vector_size(32)));
 typedef float vector16 __attribute__((vector_size(64)));
@@ -48,7 +40,7 @@ static int print_rate(const char *precision, double seconds)
     __builtin_cpu_init();
     if (strcmp(precision, "bf16") == 0) rate = __builtin_cpu_supports("avx512bf16") ? rate_bf16 : NULL;
     else rate = __builtin_cpu_supports("avx512f") ? rate_avx512 : __builtin_cpu_supports("avx2") ? rate_avx2 : NULL;
-    for (double started = now(); rate && now() - started < seconds;) {
+    for (double started = bench_seconds(CLOCK_MONOTONIC); rate && bench_seconds(CLOCK_MONOTONIC) - started < seconds;) {
         double once = rate();
         if (once > best) best = once;
     }
@@ -99,10 +91,10 @@ int main(int argc, char **argv)
     features = malloc(n * dims * sizeof *features);
     if (!features) DESY_TRY(desy_error_memory("features"));
     while (fgets(line, sizeof line, stdin)) {
-        double started = now();
+        double started = bench_seconds(CLOCK_MONOTONIC);
         for (size_t first = 0; first < n; first += batch)
             DESY_TRY(desy_backbone_run(backbone, rgb + first * FRAME, (int)(n - first < batch ? n - first : batch), features + first * dims));
-        double seconds = now() - started;
+        double seconds = bench_seconds(CLOCK_MONOTONIC) - started;
         DESY_TRY(write_features(features, n * dims, argv[7]));
         printf("%.9f\n", seconds);
         fflush(stdout);

@@ -1,7 +1,7 @@
 /* The task queue measured (docs/performance.md): how many empty tasks the manager hands out, by real ranks; and, by a simulated clock, how close
  * 1,024 ranks come to the best possible time with the code that production runs: blocks and bundles of stages/extract_plan.c, the policy of
  * mpi/schedule.c. Exits with 1 below the bars. */
-#include "base/error.h"
+#include "bench/bench.h"
 #include "base/random.h"
 #include "features/dataset.h"
 #include "mpi/queue.h"
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What is charged: a message takes 1 ms (both sides sleep up to that long while they wait), the manager 20 us a task (50,000 a second). */
@@ -20,26 +19,6 @@
 #define SERVICE 20e-6
 #define SLOW 3.0
 enum { RANKS = 1024, REPEATS = 5 };
-
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static void must(int rc)
-{
-    if (rc == DESY_OK) return;
-    fprintf(stderr, "bench/queue: %s\n", desy_error_message());
-    exit(2);
-}
-
-static int by_number(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* ---- real ranks, empty tasks ---- */
 
@@ -58,13 +37,12 @@ static bool measure_rate(desy_world *world)
     for (uint64_t i = 0; i < N; i++) order[i] = i;
     for (int r = 0; r < REPEATS; r++) {
         desy_barrier(world);
-        const double started = now_seconds();
-        must(desy_queue_run(world, &queue, order, NULL, desy_rank(world) == 0 ? N : 0));
-        rates[r] = N / (now_seconds() - started);
+        const double started = bench_seconds(CLOCK_MONOTONIC);
+        bench_must(desy_queue_run(world, &queue, order, NULL, desy_rank(world) == 0 ? N : 0));
+        rates[r] = N / (bench_seconds(CLOCK_MONOTONIC) - started);
     }
     free(order);
-    qsort(rates, REPEATS, sizeof *rates, by_number);
-    const double rate = rates[REPEATS / 2];
+    const double rate = bench_median(rates, REPEATS);
     if (desy_rank(world) == 0)
         printf("| manager, empty tasks, %d ranks | %.0f tasks/s (%.0f to %.0f) | >= 50000 | %s | | |\n", desy_size(world), rate, rates[0], rates[REPEATS - 1],
                rate >= 50000 ? "ok" : "BELOW");
@@ -111,7 +89,7 @@ static double simulate(const double *estimates, const double *truth, uint64_t n,
     struct heap heap = {malloc(((size_t)ranks * DESY_SCHEDULE_AHEAD + 1) * sizeof *heap.events), 0};
     double *free_at = calloc((size_t)ranks, sizeof *free_at), manager = 0, end = 0;
     uint64_t done = 0;
-    must(desy_schedule_open(&schedule, estimates, n, ranks));
+    bench_must(desy_schedule_open(&schedule, estimates, n, ranks));
     for (int begun = 0; begun < ranks || heap.count > 0;) {
         int rank = begun;
         if (begun < ranks) begun++;
@@ -203,7 +181,7 @@ static void compare(struct ratios *ratios, const double *estimates, const double
 /* bar: 0: none. */
 static bool print(struct ratios *ratios, const char *what, double bar)
 {
-    qsort(ratios->simulated, (size_t)ratios->n, sizeof(double), by_number);
+    qsort(ratios->simulated, (size_t)ratios->n, sizeof(double), bench_compare);
     const double worst = ratios->simulated[ratios->n - 1];
     const bool ok = bar == 0 || worst <= bar;
     printf("| %s | median %.4f, worst of %d %.4f | ", what, ratios->simulated[ratios->n / 2], ratios->n, worst);
@@ -255,12 +233,12 @@ static bool extraction(const char *what, size_t items, double sigma, double erro
             fputs("}\n", list);
         }
         fclose(list);
-        must(desy_dataset_open(&dataset, path, false));
+        bench_must(desy_dataset_open(&dataset, path, false));
         unlink(path);
-        const double started = now_seconds();
-        must(desy_extract_plan_open(&plan, dataset, 1, &shape, &all));
-        must(desy_extract_plan_tasks(&plan, RANKS, 1, false));
-        if (seed == 1 && bar > 0) printf("| plan of %zu items: %zu blocks, %zu tasks | %.2f s | | | | |\n", items, plan.blocks.count, plan.task_count, now_seconds() - started);
+        const double started = bench_seconds(CLOCK_MONOTONIC);
+        bench_must(desy_extract_plan_open(&plan, dataset, 1, &shape, &all));
+        bench_must(desy_extract_plan_tasks(&plan, RANKS, 1, false));
+        if (seed == 1 && bar > 0) printf("| plan of %zu items: %zu blocks, %zu tasks | %.2f s | | | | |\n", items, plan.blocks.count, plan.task_count, bench_seconds(CLOCK_MONOTONIC) - started);
         double *estimates = calloc(plan.task_count, sizeof *estimates), *truth = calloc(plan.task_count, sizeof *truth);
         for (size_t t = 0; t < plan.task_count; t++) {
             estimates[t] = plan.tasks[t].cost;
@@ -285,7 +263,7 @@ int main(int argc, char **argv)
     bool ok = true;
     if (argc == 2 && strcmp(argv[1], "rate") == 0) {
         desy_world *world;
-        must(desy_world_open(&world));
+        bench_must(desy_world_open(&world));
         ok = measure_rate(world);
         desy_world_close(&world);
         return !ok;

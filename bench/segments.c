@@ -1,6 +1,6 @@
 /* Segment writing measured (docs/performance.md): segments with everything that makes them durable, against dd with fsync of files of the same size on
  * the same disk, in turn. Exits with 1 below the bar.   bench_segments [FOLDER] */
-#include "base/error.h"
+#include "bench/bench.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "features/store.h"
@@ -8,25 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FRAMES = 16, DIMS = 2048, REPEATS = 9 };
 #define BAR .8
-
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static void must(int rc)
-{
-    if (rc == DESY_OK) return;
-    fprintf(stderr, "bench/segments: %s\n", desy_error_message());
-    exit(2);
-}
 
 /* Seconds that it takes to write segments first..first+n-1; *bytes: their size. */
 static double write_segments(const char *store, int first, int n, int items, const float *features, int64_t *bytes)
@@ -34,23 +19,23 @@ static double write_segments(const char *store, int first, int n, int items, con
     static struct desy_clip clip = {.status = DESY_STATUS_OK, .frames = FRAMES, .codec = "h264", .container = "mov", .pixel_format = "yuv420p", .width = 1280,
                                     .height = 720, .fps = 24, .duration = 5};
     desy_committer *committer;
-    const double started = now_seconds();
-    must(desy_committer_open(&committer, 0));
+    const double started = bench_seconds(CLOCK_MONOTONIC);
+    bench_must(desy_committer_open(&committer, 0));
     for (int s = first; s < first + n; s++) {
         desy_segment *segment;
         const struct desy_segment_options options = {store, (uint64_t)s, {.extractor = "hybrid", .frames = FRAMES, .dims = DIMS}, "config", "data set", 0};
-        must(desy_segment_open(&segment, &options));
+        bench_must(desy_segment_open(&segment, &options));
         for (int i = 0; i < items; i++) {
             char path[64];
             snprintf(path, sizeof path, "clips/source-3/%08d.mp4", s * items + i);
             const struct desy_item item = {.id = (uint64_t)i, .video_path = path, .source = "source-3", .group = "", .text = "", .audio_path = ""};
-            must(desy_segment_append(segment, &item, &clip, features + (size_t)i * FRAMES * DIMS));
+            bench_must(desy_segment_append(segment, &item, &clip, features + (size_t)i * FRAMES * DIMS));
         }
-        must(desy_committer_add(committer, &segment, "inputs"));
+        bench_must(desy_committer_add(committer, &segment, "inputs"));
     }
-    must(desy_committer_wait(committer));
+    bench_must(desy_committer_wait(committer));
     desy_committer_close(&committer);
-    const double seconds = now_seconds() - started;
+    const double seconds = bench_seconds(CLOCK_MONOTONIC) - started;
     char *path = desy_format("%s/seg/%02d/seg-%07d.h5", store, first % 100, first);
     int64_t mtime;
     desy_file_stamp(path, bytes, &mtime);
@@ -78,12 +63,6 @@ static double run_dd(const char *folder, int n, int64_t bytes, const char *from)
     return seconds;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static bool measure(const char *folder, int items, int n, const float *features, const char *memory)
 {
     double ratios[REPEATS], rates[REPEATS], of_dd[REPEATS];
@@ -94,12 +73,9 @@ static bool measure(const char *folder, int items, int n, const float *features,
         if (r >= 0) ratios[r] = theirs / ours, rates[r] = (double)bytes * n / ours / 1e6, of_dd[r] = (double)bytes * n / theirs / 1e6;
         if (system(clean) != 0) exit(2);
     }
-    qsort(ratios, REPEATS, sizeof *ratios, by_number);
-    qsort(rates, REPEATS, sizeof *rates, by_number);
-    qsort(of_dd, REPEATS, sizeof *of_dd, by_number);
-    const double ratio = ratios[REPEATS / 2];
+    const double ratio = bench_median(ratios, REPEATS), rate = bench_median(rates, REPEATS), rate_of_dd = bench_median(of_dd, REPEATS);
     printf("| %d segments of %d items, %.1f MB each | %.0f MB/s | %.0f MB/s | %.2f (%.2f to %.2f) | >= %.2f | %s |\n", n, items, (double)bytes / 1e6,
-           rates[REPEATS / 2], of_dd[REPEATS / 2], ratio, ratios[0], ratios[REPEATS - 1], BAR, ratio >= BAR ? "ok" : "BELOW");
+           rate, rate_of_dd, ratio, ratios[0], ratios[REPEATS - 1], BAR, ratio >= BAR ? "ok" : "BELOW");
     fflush(stdout);
     free(store);
     free(clean);

@@ -12,7 +12,6 @@
 
 #define PREROLL 1.0      /* seconds decoded before the stretch: decoders need a few frames to be in step */
 #define LARGEST_GAP .1   /* between what timestamps say and samples add up to; containers round to .001 */
-#define MOST_RETRIES 1000
 
 struct sound {
     AVFormatContext *format;
@@ -30,19 +29,6 @@ struct sound {
     int n;
 };
 
-static int open_decoder(struct sound *sound, const AVCodec *codec)
-{
-    sound->decoder = avcodec_alloc_context3(codec);
-    sound->packet = av_packet_alloc();
-    sound->frame = av_frame_alloc();
-    if (!sound->decoder || !sound->packet || !sound->frame) return desy_error_memory("a sound decoder");
-    int error = avcodec_parameters_to_context(sound->decoder, sound->stream->codecpar);
-    sound->decoder->pkt_timebase = sound->stream->time_base;
-    sound->decoder->thread_count = 1;
-    if (error >= 0) error = avcodec_open2(sound->decoder, codec, NULL);
-    return error < 0 ? desy_container_refuse("its decoder can't be opened", error) : DESY_OK;
-}
-
 static void close_sound(struct sound *sound)
 {
     swr_free(&sound->resampler);
@@ -55,18 +41,19 @@ static void close_sound(struct sound *sound)
 /* *found: there is a sound stream. */
 static int open_sound(struct sound *sound, bool *found, const char *path)
 {
-    const AVCodec *codec = NULL;
     int rc;
     *found = false;
     DESY_TRY(desy_container_open(&sound->format, path));
     DESY_TRY(desy_container_probe(sound->format));
-    int index = av_find_best_stream(sound->format, AVMEDIA_TYPE_AUDIO, -1, -1, &codec, 0);
-    if (index == AVERROR_DECODER_NOT_FOUND) DESY_TRY(desy_error(DESY_EDATA, "there is no decoder for it"));
+    int index = av_find_best_stream(sound->format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
     if (index < 0) return DESY_OK;
     *found = true;
     sound->stream = sound->format->streams[index];
-    for (unsigned i = 0; i < sound->format->nb_streams; i++) sound->format->streams[i]->discard = (int)i == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
-    DESY_TRY(open_decoder(sound, codec));
+    desy_container_select(sound->format, sound->stream);
+    sound->packet = av_packet_alloc();
+    sound->frame = av_frame_alloc();
+    if (!sound->packet || !sound->frame) DESY_TRY(desy_error_memory("a decoder"));
+    DESY_TRY(desy_container_decoder(&sound->decoder, sound->stream, 0));
 out:
     return rc;
 }
@@ -87,17 +74,12 @@ static bool seek(struct sound *sound)
 /* The next packet of the stream that matters; false at the end. */
 static bool read_packet(struct sound *sound)
 {
-    int error, retries = 0;
-    for (;;) {
-        av_packet_unref(sound->packet);
-        error = av_read_frame(sound->format, sound->packet);
-        if (error == AVERROR(EAGAIN) && retries++ < MOST_RETRIES) continue;
-        if (error < 0) return false;
-        if (sound->packet->stream_index != sound->stream->index) continue;
+    while (desy_container_packet(sound->format, sound->stream, sound->packet) >= 0) {
         /* One that ends long before the stretch need not be decoded; not even of a sound read from its start. */
         if (!(seconds(sound, sound->packet->pts) < sound->begin - 2 * PREROLL)) return true;
         sound->skipped = true;
     }
+    return false;
 }
 
 static int open_resampler(struct sound *sound)

@@ -16,6 +16,7 @@
 static const char containers[] = "mov,matroska,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mjpeg,ivf,h264,hevc,obu,"
                                  "yuv4mpegpipe,mxf,nut,dv,wav,mp3,flac,aac";
 
+#define MOST_RETRIES 1000 /* of a demuxer that has nothing yet */
 #define MOST_BOXES 64
 #define MOST_BODIES 8
 
@@ -113,7 +114,7 @@ bool desy_container_skim(AVFormatContext *format, bool skim)
 {
     AVIOContext *io = format->pb;
     struct input *input = io->opaque;
-    if (skim && input->body_count == 0 && strncmp(format->iformat->name, "mov", 3) == 0) find_bodies(input);
+    if (skim && input->body_count == 0 && desy_container_is(format, "mov")) find_bodies(input);
     if (input->skimming != (skim && input->body_count > 0)) {
         const int64_t here = avio_tell(io);
         io->buf_ptr = io->buf_end = io->buffer; /* what was read before is of the other kind */
@@ -211,6 +212,49 @@ int desy_container_probe(AVFormatContext *format)
 {
     int error = avformat_find_stream_info(format, NULL);
     return error < 0 ? desy_container_refuse("its streams can't be read", error) : DESY_OK;
+}
+
+bool desy_container_is(const AVFormatContext *format, const char *family)
+{
+    const size_t length = strlen(family);
+    const char *name = format->iformat->name;
+    return strncmp(name, family, length) == 0 && (name[length] == '\0' || name[length] == ',');
+}
+
+int desy_container_decoder(AVCodecContext **decoder, const AVStream *stream, int64_t max_pixels)
+{
+    int rc;
+    const AVCodecParameters *parameters = stream->codecpar;
+    const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
+    if (!codec) return desy_error(DESY_EDATA, "there is no decoder for %s", avcodec_get_name(parameters->codec_id));
+    *decoder = avcodec_alloc_context3(codec);
+    if (!*decoder) return desy_error_memory("a decoder");
+    int error = avcodec_parameters_to_context(*decoder, parameters);
+    if (error < 0) DESY_TRY(desy_container_refuse("the parameters of its stream", error));
+    (*decoder)->pkt_timebase = stream->time_base;
+    (*decoder)->thread_count = 1;
+    if (max_pixels > 0) (*decoder)->max_pixels = max_pixels;
+    error = avcodec_open2(*decoder, codec, NULL);
+    if (error < 0) DESY_TRY(desy_container_refuse("the decoder can't be opened", error));
+    return DESY_OK;
+out:
+    avcodec_free_context(decoder);
+    return rc;
+}
+
+void desy_container_select(AVFormatContext *format, const AVStream *stream)
+{
+    for (unsigned i = 0; i < format->nb_streams; i++) format->streams[i]->discard = format->streams[i] == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+}
+
+int desy_container_packet(AVFormatContext *format, const AVStream *stream, AVPacket *packet)
+{
+    int error, retries = 0;
+    do {
+        av_packet_unref(packet);
+        error = av_read_frame(format, packet);
+    } while ((error == AVERROR(EAGAIN) && retries++ < MOST_RETRIES) || (error >= 0 && packet->stream_index != stream->index));
+    return error < 0 ? error : 0;
 }
 
 void desy_container_close(AVFormatContext **format)

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "features/audio.h"
+#include "features/container.h"
 #include "features/crop.h"
 #include "features/forensic.h"
 #include "features/transform.h"
@@ -134,7 +135,7 @@ static double promised_duration(const desy_video *video)
     const struct desy_video_timeline *timeline = &video->timeline;
     const AVDictionaryEntry *tag = av_dict_get(stream->metadata, "DURATION", NULL, 0);
     /* Matroska's durations are counted from 0, also where the first frame is later. */
-    const bool late = strncmp(format->iformat->name, "matroska", 8) == 0 && timeline->count > 0 && timeline->shown[0].stamp > 0;
+    const bool late = desy_container_is(format, "matroska") && timeline->count > 0 && timeline->shown[0].stamp > 0;
     const double first = late ? (double)timeline->shown[0].stamp * av_q2d(stream->time_base) : 0;
     double hours, minutes, seconds;
     if (stream->duration > 0) return (double)stream->duration * av_q2d(stream->time_base);
@@ -191,10 +192,10 @@ static int read_by_index(desy_video *video, bool *exact)
     const bool layered = video->source.stream->codecpar->codec_id == AV_CODEC_ID_HEVC;
     int rc = DESY_OK;
     *exact = false;
+    pick_frames(video);
+    const struct desy_video_wanted wanted = {video->clip->frame_index, video->clip->frames, take_frame, video};
     for (;;) {
         const int logged = desy_libav_log_errors();
-        pick_frames(video);
-        const struct desy_video_wanted wanted = {video->clip->frame_index, video->clip->frames, take_frame, video};
         DESY_TRY(desy_video_decode_by_index(&video->source, &video->timeline, &wanted, video->skipping, exact));
         if (video->skipping && layered && desy_libav_log_errors() > logged) *exact = false;
         if (*exact) break;

@@ -13,7 +13,6 @@ struct pass {
     int64_t came;       /* how many frames came out of it */
 };
 
-
 /* Of the two times one may be made up by the demuxer after seeking. */
 static bool is_packet(const AVPacket *packet, const struct desy_video_packet *expected)
 {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define MOST_PIXELS (8192 * 8192)
-#define MOST_RETRIES 1000 /* of a demuxer that has nothing yet */
 
 /* As the ffmpeg command line: the largest picture; a stream with frames and the default one first; no cover art. */
 static AVStream *choose_stream(const AVFormatContext *format)
@@ -27,20 +26,10 @@ static AVStream *choose_stream(const AVFormatContext *format)
 
 static int open_decoder(struct desy_video_source *source)
 {
-    const AVCodecParameters *parameters = source->stream->codecpar;
-    const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
-    if (!codec) return desy_error(DESY_EDATA, "there is no decoder for %s", avcodec_get_name(parameters->codec_id));
-    source->decoder = avcodec_alloc_context3(codec);
     source->packet = av_packet_alloc();
     source->frame = av_frame_alloc();
-    if (!source->decoder || !source->packet || !source->frame) return desy_error_memory("a decoder");
-    int error = avcodec_parameters_to_context(source->decoder, parameters);
-    if (error < 0) return desy_container_refuse("the parameters of its stream", error);
-    source->decoder->pkt_timebase = source->stream->time_base;
-    source->decoder->thread_count = 1;
-    source->decoder->max_pixels = MOST_PIXELS;
-    error = avcodec_open2(source->decoder, codec, NULL);
-    return error < 0 ? desy_container_refuse("the decoder can't be opened", error) : DESY_OK;
+    if (!source->packet || !source->frame) return desy_error_memory("a decoder");
+    return desy_container_decoder(&source->decoder, source->stream, MOST_PIXELS);
 }
 
 /* Does the header say all that decoding needs? Probing would decode some frames to learn no more. Only for containers and codecs where
@@ -53,8 +42,7 @@ static bool header_says_all(const AVFormatContext *format, const AVStream *strea
     } codecs[] = {{AV_CODEC_ID_H264, true}, {AV_CODEC_ID_HEVC, true}, {AV_CODEC_ID_AV1, true}, {AV_CODEC_ID_MPEG4, true},
                   {AV_CODEC_ID_VP8, false}, {AV_CODEC_ID_VP9, false}, {AV_CODEC_ID_MJPEG, false}};
     const AVCodecParameters *parameters = stream->codecpar;
-    const char *name = format->iformat->name;
-    if (strncmp(name, "mov", 3) != 0 && strncmp(name, "matroska", 8) != 0) return false;
+    if (!desy_container_is(format, "mov") && !desy_container_is(format, "matroska")) return false;
     if (parameters->width < 1 || parameters->height < 1) return false;
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
         if (parameters->codec_id == codecs[i].codec) return !codecs[i].configured || parameters->extradata_size > 0;
@@ -85,8 +73,7 @@ int desy_video_source_open(struct desy_video_source *source, bool *has_video, co
         *has_video = false;
         return desy_error(DESY_EDATA, "it has no video stream");
     }
-    for (unsigned i = 0; i < source->format->nb_streams; i++)
-        source->format->streams[i]->discard = source->format->streams[i] == source->stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    desy_container_select(source->format, source->stream);
     DESY_TRY(open_decoder(source));
 out:
     return rc;
@@ -110,11 +97,7 @@ void desy_video_source_close(struct desy_video_source *source)
 
 bool desy_video_source_packet(struct desy_video_source *source)
 {
-    int error, retries = 0;
-    do {
-        av_packet_unref(source->packet);
-        error = av_read_frame(source->format, source->packet);
-    } while ((error == AVERROR(EAGAIN) && retries++ < MOST_RETRIES) || (!error && source->packet->stream_index != source->stream->index));
+    const int error = desy_container_packet(source->format, source->stream, source->packet);
     if (error < 0 && error != AVERROR_EOF) source->cut = true;
     if (error >= 0 && source->next >= 0) source->next++;
     return error >= 0;
@@ -170,10 +153,7 @@ bool desy_video_source_frame(struct desy_video_source *source)
 
 static bool is_indexed(const struct desy_video_source *source)
 {
-    static const char *const containers[] = {"mov", "matroska", "avi"};
-    for (size_t i = 0; i < sizeof containers / sizeof *containers; i++)
-        if (strncmp(source->format->iformat->name, containers[i], strlen(containers[i])) == 0) return true;
-    return false;
+    return desy_container_is(source->format, "mov") || desy_container_is(source->format, "matroska") || desy_container_is(source->format, "avi");
 }
 
 bool desy_video_source_seek(struct desy_video_source *source, int64_t pts, int64_t target)

@@ -67,3 +67,13 @@ class Case(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         run(2, "synth", "-o", cls.folder / "data", "--videos", cls.videos, "--broken", cls.broken)
         cls.dataset = cls.folder / "data" / "dataset.json"
+
+
+class StoreCase(Case):
+    """They also share its store, made by one process in one go, and what it must hold however it is made: `whole`, `hash`."""
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = cls.folder / "whole"
+        run(1, "extract", cls.dataset, "-o", cls.whole, code=4)
+        cls.hash = store_hash(cls.whole)

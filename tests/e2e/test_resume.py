@@ -10,14 +10,7 @@ import unittest
 import program
 
 
-class Resume(program.Case):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.whole = cls.folder / "whole"
-        program.run(1, "extract", cls.dataset, "-o", cls.whole, code=4)
-        cls.hash = program.store_hash(cls.whole)
-
+class Resume(program.StoreCase):
     def lines(self, store):
         return [line for manifest in store.glob("manifest-*.jsonl") for line in manifest.read_text().splitlines()]
 

@@ -8,14 +8,7 @@ import h5py
 import program
 
 
-class Shard(program.Case):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.whole = cls.folder / "whole"
-        program.run(1, "extract", cls.dataset, "-o", cls.whole, code=4)
-        cls.hash = program.store_hash(cls.whole)
-
+class Shard(program.StoreCase):
     def together(self, *commands):
         """All at once; every one must end with 0 or with 4 (a video could not be read). What they said."""
         begun = [program.start(ranks, *arguments) for ranks, arguments in commands]

@@ -100,7 +100,7 @@ static void the_reference_reads_it(void **state)
 {
     (void)state;
     const char *python = getenv("DESY_TEST_PYTHON");
-    if (!python) skip();
+    assert_non_null(python); /* ctest sets it */
     char command[1024];
     write_pair("pair");
     snprintf(command, sizeof command,
