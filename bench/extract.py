@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""bench/extract.py DATASET.json resnet50|hybrid [--precision fp32|bf16] [--repeats 5] [--bar X]
+"""bench/extract.py DATASET.json resnet50|hybrid [--precision fp32|bf16] [--repeats 5] [--every N] [--bar X]
 
 `desy extract` end to end on two ranks against bench/extract_peer.py at the best of the printed grid (workers, threads, batch; one process, or two with half of the
-videos each), wall seconds from start to end of the program, interleaved, medians. `hybrid` computes its 768 forensic numbers too; the peer then runs PyTorch's
+videos each), tried on a fourth of the videos; --every N: of every Nth video alone; wall seconds from start to end of the program, interleaved, medians. `hybrid` computes its 768 forensic numbers too; the peer then runs PyTorch's
 EfficientNet-Lite0 alone. ResNet-50 has random weights, the same for both. The features of both are compared (cosine, over all frames of videos where
 both took the same number). Exits with 1 below the bar: resnet50 1.7 in fp32, 4 in bf16 (where the processor has AMX; else it is only printed); hybrid 2."""
 import argparse
 import itertools
+import json
 import os
 import pathlib
 import statistics
@@ -23,11 +24,12 @@ ROOT = HERE.parent
 PEERS = os.environ.get("DESY_PEERS", str(ROOT / "build" / "peers" / "bin" / "python3"))
 PROGRAM = os.environ.get("DESY_PROGRAM", str(ROOT / "build" / "release" / "desy"))
 GRID = [(1, workers, threads, batch) for workers, threads, batch in itertools.product((1, 2), (1, 2), (16, 64))] + [(2, 1, 1, 16), (2, 1, 1, 64)]
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32), "MALLOC_TOP_PAD_": str(1 << 28)}
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 
 
 def desy(data, extractor, weights, precision, folder):
-    command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", "2", PROGRAM, "extract", data, "-o", folder, "--extractor", extractor, "--precision", precision, "--quiet"]
+    command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", "2", PROGRAM, "extract", str(data), "-o", folder, "--extractor", extractor, "--precision", precision, "--quiet"]
     started = time.perf_counter()
     done = subprocess.run(command + (["--weights", weights] if extractor == "resnet50" else []), env=ENVIRONMENT, capture_output=True, text=True)
     if done.returncode not in (0, 4):
@@ -38,8 +40,8 @@ def desy(data, extractor, weights, precision, folder):
 def peer(data, network, weights, precision, folder, processes, workers, threads, batch):
     folder.mkdir()
     started = time.perf_counter()
-    running = [subprocess.Popen([PEERS, str(HERE / "extract_peer.py"), data, str(folder / f"{part}.h5"), network, weights, precision, str(workers), str(threads), str(batch),
-                                 str(part), str(processes)], stderr=subprocess.DEVNULL) for part in range(processes)]
+    running = [subprocess.Popen([PEERS, str(HERE / "extract_peer.py"), str(data), str(folder / f"{part}.h5"), network, weights, precision, str(workers), str(threads), str(batch),
+                                 str(part), str(processes)], stderr=subprocess.DEVNULL, env={**os.environ, **ALLOCATOR}) for part in range(processes)]
     if any([process.wait() for process in running]):
         sys.exit("the peer failed")
     return time.perf_counter() - started
@@ -68,6 +70,7 @@ def main():
     parser.add_argument("extractor", choices=["resnet50", "hybrid"])
     parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--bar", type=float)
     given = parser.parse_args()
     amx = "amx_bf16" in pathlib.Path("/proc/cpuinfo").read_text()
@@ -80,15 +83,20 @@ def main():
             weights = str(scratch / "resnet50.safetensors")
             subprocess.run([PEERS, "-c", f"import sys; sys.path.insert(0, {str(HERE)!r}); import networks_peers as n; n.write_safetensors({weights!r}, n.random_resnet50())"], check=True)
         grid, count = {}, itertools.count()
+        root = pathlib.Path(given.data).resolve().parent
+        items = [{**item, "video_path": str(root / item["video_path"])} for item in json.loads(pathlib.Path(given.data).read_text())]
+        some, data = scratch / "some.json", scratch / "data.json"
+        some.write_text(json.dumps(items[:: 4 * given.every]))
+        data.write_text(json.dumps(items[:: given.every]))
         for how in GRID:
-            grid[how] = peer(given.data, network, weights, given.precision, scratch / f"peer{next(count)}", *how)
+            grid[how] = peer(some, network, weights, given.precision, scratch / f"peer{next(count)}", *how)
             print(f"  peer, {how[0]} processes, {how[1]} workers, {how[2]} threads, batch {how[3]}: {grid[how]:.1f} s", flush=True)
         best = min(grid, key=grid.get)
         times = {"desy": [], "peer": []}
         for _ in range(given.repeats):
             ours, theirs = scratch / f"desy{next(count)}", scratch / f"peer{next(count)}"
-            times["desy"].append(desy(given.data, given.extractor, weights, given.precision, ours))
-            times["peer"].append(peer(given.data, network, weights, given.precision, theirs, *best))
+            times["desy"].append(desy(data, given.extractor, weights, given.precision, ours))
+            times["peer"].append(peer(data, network, weights, given.precision, theirs, *best))
         cosine, n = compare(ours, theirs, dims)
     a, b = (statistics.median(times[who]) for who in ("desy", "peer"))
     print(f"| {given.extractor}, {given.precision} | desy {a:.1f} s | peer {b:.1f} s | {b / a:.2f} | cosine {cosine:.5f}, {n} videos |")

@@ -44,7 +44,7 @@ class Videos(torch.utils.data.Dataset):
         try:
             facts = VideoDecoder(path, seek_mode="approximate").metadata
             shorter = min(facts.height, facts.width)
-            sides = round(256 * facts.height / shorter), round(256 * facts.width / shorter)
+            sides = 256 * facts.height // shorter, 256 * facts.width // shorter
             decoder = VideoDecoder(path, num_ffmpeg_threads=1, transforms=[Resize(sides), CenterCrop((224, 224))])
             frames = decoder.get_frames_at(window(decoder.metadata.num_frames, decoder.metadata.average_fps)).data
             return i, frames.permute(0, 2, 3, 1).contiguous()

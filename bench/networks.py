@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/networks.py resnet50|efficientnet [--repeats 5] [--frames 128] [--cpu-time]: frames a second of our networks on two cores against PyTorch eager,
 torch.compile with freezing, onnxruntime and OpenVINO, in fp32 and bf16, with the same weights and frames. Ours starts from bytes; the
-peers' frames are normalised beforehand. Every program first runs over a grid (1 process of 2 threads or 2 of 1; batch), then all at
+peers' frames are normalised beforehand, and their allocator keeps its memory. Every program first runs over a grid (1 process of 2 threads or 2 of 1; batch), then all at
 their best interleaved. --cpu-time is for a machine that others use too: all programs run as 2 processes of 1 thread, and their CPU
 seconds are counted in place of the clock's, which are the same on an idle machine. Exits non-zero below the bar. Peers: the Python of $DESY_PEERS (bench/peers.sh makes one)."""
 import argparse
@@ -46,7 +46,7 @@ class Program:
             threads = str(split[1])
             command = ([BUILD / "bench" / "bench_networks", bench.network, bench.weights, "16", threads, precision, share, output] if name == "desy" else
                        [sys.executable, TREE / "bench" / "networks_peers.py", bench.network, bench.weights, name, precision, threads, share, output])
-            environment = dict(os.environ, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
+            environment = dict(os.environ, OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, **({} if name == "desy" else networks_peers.ALLOCATOR))
             self.workers.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(folder / "log", "w"), text=True, env=environment))
             self.outputs.append(output)
 

@@ -8,10 +8,13 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <algorithm>
+#include <atomic>
 #include <c10/core/InferenceMode.h>
 #include <cstring>
+#include <future>
 #include <malloc.h>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -85,18 +88,20 @@ struct desy_backbone {
     void run_all(const uint8_t *rgb, size_t n, float *features)
     {
         const size_t width = (size_t)dims, pass = (size_t)where.batch, passes = (n + pass - 1) / pass;
-        auto some = [&](int64_t from, int64_t to) {
+        std::atomic<size_t> next{0}; /* whoever is free takes it: a core that others use too keeps nobody waiting but for one pass */
+        auto work = [&] {
             c10::InferenceMode inference;
-            for (size_t first = (size_t)from * pass; first < std::min(n, (size_t)to * pass); first += pass) {
+            at::set_num_threads(side_by_side ? 1 : threads);
+            for (size_t first; (first = next.fetch_add(1) * pass) < n;) {
                 const size_t count = std::min(pass, n - first);
                 at::Tensor output = run(rgb + first * frame, count);
                 memcpy(features + first * width, output.const_data_ptr<float>(), count * width * sizeof *features);
             }
         };
-        /* A single pass would open no parallel region, and run on all threads with weights that were laid out for one. */
-        at::set_num_threads(side_by_side && passes == 1 ? 1 : threads);
-        if (side_by_side) at::parallel_for(0, (int64_t)passes, 1, some);
-        else some(0, (int64_t)passes);
+        std::vector<std::future<void>> others; /* not at::parallel_for: in code compiled without OpenMP that is a plain loop */
+        for (size_t k = 1; side_by_side && k < std::min((size_t)threads, passes); k++) others.push_back(std::async(std::launch::async, work));
+        work();
+        for (std::future<void> &other : others) other.get();
     }
 };
 

@@ -4,7 +4,6 @@
 #include "model/vector.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <algorithm>
 #include <cstdint>
 
@@ -45,11 +44,11 @@ DESY_INLINE void tile_of_row(float *out, const float *x, const float *weight, co
 }
 
 template <int Kernel, int Stride>
-DESY_INLINE void rows(float *out, const float *x, const float *weight, const float *bias, const depthwise_shape &shape, int64_t from, int64_t to)
+DESY_INLINE void rows(float *out, const float *x, const float *weight, const float *bias, const depthwise_shape &shape, int64_t count)
 {
     constexpr int inputs = (tile - 1) * Stride + Kernel;
     const ptrdiff_t channels = shape.channels, picture = (ptrdiff_t)shape.side * shape.side * channels;
-    for (int64_t r = from; r < to; r++) {
+    for (int64_t r = 0; r < count; r++) {
         const int top = (int)(r % shape.out_side) * Stride - shape.before;
         const int first = std::max(0, -top), last = std::min(Kernel, shape.side - top);
         const float *above = x + r / shape.out_side * picture + (ptrdiff_t)top * shape.side * channels;
@@ -66,12 +65,12 @@ DESY_INLINE void rows(float *out, const float *x, const float *weight, const flo
     }
 }
 
-using function = void(float *, const float *, const float *, const float *, const depthwise_shape &, int64_t, int64_t);
+using function = void(float *, const float *, const float *, const float *, const depthwise_shape &, int64_t);
 
 #define DESY_ROWS(NAME, KERNEL, STRIDE)                                                                                                     \
-    DESY_VECTOR_CLONES void NAME(float *out, const float *x, const float *weight, const float *bias, const depthwise_shape &shape, int64_t from, int64_t to) \
+    DESY_VECTOR_CLONES void NAME(float *out, const float *x, const float *weight, const float *bias, const depthwise_shape &shape, int64_t count) \
     {                                                                                                                                      \
-        rows<KERNEL, STRIDE>(out, x, weight, bias, shape, from, to);                                                                       \
+        rows<KERNEL, STRIDE>(out, x, weight, bias, shape, count);                                                                          \
     }
 DESY_ROWS(rows_3_1, 3, 1)
 DESY_ROWS(rows_3_2, 3, 2)
@@ -92,9 +91,7 @@ at::Tensor depthwise_relu6(const at::Tensor &x, const at::Tensor &weight, const 
     at::Tensor out = at::empty({x.size(0), shape.channels, shape.out_side, shape.out_side}, x.options(), at::MemoryFormat::ChannelsLast);
     float *to = out.data_ptr<float>();
     const float *from = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
-    at::parallel_for(0, x.size(0) * shape.out_side, 1, [&](int64_t first, int64_t last) {
-        of[shape.kernel == 5][shape.stride == 2](to, from, w, b, shape, first, last);
-    });
+    of[shape.kernel == 5][shape.stride == 2](to, from, w, b, shape, x.size(0) * shape.out_side);
     return out;
 }
 

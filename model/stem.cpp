@@ -4,7 +4,6 @@
 #include "model/vector.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <algorithm>
 
 namespace desy {
@@ -43,10 +42,10 @@ template <bool Edge, class T> DESY_INLINE void tile_of_row(T *out, const float *
     }
 }
 
-template <class T> DESY_INLINE void rows(T *out, const float *x, const float *weight, const float *bias, int side, int64_t from, int64_t to)
+template <class T> DESY_INLINE void rows(T *out, const float *x, const float *weight, const float *bias, int side, int64_t count)
 {
     const int out_side = side / stride;
-    for (int64_t r = from; r < to; r++) {
+    for (int64_t r = 0; r < count; r++) {
         const int top = (int)(r % out_side) * stride;
         const float *row = x + ((r / out_side) * side + top) * side * in;
         for (int i = 0; i < out_side; i += tile) {
@@ -58,14 +57,14 @@ template <class T> DESY_INLINE void rows(T *out, const float *x, const float *we
     }
 }
 
-DESY_VECTOR_CLONES void rows_float(float *out, const float *x, const float *weight, const float *bias, int side, int64_t from, int64_t to)
+DESY_VECTOR_CLONES void rows_float(float *out, const float *x, const float *weight, const float *bias, int side, int64_t count)
 {
-    rows(out, x, weight, bias, side, from, to);
+    rows(out, x, weight, bias, side, count);
 }
 
-DESY_VECTOR_CLONES void rows_bfloat16(uint16_t *out, const float *x, const float *weight, const float *bias, int side, int64_t from, int64_t to)
+DESY_VECTOR_CLONES void rows_bfloat16(uint16_t *out, const float *x, const float *weight, const float *bias, int side, int64_t count)
 {
-    rows(out, x, weight, bias, side, from, to);
+    rows(out, x, weight, bias, side, count);
 }
 
 } // namespace
@@ -78,10 +77,9 @@ at::Tensor stem_relu6(const at::Tensor &x, const at::Tensor &weight, const at::T
     at::Tensor out = at::empty({x.size(0), channels, out_side, out_side}, x.options().dtype(type), at::MemoryFormat::ChannelsLast);
     const float *from = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
     void *to = out.data_ptr();
-    at::parallel_for(0, x.size(0) * out_side, 1, [&](int64_t first, int64_t last) {
-        if (type == at::kFloat) rows_float((float *)to, from, w, b, side, first, last);
-        else rows_bfloat16((uint16_t *)to, from, w, b, side, first, last);
-    });
+    const int64_t count = x.size(0) * out_side;
+    if (type == at::kFloat) rows_float((float *)to, from, w, b, side, count);
+    else rows_bfloat16((uint16_t *)to, from, w, b, side, count);
     return out;
 }
 

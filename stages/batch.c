@@ -187,18 +187,20 @@ static int plan(struct batch *batch, desy_dataset **dataset, const char *const *
     DESY_TRY(is_dataset ? desy_dataset_open(dataset, arguments[0], false) : desy_dataset_from_paths(dataset, arguments, (size_t)count));
     batch->dataset = *dataset;
     batch->root = strdup(desy_dataset_root(*dataset));
-    size_t n = desy_dataset_count(*dataset), already = 0;
+    size_t n = desy_dataset_count(*dataset), mine = 0, already = 0;
     DESY_TRY(desy_journal_read(&batch->index, journal, *dataset, batch->config));
     *order = calloc(n / TASK_ITEMS + 1, sizeof **order);
     if (!batch->root || !*order) DESY_TRY(desy_error_memory("the plan"));
     for (size_t first = 0; first < n; first += TASK_ITEMS) {
+        const size_t items = n - first < TASK_ITEMS ? n - first : TASK_ITEMS;
         size_t todo = 0;
         if (!is_mine(batch, first / TASK_ITEMS)) continue;
-        for (size_t i = first; i < n && i < first + TASK_ITEMS; i++) todo += !desy_journal_done(batch->index, i);
+        for (size_t i = first; i < first + items; i++) todo += !desy_journal_done(batch->index, i);
         if (todo) (*order)[(*tasks)++] = first / TASK_ITEMS;
-        already += (n - first < TASK_ITEMS ? n - first : TASK_ITEMS) - todo;
+        mine += items;
+        already += items - todo;
     }
-    if (already) desy_log_info("batch: %zu of %zu videos were scored already", already, n);
+    if (already) desy_log_info("batch: %zu of %zu videos were scored already", already, mine);
 out:
     return rc;
 }
@@ -224,8 +226,8 @@ static int report_shard(const struct batch *batch, size_t missing, const char *o
     size_t mine = 0, failed = 0;
     int rc = count_mine(batch, &mine, &failed);
     if (rc != DESY_OK) return rc;
-    desy_log_info("batch: shard %d of %d is done; %zu of %zu videos, of other shards, are missing: %s will be written by the shard that ends last, or by the "
-                  "same command without --shard", batch->shard.number, batch->shard.of, missing, desy_dataset_count(batch->dataset), output);
+    desy_log_info("batch: shard %d of %d is done; %zu of %zu videos, of other shards, are missing: %s will be written by the shard that ends last, or, once "
+                  "the others have ended, by the same command without --shard", batch->shard.number, batch->shard.of, missing, desy_dataset_count(batch->dataset), output);
     if (json) {
         cJSON *summary = cJSON_CreateObject();
         cJSON_AddStringToObject(summary, "shard", shard_text);

@@ -91,6 +91,7 @@ DESY_OUTPUT=$work/two "$slurm/chain.sh" -N 2 --ntasks-per-node=1 >jobs
 rm -r two/report
 until_state "$(sed -n 's/^eval //p' jobs)" ""
 cat desy-*.log >&2
+grep -q "24 of 24 items were already done, 0 were extracted now" desy-extract-*.log || fail "the chain extracted what was there"
 same_auc two "the AUC of the chain is not that of one process"
 same_store two "the chain changed the store"
 echo "Slurm: two nodes, the chain and requeueing give what one process gives"
