@@ -7,7 +7,6 @@
 #include "features/transform.h"
 
 #include "base/error.h"
-#include "features/resize.h"
 
 #define SHORTER 256
 
@@ -27,14 +26,26 @@ static int open_axis(struct desy_axis *axis, enum desy_transform transform, int 
     return desy_axis_open(axis, filter, side, to, offset, DESY_INPUT_SIDE);
 }
 
-int desy_transform_frame(uint8_t *out, const struct desy_frame *frame, enum desy_transform transform) {
-    struct desy_axis vertical = {0}, horizontal = {0};
+static int open_axes(struct desy_transform_axes *axes, const struct desy_frame *frame, enum desy_transform transform) {
+    if (axes->width == frame->width && axes->height == frame->height && axes->transform == transform) return DESY_OK;
     int shorter = frame->width < frame->height ? frame->width : frame->height, rc;
-    DESY_TRY(open_axis(&vertical, transform, frame->height, shorter));
-    DESY_TRY(open_axis(&horizontal, transform, frame->width, shorter));
-    DESY_TRY(desy_resize(out, frame->rgb, frame->rgb_stride, 3, 0, &vertical, &horizontal));
+    desy_transform_axes_close(axes);
+    DESY_TRY(open_axis(&axes->vertical, transform, frame->height, shorter));
+    DESY_TRY(open_axis(&axes->horizontal, transform, frame->width, shorter));
+    axes->width = frame->width;
+    axes->height = frame->height;
+    axes->transform = transform;
 out:
-    desy_axis_close(&vertical);
-    desy_axis_close(&horizontal);
     return rc;
+}
+
+int desy_transform_frame(uint8_t *out, const struct desy_frame *frame, enum desy_transform transform, struct desy_transform_axes *axes) {
+    int rc = open_axes(axes, frame, transform);
+    return rc == DESY_OK ? desy_resize(out, frame->rgb, frame->rgb_stride, 3, 0, &axes->vertical, &axes->horizontal) : rc;
+}
+
+void desy_transform_axes_close(struct desy_transform_axes *axes) {
+    desy_axis_close(&axes->vertical);
+    desy_axis_close(&axes->horizontal);
+    *axes = (struct desy_transform_axes){0};
 }

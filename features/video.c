@@ -33,6 +33,7 @@ struct desy_video {
     struct desy_video_timeline timeline;
     struct desy_video_picture picture;
     struct desy_video_turn turn;
+    struct desy_transform_axes axes;
     bool askew;          /* its display matrix turns it by no multiple of 90 degrees */
     int window, windows; /* the next one; 0 windows: not opened yet */
     bool skipping;       /* leaves out what no other picture refers to */
@@ -74,7 +75,7 @@ static int take_frame(void *context, int k)
         clip->height = video->picture.frame.height;
         snprintf(clip->pixel_format, sizeof clip->pixel_format, "%s", av_get_pix_fmt_name(frame->format));
     }
-    DESY_TRY(desy_transform_frame(&clip->rgb[k][0][0][0], &video->picture.frame, video->request.transform));
+    DESY_TRY(desy_transform_frame(&clip->rgb[k][0][0][0], &video->picture.frame, video->request.transform, &video->axes));
     if (video->request.crops) desy_crop_clip(clip, k, video->request.frames, &video->picture.frame);
     if (video->request.forensic)
         DESY_TRY(desy_forensic_frame(clip->forensic[k], video->picture.frame.luma, video->picture.frame.luma_stride,
@@ -288,6 +289,7 @@ int desy_video_next(desy_video *video, struct desy_clip *clip)
 void desy_video_close(desy_video **video)
 {
     if (!*video) return;
+    desy_transform_axes_close(&(*video)->axes);
     desy_video_picture_close(&(*video)->picture);
     desy_video_timeline_close(&(*video)->timeline);
     desy_video_source_close(&(*video)->source);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "model/stem.hpp"
+#include "model/winograd.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -95,6 +96,9 @@ bool bfloat16_on_cpu()
 convolution::kernel convolution::who(const convolution_shape &shape, const depthwise_shape &channelwise, activation after, const placement &where)
 {
     if (!where.fused) return plain;
+    if (after == activation::relu && shape.kernel == 3 && shape.stride == 1 && shape.groups == 1 && shape.before == 1 && shape.after == 1 &&
+        where.type == at::kFloat && winograd_fits(shape.in, shape.out, shape.side))
+        return winograd;
     if (after != activation::relu6) return onednn;
     if (shape.groups == shape.in && shape.in == shape.out && where.type == at::kFloat && depthwise_fits(channelwise)) return depthwise;
     if (shape.in == 3 && shape.out == 32 && shape.kernel == 3 && shape.stride == 2 && shape.before == 0 && shape.after == 1 && shape.side % 14 == 0) return stem;
@@ -112,6 +116,11 @@ convolution::convolution(const weights_file &weights, const std::string &name, c
     taps = taps * scale.view({shape.out, 1, 1, 1});
     channelwise = {shape.in, shape.kernel, shape.stride, shape.before, shape.side, (shape.side + shape.before + shape.after - shape.kernel) / shape.stride + 1};
     by = who(shape, channelwise, after, where);
+    if (by == winograd) {
+        weight = winograd_weight(taps);
+        bias = (beta - mean * scale).to(at::kFloat);
+        return;
+    }
     if (by == depthwise || by == stem) {
         weight = taps.flatten(1).t().to(at::kFloat).contiguous(); /* (k * k, C) */
         if (by == stem) weight = taps.permute({2, 3, 1, 0}).reshape({-1, shape.out}).to(at::kFloat).contiguous();
@@ -129,6 +138,7 @@ convolution::convolution(const weights_file &weights, const std::string &name, c
 at::Tensor convolution::operator()(const at::Tensor &x) const
 {
     if (by == depthwise) return depthwise_relu6(x, weight, bias, channelwise);
+    if (by == winograd) return winograd_relu(x, weight, bias);
     if (by == stem) return stem_relu6(x, weight, bias, type);
     if (by == onednn) return oneDNN().convolve->call(x.to(type), weight, bias, padding, stride, dilation, groups, attribute(after), bounds(after), text());
     return activate(at::conv2d(x.to(type), weight, bias, stride, padding, dilation, groups), after);

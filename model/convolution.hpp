@@ -46,7 +46,7 @@ public:
     at::Tensor added_to(at::Tensor shortcut, const at::Tensor &x) const;
 
 private:
-    enum kernel { plain, onednn, depthwise, stem }; /* libtorch's plain operators, its oneDNN ones, or our own */
+    enum kernel { plain, onednn, depthwise, stem, winograd }; /* libtorch's plain operators, its oneDNN ones, or our own */
     static kernel who(const convolution_shape &shape, const depthwise_shape &channelwise, activation after, const placement &where);
 
     at::Tensor weight, bias;

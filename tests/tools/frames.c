@@ -24,10 +24,15 @@ out:
     return rc;
 }
 
-int desy_transform_frame(uint8_t *out, const struct desy_frame *frame, enum desy_transform transform)
+void desy_transform_axes_close(struct desy_transform_axes *axes)
+{
+    (void)axes;
+}
+
+int desy_transform_frame(uint8_t *out, const struct desy_frame *frame, enum desy_transform transform, struct desy_transform_axes *axes)
 {
     const size_t row = (size_t)(out - &clip.rgb[0][0][0][0]) / sizeof *clip.rgb;
-    (void)transform;
+    (void)transform, (void)axes;
     int rc = hash_plane(luma_hashes[row], frame->luma, frame->luma_stride, frame->width, frame->height);
     return rc == DESY_OK ? hash_plane(rgb_hashes[row], frame->rgb, frame->rgb_stride, 3 * frame->width, frame->height) : rc;
 }

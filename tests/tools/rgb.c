@@ -13,10 +13,15 @@ static struct desy_clip clip;
 static uint8_t *first; /* (height, width, 3) */
 static size_t bytes;
 
-int desy_transform_frame(uint8_t *out, const struct desy_frame *frame, enum desy_transform transform)
+void desy_transform_axes_close(struct desy_transform_axes *axes)
+{
+    (void)axes;
+}
+
+int desy_transform_frame(uint8_t *out, const struct desy_frame *frame, enum desy_transform transform, struct desy_transform_axes *axes)
 {
     const size_t row = 3 * (size_t)frame->width;
-    (void)transform;
+    (void)transform, (void)axes;
     if (out != &clip.rgb[0][0][0][0]) return DESY_OK;
     free(first);
     bytes = row * (size_t)frame->height;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct desy_transform_axes axes; /* kept, as a video keeps it */
+
 static int frame(enum desy_transform transform, int width, int height) {
     static uint8_t input[DESY_INPUT_SIDE][DESY_INPUT_SIDE][3];
     int stride = 3 * width + 13, rc = DESY_EENV; /* what lies between the rows must not matter */
@@ -16,7 +18,7 @@ static int frame(enum desy_transform transform, int width, int height) {
     for (int y = 0; y < height; y++)
         if (fread(rgb + (size_t)y * stride, 3, width, stdin) != (size_t)width) goto out;
     struct desy_frame source = {.rgb = rgb, .rgb_stride = stride, .width = width, .height = height};
-    DESY_TRY(desy_transform_frame(&input[0][0][0], &source, transform));
+    DESY_TRY(desy_transform_frame(&input[0][0][0], &source, transform, &axes));
     fwrite(input, sizeof input, 1, stdout);
 out:
     free(rgb);
@@ -32,5 +34,6 @@ int main(void) {
             return rc;
         }
     }
+    desy_transform_axes_close(&axes);
     return DESY_OK;
 }
