@@ -19,12 +19,13 @@ import time
 import h5py
 import numpy as np
 
+import networks_peers
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 PEERS = os.environ.get("DESY_PEERS", str(ROOT / "build" / "peers" / "bin" / "python3"))
 PROGRAM = os.environ.get("DESY_PROGRAM", str(ROOT / "build" / "release" / "desy"))
 GRID = [(1, workers, threads, batch) for workers, threads, batch in itertools.product((1, 2), (1, 2), (16, 64))] + [(2, 1, 1, 16), (2, 1, 1, 64)]
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32), "MALLOC_TOP_PAD_": str(1 << 28)}
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 
 
@@ -41,7 +42,7 @@ def peer(data, network, weights, precision, folder, processes, workers, threads,
     folder.mkdir()
     started = time.perf_counter()
     running = [subprocess.Popen([PEERS, str(HERE / "extract_peer.py"), str(data), str(folder / f"{part}.h5"), network, weights, precision, str(workers), str(threads), str(batch),
-                                 str(part), str(processes)], stderr=subprocess.DEVNULL, env={**os.environ, **ALLOCATOR}) for part in range(processes)]
+                                 str(part), str(processes)], stderr=subprocess.DEVNULL, env={**os.environ, **networks_peers.ALLOCATOR}) for part in range(processes)]
     if any([process.wait() for process in running]):
         sys.exit("the peer failed")
     return time.perf_counter() - started
@@ -81,7 +82,7 @@ def main():
         weights = str(ROOT / "weights" / "efficientnet-lite0.safetensors")
         if network == "resnet50":
             weights = str(scratch / "resnet50.safetensors")
-            subprocess.run([PEERS, "-c", f"import sys; sys.path.insert(0, {str(HERE)!r}); import networks_peers as n; n.write_safetensors({weights!r}, n.random_resnet50())"], check=True)
+            networks_peers.write_safetensors(weights, networks_peers.random_resnet50())
         grid, count = {}, itertools.count()
         root = pathlib.Path(given.data).resolve().parent
         items = [{**item, "video_path": str(root / item["video_path"])} for item in json.loads(pathlib.Path(given.data).read_text())]

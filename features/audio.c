@@ -41,11 +41,13 @@ static void close_sound(struct sound *sound)
 /* *found: there is a sound stream. */
 static int open_sound(struct sound *sound, bool *found, const char *path)
 {
+    const AVCodec *codec = NULL; /* asked for, only streams that can be decoded are taken */
     int rc;
     *found = false;
     DESY_TRY(desy_container_open(&sound->format, path));
     DESY_TRY(desy_container_probe(sound->format));
-    int index = av_find_best_stream(sound->format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+    int index = av_find_best_stream(sound->format, AVMEDIA_TYPE_AUDIO, -1, -1, &codec, 0);
+    if (index == AVERROR_DECODER_NOT_FOUND) DESY_TRY(desy_error(DESY_EDATA, "there is no decoder for it"));
     if (index < 0) return DESY_OK;
     *found = true;
     sound->stream = sound->format->streams[index];

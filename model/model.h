@@ -45,7 +45,7 @@ struct desy_backbone_options {
     const char *weights; /* safetensors; for ResNet-50 torchvision or timm names, or a TorchScript module [N,3,224,224]->[N,2048] (`.pt`, needs allow_code) */
     const char *device;  /* as desy_torch_device gives it */
     int batch;           /* frames a call, at most */
-    int threads;         /* intra-op threads of each call */
+    int threads;         /* passes that run side by side, one thread each; on CUDA and of TorchScript, intra-op threads */
     bool allow_code;     /* TorchScript is executable code */
     int dims;            /* of DESY_BACKBONE_TORCHSCRIPT */
     enum desy_precision precision; /* fp16: CUDA alone (DESY_EUSAGE); bf16: where the processor can (DESY_EENV) */

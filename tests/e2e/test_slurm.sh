@@ -25,9 +25,12 @@ value() { # FILE KEY
   "$DESY_TEST_PYTHON" -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$@"
 }
 until_state() { # JOB STATE: waits for squeue to say so (no state: until it has left the queue)
-  local i
+  local i jobs
+  [[ $1 =~ ^[0-9]+$ ]] || fail "'$1' is no job"
   for ((i = 0; i < 600; i++)); do
-    [[ $(squeue -h -j "$1" -o %T 2>/dev/null || true) == "$2" ]] && return
+    # All jobs: of one that is gone squeue may fail, and where it fails for another reason nothing is known of any.
+    jobs=$(squeue -h -o "%A %T") || fail "squeue does not answer"
+    [[ $(sed -n "s/^$1 //p" <<<"$jobs") == "$2" ]] && return
     sleep 0.5
   done
   fail "job $1 is not ${2:-done} after 300 s"
