@@ -41,15 +41,19 @@ out:
     return rc;
 }
 
-int desy_forensic_frame(float *out, const uint8_t *luma, int stride, int width, int height) {
+int desy_forensic_numbers(float *out, const uint8_t *luma, int stride, int width, int height, const struct desy_kernels *kernels) {
     if (width < 16 || height < 16 || desy_rescale_width(width, height) < 16)
         return desy_error(DESY_EDATA, "a frame of %d x %d is too small: 16 x 16 are needed, as decoded and at height %d", width, height, DESY_SCALED_HEIGHT);
-    const struct desy_kernels *kernels;
-    int rc = desy_kernels(&kernels), x, y;
-    if (rc == DESY_OK) rc = scaled_blocks(out, luma, stride, width, height, kernels);
+    int x, y, rc = scaled_blocks(out, luma, stride, width, height, kernels);
     if (rc != DESY_OK) return rc;
     struct desy_region native = {.stride = stride, .width = centre(&x, width, DESY_NATIVE_SIDE), .height = centre(&y, height, DESY_NATIVE_SIDE)};
     native.luma = luma + (ptrdiff_t)y * stride + x;
     desy_dct_energy(out + 579, NULL, NULL, &native, kernels);
     return desy_haar_statistics(out + 642, &native, kernels);
+}
+
+int desy_forensic_frame(float *out, const uint8_t *luma, int stride, int width, int height) {
+    const struct desy_kernels *kernels;
+    int rc = desy_kernels(&kernels);
+    return rc == DESY_OK ? desy_forensic_numbers(out, luma, stride, width, height, kernels) : rc;
 }

@@ -30,4 +30,7 @@ void desy_cooccurrence(float *out, const struct desy_region *region, const struc
 /* out[126]. DESY_EENV: memory. */
 int desy_haar_statistics(float *out, const struct desy_region *region, const struct desy_kernels *kernels);
 
+/* desy_forensic_frame (features/forensic.h) with the kernels of one level. */
+int desy_forensic_numbers(float *out, const uint8_t *luma, int stride, int width, int height, const struct desy_kernels *kernels);
+
 #endif

@@ -1,6 +1,7 @@
 #include "features/kernels.h"
 
 #include "base/error.h"
+#include "features/forensic.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,5 +69,13 @@ int desy_kernels(const struct desy_kernels **kernels)
     if (*kernels) return DESY_OK;
     int rc = choose(kernels);
     if (rc == DESY_OK) __atomic_store_n(&chosen, *kernels, __ATOMIC_RELEASE);
+    return rc;
+}
+
+int desy_simd_level(const char **name)
+{
+    const struct desy_kernels *kernels;
+    int rc = desy_kernels(&kernels);
+    if (rc == DESY_OK) *name = kernels->name;
     return rc;
 }

@@ -22,7 +22,7 @@ void DESY_KERNEL(resize_across)(uint8_t *out, ptrdiff_t stride, const struct des
                 const struct desy_resize_column *column = sums + (ptrdiff_t)(axis->first[x] - origin) * channels + c;
                 const int16_t *weights = axis->weights + (ptrdiff_t)x * axis->taps;
                 int64_t sum = 1 << (2 * DESY_WEIGHT_BITS - 1);
-                for (int k = 0; k < axis->taps; k++, column += channels) sum += weights[k] * (((int64_t)column->high[r] << DESY_RESIZE_LOW_BITS) + column->low[r]);
+                for (int k = 0; k < axis->taps; k++, column += channels) sum += weights[k] * ((int64_t)column->high[r] * (1 << DESY_RESIZE_LOW_BITS) + column->low[r]);
                 sum >>= 2 * DESY_WEIGHT_BITS;
                 out[x * channels + c] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
             }

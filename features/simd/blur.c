@@ -10,13 +10,6 @@ DESY_INLINE words load(const uint16_t *from)
     return values;
 }
 
-DESY_INLINE words widen(const uint8_t *from)
-{
-    half_octets octets;
-    memcpy(&octets, from, sizeof octets);
-    return __builtin_convertvector(octets, words);
-}
-
 void DESY_KERNEL(blur_down)(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius, int width)
 {
     const uint8_t *const *middle = rows + radius;
@@ -25,8 +18,8 @@ void DESY_KERNEL(blur_down)(uint16_t *out, const uint8_t *const *rows, const uin
             if (width < SHORTS) break;
             x = width - SHORTS;
         }
-        words sum = widen(middle[0] + x) * weights[0];
-        for (int k = 1; k <= radius; k++) sum += (widen(middle[-k] + x) + widen(middle[k] + x)) * weights[k];
+        words sum = widen_octets(middle[0] + x) * weights[0];
+        for (int k = 1; k <= radius; k++) sum += (widen_octets(middle[-k] + x) + widen_octets(middle[k] + x)) * weights[k];
         memcpy(out + x, &sum, sizeof sum);
     }
     if (width >= SHORTS) return;

@@ -83,24 +83,31 @@ DESY_INLINE void join(int16_t out[ROW], int16_t scale, const int16_t high[ROW], 
     }
 }
 
-/* Equal neighbours go to different histograms, and need not wait for each other. At most 256 * 256 / 4 in one, but that is for 32 bits to hold. */
+/* Equal neighbours go to different histograms, and need not wait for each other. All that are counted are less than 2^15. */
 struct quadruples {
-    uint32_t counts[2][QUADRUPLES];
+    uint16_t counts[4][QUADRUPLES];
 };
 
+/* n codes, `step` apart. */
 DESY_INLINE void count(struct quadruples *quadruples, const int16_t *codes, int n, int step)
 {
-    for (int i = 0; i < n; i += 2 * step) {
-        quadruples->counts[0][codes[i]]++;
-        quadruples->counts[1][codes[i + step]]++;
+    int i = 0;
+    for (; i + 4 <= n; i += 4) {
+        const int a = codes[i * step], b = codes[(i + 1) * step], c = codes[(i + 2) * step], d = codes[(i + 3) * step];
+        quadruples->counts[0][a]++;
+        quadruples->counts[1][b]++;
+        quadruples->counts[2][c]++;
+        quadruples->counts[3][d]++;
     }
+    for (; i < n; i++) quadruples->counts[i % 4][codes[i * step]]++;
 }
 
 static void triples_of(uint32_t counts[DESY_TRIPLES], const struct quadruples *quadruples)
 {
     memset(counts, 0, DESY_TRIPLES * sizeof *counts);
     for (int i = 0; i < QUADRUPLES; i++) {
-        const uint32_t count = quadruples->counts[0][i] + quadruples->counts[1][i];
+        uint32_t count = 0;
+        for (int k = 0; k < 4; k++) count += quadruples->counts[k][i];
         counts[i / 5] += count;
         counts[i % 125] += count;
     }
@@ -124,7 +131,7 @@ DESY_INLINE void count_all(uint32_t counts[2][DESY_TRIPLES], enum desy_residual 
         for (int i = 0; i < 5; i++) rows.row[i] = ring[(y + 1 + i) % 8] + MARGIN;
         residual_row(levels[y % 2], residual, &rows);
         codes_along(codes, levels[y % 2]);
-        count(&along, codes, width - 2, 2);
+        count(&along, codes, (width - 2) / 2, 2);
         if (y % 2 == 0) continue;
         join(pairs[y / 2 % 2], 5, levels[0], levels[1]);
         if (y < 3) continue;

@@ -4,15 +4,6 @@
 
 #include <string.h>
 
-typedef int16_t half_shorts __attribute__((vector_size(DESY_VECTOR_BYTES / 2)));
-
-DESY_INLINE integers load(const int16_t *from)
-{
-    half_shorts values;
-    memcpy(&values, from, sizeof values);
-    return __builtin_convertvector(values, integers);
-}
-
 /* Two numbers of 16 bits in each lane. */
 DESY_INLINE integers load_pairs(const void *from)
 {
@@ -70,8 +61,8 @@ void DESY_KERNEL(haar_sums)(struct desy_haar_sums *out, const int16_t *band, int
     for (int from = 0; from < n; from += step) {
         const int end = n - from < step ? n : from + step;
         for (int i = from; i < end; i += LANES) {
-            const integers v = load(band + i), square = v * v, h = square >> shift, l = square & ((1 << shift) - 1);
-            const integers right = v * load(band + i + 1), size = magnitude(v);
+            const integers v = widen_shorts(band + i), square = v * v, h = square >> shift, l = square & ((1 << shift) - 1);
+            const integers right = v * widen_shorts(band + i + 1), size = magnitude(v);
             sums[VALUE] += v;
             sums[MAGNITUDE] += size;
             sums[LARGE] -= size >= 1 << level; /* true is -1 */
@@ -83,7 +74,7 @@ void DESY_KERNEL(haar_sums)(struct desy_haar_sums *out, const int16_t *band, int
             sums[L_L] += l * l;
             sums[RIGHT] += right;
             sums[RIGHT_MAGNITUDE] += magnitude(right);
-            sums[LOWER] += v * load(band + i + width);
+            sums[LOWER] += v * widen_shorts(band + i + width);
         }
         flush(totals, sums);
     }
@@ -102,7 +93,7 @@ int64_t DESY_KERNEL(haar_products)(const int16_t *a, const int16_t *b, int n, in
     for (int from = 0; from < n; from += step) {
         const int end = n - from < step ? n : from + step;
         integers sum = {0};
-        for (int i = from; i < end; i += LANES) sum += magnitude(load(a + i) * load(b + i));
+        for (int i = from; i < end; i += LANES) sum += magnitude(widen_shorts(a + i) * widen_shorts(b + i));
         for (int i = 0; i < LANES; i++) total += sum[i];
     }
     return total;

@@ -4,17 +4,22 @@
 
 #include "features/kernels.h"
 
-#if defined(DESY_LEVEL_AVX512)
-#define DESY_LEVEL avx512
-#define DESY_VECTOR_BYTES 64
-#elif defined(DESY_LEVEL_AVX2)
-#define DESY_LEVEL avx2
-#define DESY_VECTOR_BYTES 32
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#if defined(DESY_LEVEL_SCALAR)
+#define DESY_LEVEL scalar
 #elif defined(DESY_LEVEL_NEON)
 #define DESY_LEVEL neon
 #define DESY_VECTOR_BYTES 16
-#elif defined(DESY_LEVEL_SCALAR)
-#define DESY_LEVEL scalar
+#elif defined(DESY_LEVEL_AVX2)
+#define DESY_LEVEL avx2
+#define DESY_VECTOR_BYTES 32
+#elif defined(DESY_LEVEL_AVX512)
+#define DESY_LEVEL avx512
+#define DESY_VECTOR_BYTES 64
 #else
 #error "no level is given (cmake/kernels.cmake)"
 #endif
@@ -41,7 +46,35 @@ typedef int32_t integers __attribute__((vector_size(DESY_VECTOR_BYTES)));
 typedef int16_t shorts __attribute__((vector_size(DESY_VECTOR_BYTES)));
 typedef uint16_t words __attribute__((vector_size(DESY_VECTOR_BYTES)));
 typedef uint8_t half_octets __attribute__((vector_size(DESY_VECTOR_BYTES / 2)));
+typedef int16_t half_shorts __attribute__((vector_size(DESY_VECTOR_BYTES / 2)));
 enum { LANES = DESY_VECTOR_BYTES / 4, SHORTS = DESY_VECTOR_BYTES / 2 };
+
+/* The two conversions for which GCC 12 finds no single instruction. */
+DESY_INLINE words widen_octets(const uint8_t *from)
+{
+    half_octets values;
+    memcpy(&values, from, sizeof values);
+#if DESY_VECTOR_BYTES == 64
+    return (words)_mm512_cvtepu8_epi16((__m256i)values);
+#elif DESY_VECTOR_BYTES == 32
+    return (words)_mm256_cvtepu8_epi16((__m128i)values);
+#else
+    return __builtin_convertvector(values, words);
+#endif
+}
+
+DESY_INLINE integers widen_shorts(const int16_t *from)
+{
+    half_shorts values;
+    memcpy(&values, from, sizeof values);
+#if DESY_VECTOR_BYTES == 64
+    return (integers)_mm512_cvtepi16_epi32((__m256i)values);
+#elif DESY_VECTOR_BYTES == 32
+    return (integers)_mm256_cvtepi16_epi32((__m128i)values);
+#else
+    return __builtin_convertvector(values, integers);
+#endif
+}
 #endif
 
 #endif
