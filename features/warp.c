@@ -175,25 +175,26 @@ static double mean_magnitude(const float *plane, const struct inside *in)
     return sum / ((in->right - in->left) * (in->bottom - MARGIN));
 }
 
-static double correlation_of_sums(double n, double a, double b, double aa, double ab, double bb)
-{
-    const double va = fmax(0, aa - a * a / n), vb = fmax(0, bb - b * b / n);
-    return (ab - a * b / n) / (sqrt(va * vb) + 1e-6);
-}
-
+/* Centred first: of numbers that are all the same nothing must be left but 0. */
 static double correlation(const float *a, const float *b, const struct inside *in)
 {
-    double sa = 0, sb = 0, aa = 0, ab = 0, bb = 0;
+    const int n = (in->right - in->left) * (in->bottom - MARGIN);
+    double mean_a = 0, mean_b = 0, aa = 0, ab = 0, bb = 0;
     for (int y = MARGIN; y < in->bottom; y++)
         for (int x = in->left; x < in->right; x++) {
-            const double p = (double)a[y * in->width + x], q = (double)b[y * in->width + x];
-            sa += p;
-            sb += q;
+            mean_a += (double)a[y * in->width + x];
+            mean_b += (double)b[y * in->width + x];
+        }
+    mean_a /= n;
+    mean_b /= n;
+    for (int y = MARGIN; y < in->bottom; y++)
+        for (int x = in->left; x < in->right; x++) {
+            const double p = (double)a[y * in->width + x] - mean_a, q = (double)b[y * in->width + x] - mean_b;
             aa += p * p;
             ab += p * q;
             bb += q * q;
         }
-    return correlation_of_sums((in->right - in->left) * (in->bottom - MARGIN), sa, sb, aa, ab, bb);
+    return ab / (sqrt(aa * bb) + 1e-6);
 }
 
 /* Means of abs; the number of blocks. */
@@ -211,16 +212,18 @@ static int find_blocks(double *blocks, const float *plane, const struct inside *
 
 static double block_correlation(const double *difference, const double *detail, int n)
 {
-    double sa = 0, sb = 0, aa = 0, ab = 0, bb = 0;
+    double mean_a = 0, mean_b = 0, aa = 0, ab = 0, bb = 0;
     for (int i = 0; i < n; i++) {
-        const double p = log(difference[i] + .1), q = log(detail[i] + .1);
-        sa += p;
-        sb += q;
+        mean_a += log(difference[i] + .1) / n;
+        mean_b += log(detail[i] + .1) / n;
+    }
+    for (int i = 0; i < n; i++) {
+        const double p = log(difference[i] + .1) - mean_a, q = log(detail[i] + .1) - mean_b;
         aa += p * p;
         ab += p * q;
         bb += q * q;
     }
-    return correlation_of_sums(n, sa, sb, aa, ab, bb);
+    return ab / (sqrt(aa * bb) + 1e-6);
 }
 
 static int compare(const void *a, const void *b)

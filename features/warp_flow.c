@@ -11,14 +11,15 @@
 #define STEP 4           /* from patch to patch */
 #define BORDER 8         /* a patch may lie wholly outside */
 #define LEVELS 4
-#define ITERATIONS 12
-#define CONVERGED 1e-4f  /* square of a step, in pixels */
+#define ITERATIONS 8
+#define CONVERGED 1e-3f  /* square of a step, in pixels */
 #define FARTHEST 64.f    /* square of how far a patch may leave its start */
 #define DAMPING 16.f     /* added to the diagonal: 64 pixels of a gradient of 1/2 */
 #define PIXELS ((size_t)DESY_SCALED_SIDE * DESY_SCALED_SIDE)
 
 /* Eight floats of a row, wherever they lie. */
 typedef float lanes __attribute__((vector_size(SIDE * sizeof(float)), aligned(4), may_alias));
+typedef int32_t bits __attribute__((vector_size(SIDE * sizeof(int32_t))));
 #define LANES(pointer) (*(const lanes *)(pointer))
 
 struct level {
@@ -220,14 +221,16 @@ static inline __attribute__((always_inline)) void spread(const struct patch *pat
     float fx, fy;
     const int x = place(&fx, patch->x, u, level->width), y = place(&fy, patch->y, v, level->height);
     const float *row = level->from + (ptrdiff_t)y * level->stride + x;
+    const lanes one = {1, 1, 1, 1, 1, 1, 1, 1};
     ptrdiff_t at = (ptrdiff_t)patch->y * level->width + patch->x;
     lanes upper = LANES(row) + fx * (LANES(row + 1) - LANES(row));
     for (int r = 0; r < SIDE; r++, at += level->width) {
         row += level->stride;
         const lanes lower = LANES(row) + fx * (LANES(row + 1) - LANES(row));
         const lanes error = upper + fy * (lower - upper) - LANES(patch->to + r * level->width);
-        lanes weight;
-        for (int c = 0; c < SIDE; c++) weight[c] = 1 / (fabsf(error[c]) > 1 ? fabsf(error[c]) : 1);
+        const lanes size = (lanes)((bits)error & 0x7fffffff);
+        const bits large = size > one;
+        const lanes weight = one / (lanes)(((bits)size & large) | ((bits)one & ~large));
         *(lanes *)(weights + at) += weight;
         *(lanes *)(sum_u + at) += weight * u;
         *(lanes *)(sum_v + at) += weight * v;

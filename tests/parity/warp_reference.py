@@ -50,14 +50,14 @@ def level_flow(source, target, start):
     u, v = np.zeros((2, len(xs)), F) if start is None else (2 * s[(ys + 4) // 2, (xs + 4) // 2] for s in start)
     u0, v0 = u.copy(), v.copy()
     going = np.ones(len(xs), bool)
-    for _ in range(12):
+    for _ in range(8):
         e = sampled(padded, ys, xs, v, u, h, w) - a
         total = join(e)
         bx, by = join(e * gx) - total * sx * share, join(e * gy) - total * sy * share
         det = xx * yy - xy * xy
         du, dv = (yy * bx - xy * by) / det, (xx * by - xy * bx) / det
         u, v = np.where(going, u - du, u), np.where(going, v - dv, v)
-        going &= ~(du * du + dv * dv < F(1e-4))
+        going &= ~(du * du + dv * dv < F(1e-3))
     away = (u - u0) * (u - u0) + (v - v0) * (v - v0) > 64
     u, v = np.where(away, u0, u), np.where(away, v0, v)
     weight = 1 / np.maximum(F(1), np.abs(sampled(padded, ys, xs, v, u, h, w) - a))
