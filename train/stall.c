@@ -215,28 +215,33 @@ out:
 
 /* ---- likelihood ---- */
 
-enum { TOGETHER = 16, ROWS = 4 };
+enum { TOGETHER = 16, ROWS = 4 }; /* samples and eigenvectors at a time */
+typedef double lanes __attribute__((vector_size(TOGETHER / 2 * sizeof(double)), aligned(8), may_alias));
 
-/* squares[TOGETHER]: of the whitened columns of x (D, TOGETHER), centred already. */
-DESY_VECTOR_CLONES static void whitened_squares(double *restrict squares, const double *restrict x, const double *restrict whitening, size_t dims)
+/* Adds the squares of `rows` whitened numbers of each column of x (D, TOGETHER), centred already. */
+static inline __attribute__((always_inline)) void add_squares(lanes squares[2], const double *x, const double *whitening, size_t dims, int rows)
 {
-    for (int t = 0; t < TOGETHER; t++) squares[t] = 0;
-    for (size_t k = 0; k < dims; k += ROWS) {
-        double z[ROWS][TOGETHER] = {{0}};
-        const size_t rows = dims - k < ROWS ? dims - k : ROWS;
-        if (rows == ROWS) {
-            const double *row = whitening + k * dims;
-            for (size_t d = 0; d < dims; d++)
-                for (size_t r = 0; r < ROWS; r++)
-                    for (int t = 0; t < TOGETHER; t++) z[r][t] += row[r * dims + d] * x[d * TOGETHER + (size_t)t];
-        } else {
-            for (size_t r = 0; r < rows; r++)
-                for (size_t d = 0; d < dims; d++)
-                    for (int t = 0; t < TOGETHER; t++) z[r][t] += whitening[(k + r) * dims + d] * x[d * TOGETHER + (size_t)t];
+    lanes z[ROWS][2] = {{{0}}};
+    for (size_t d = 0; d < dims; d++) {
+        const lanes left = *(const lanes *)(x + d * TOGETHER), right = *(const lanes *)(x + d * TOGETHER + TOGETHER / 2);
+        for (int r = 0; r < rows; r++) {
+            z[r][0] += whitening[(size_t)r * dims + d] * left;
+            z[r][1] += whitening[(size_t)r * dims + d] * right;
         }
-        for (size_t r = 0; r < rows; r++)
-            for (int t = 0; t < TOGETHER; t++) squares[t] += z[r][t] * z[r][t];
     }
+    for (int r = 0; r < rows; r++) {
+        squares[0] += z[r][0] * z[r][0];
+        squares[1] += z[r][1] * z[r][1];
+    }
+}
+
+DESY_VECTOR_CLONES static void whitened_squares(double squares[TOGETHER], const double *x, const double *whitening, size_t dims)
+{
+    lanes sums[2] = {{0}};
+    size_t k = 0;
+    for (; k + ROWS <= dims; k += ROWS) add_squares(sums, x, whitening + k * dims, dims, ROWS);
+    for (; k < dims; k++) add_squares(sums, x, whitening + k * dims, dims, 1);
+    memcpy(squares, sums, sizeof sums);
 }
 
 /* Log-likelihoods of all samples; room (D, TOGETHER). */
