@@ -11,8 +11,9 @@
 #define STEP 4           /* from patch to patch */
 #define BORDER 8         /* a patch may lie wholly outside */
 #define LEVELS 4
-#define ITERATIONS 8
-#define CONVERGED 1e-3f  /* square of a step, in pixels */
+#define FINEST 2         /* the level whose flow is enlarged: a finer one also follows what is to be measured, noise (docs/features.md) */
+#define ITERATIONS 12
+#define CONVERGED 1e-4f  /* square of a step, in pixels */
 #define FARTHEST 64.f    /* square of how far a patch may leave its start */
 #define DAMPING 16.f     /* added to the diagonal: 64 pixels of a gradient of 1/2 */
 #define PIXELS ((size_t)DESY_SCALED_SIDE * DESY_SCALED_SIDE)
@@ -33,6 +34,7 @@ struct desy_flow {
     struct level level[LEVELS];
     float *u, *v, *weight; /* (height, width) of the level at hand; before division by weight, sums */
     float *start;          /* (height, width, 2) of the coarser level */
+    float *full_u, *full_v; /* enlarged */
 };
 
 static int level_open(struct level *level, int l)
@@ -55,7 +57,9 @@ int desy_flow_open(desy_flow **flow)
     new->v = malloc(PIXELS * sizeof(float));
     new->weight = malloc(PIXELS * sizeof(float));
     new->start = malloc(PIXELS / 4 * 2 * sizeof(float));
-    if (rc == DESY_OK && (!new->u || !new->v || !new->weight || !new->start)) rc = desy_error_memory("a flow");
+    new->full_u = malloc(PIXELS * sizeof(float));
+    new->full_v = malloc(PIXELS * sizeof(float));
+    if (rc == DESY_OK && (!new->u || !new->v || !new->weight || !new->start || !new->full_u || !new->full_v)) rc = desy_error_memory("a flow");
     if (rc != DESY_OK) desy_flow_close(flow);
     return rc;
 }
@@ -73,6 +77,8 @@ void desy_flow_close(desy_flow **flow)
     free((*flow)->v);
     free((*flow)->weight);
     free((*flow)->start);
+    free((*flow)->full_u);
+    free((*flow)->full_v);
     free(*flow);
     *flow = NULL;
 }
@@ -263,10 +269,31 @@ DESY_VECTOR_CLONES static void match_patches(desy_flow *flow, const struct level
         }
 }
 
+/* From a level to the plane: bilinear between the centres of its pixels, the border pixel's value beyond them. */
+static void enlarge(float *restrict out, int width, int height, const float *in, const struct level *level, int scale)
+{
+    const int w = level->width, h = level->height;
+    for (int y = 0; y < height; y++) {
+        float at_y = ((float)y + .5f) / (float)scale - .5f;
+        at_y = at_y < 0 ? 0 : at_y > (float)(h - 1) ? (float)(h - 1) : at_y;
+        const int top = (int)at_y < h - 2 ? (int)at_y : h - 2;
+        const float down = at_y - (float)top, *upper_row = in + top * w, *lower_row = upper_row + w;
+        for (int x = 0; x < width; x++) {
+            float at_x = ((float)x + .5f) / (float)scale - .5f;
+            at_x = at_x < 0 ? 0 : at_x > (float)(w - 1) ? (float)(w - 1) : at_x;
+            const int left = (int)at_x < w - 2 ? (int)at_x : w - 2;
+            const float right = at_x - (float)left;
+            const float upper = upper_row[left] + right * (upper_row[left + 1] - upper_row[left]);
+            const float lower = lower_row[left] + right * (lower_row[left + 1] - lower_row[left]);
+            out[y * width + x] = (upper + down * (lower - upper)) * (float)scale;
+        }
+    }
+}
+
 void desy_flow_find(desy_flow *flow, const float **u, const float **v, const struct desy_region *from, const struct desy_region *to)
 {
-    const int levels = build(flow, from, to);
-    for (int l = levels - 1; l >= 0; l--) {
+    const int levels = build(flow, from, to), finest = levels > FINEST ? FINEST : levels - 1;
+    for (int l = levels - 1; l >= finest; l--) {
         const struct level *level = &flow->level[l];
         const size_t pixels = (size_t)level->width * (size_t)level->height;
         memset(flow->u, 0, pixels * sizeof(float));
@@ -275,11 +302,13 @@ void desy_flow_find(desy_flow *flow, const float **u, const float **v, const str
         match_patches(flow, level, l == levels - 1 ? NULL : flow->start);
         for (size_t i = 0; i < pixels; i++) flow->u[i] /= flow->weight[i];
         for (size_t i = 0; i < pixels; i++) flow->v[i] /= flow->weight[i];
-        for (size_t i = 0; l > 0 && i < pixels; i++) {
+        for (size_t i = 0; l > finest && i < pixels; i++) {
             flow->start[2 * i] = flow->u[i];
             flow->start[2 * i + 1] = flow->v[i];
         }
     }
-    *u = flow->u;
-    *v = flow->v;
+    enlarge(flow->full_u, from->width, from->height, flow->u, &flow->level[finest], 1 << finest);
+    enlarge(flow->full_v, from->width, from->height, flow->v, &flow->level[finest], 1 << finest);
+    *u = flow->full_u;
+    *v = flow->full_v;
 }

@@ -50,14 +50,14 @@ def level_flow(source, target, start):
     u, v = np.zeros((2, len(xs)), F) if start is None else (2 * s[(ys + 4) // 2, (xs + 4) // 2] for s in start)
     u0, v0 = u.copy(), v.copy()
     going = np.ones(len(xs), bool)
-    for _ in range(8):
+    for _ in range(12):
         e = sampled(padded, ys, xs, v, u, h, w) - a
         total = join(e)
         bx, by = join(e * gx) - total * sx * share, join(e * gy) - total * sy * share
         det = xx * yy - xy * xy
         du, dv = (yy * bx - xy * by) / det, (xx * by - xy * bx) / det
         u, v = np.where(going, u - du, u), np.where(going, v - dv, v)
-        going &= ~(du * du + dv * dv < F(1e-3))
+        going &= ~(du * du + dv * dv < F(1e-4))
     away = (u - u0) * (u - u0) + (v - v0) * (v - v0) > 64
     u, v = np.where(away, u0, u), np.where(away, v0, v)
     weight = 1 / np.maximum(F(1), np.abs(sampled(padded, ys, xs, v, u, h, w) - a))
@@ -72,11 +72,23 @@ def flow(before, after):
     pyramid = [(before.astype(F), after.astype(F))]
     while len(pyramid) < 4 and min(before.shape) >> len(pyramid) >= 8:
         pyramid.append(tuple(halve(p) for p in pyramid[-1]))
-    found = None
-    for source, target in reversed(pyramid):
+    finest, found = min(2, len(pyramid) - 1), None
+    for source, target in reversed(pyramid[finest:]):
         found = level_flow(source, target, found)
-    assert found[0].dtype == found[1].dtype == F
-    return found
+    return tuple(enlarge(f, before.shape, 2**finest) for f in found)
+
+
+def enlarge(f, shape, scale):
+    (y, fy), (x, fx) = (between(n, side, scale) for n, side in zip(shape, f.shape))
+    upper, lower = (f[y + i][:, x] + fx * (f[y + i][:, x + 1] - f[y + i][:, x]) for i in (0, 1))
+    assert f.dtype == fx.dtype == F
+    return (upper + fy[:, None] * (lower - upper)) * F(scale)
+
+
+def between(n, side, scale):
+    c = np.clip((np.arange(n, dtype=F) + F(.5)) / F(scale) - F(.5), F(0), F(side - 1))
+    whole = np.minimum(c.astype(int), side - 2)
+    return whole, c - whole.astype(F)
 
 
 KB = [1., -2., 1.]
