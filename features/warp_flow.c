@@ -11,7 +11,7 @@
 #define STEP 4           /* from patch to patch */
 #define BORDER 8         /* a patch may lie wholly outside */
 #define LEVELS 4
-#define FINEST 2         /* the level whose flow is enlarged: a finer one also follows what is to be measured, noise (docs/features.md) */
+#define FINEST 2         /* the level whose flow is enlarged: a finer one also follows what is to be measured, noise */
 #define ITERATIONS 12
 #define CONVERGED 1e-4f  /* square of a step, in pixels */
 #define FARTHEST 64.f    /* square of how far a patch may leave its start */
