@@ -267,6 +267,7 @@ int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
     DESY_TRY(begin_all(pool)); /* where a helper could not be had before */
     DESY_TRY(take_clip(pool, waiting, &more));
     if (pool->taken.status != DESY_STATUS_OK) pool->taken.window = waiting->window, pool->taken.windows = waiting->window + 1; /* the last one there is */
+    pool->taken.view = waiting->request.view;
     *clip = &pool->taken;
     if (more) return DESY_OK;
     pool->oldest = waiting->next;
