@@ -40,6 +40,7 @@ struct waiting {
 struct desy_helper_pool {
     struct helper *helpers;
     int count;
+    bool threads; /* helpers may start some */
     double deadline;
     int sandbox_error; /* errno, of the last helper that answered; 0: it is in its sandbox */
     struct waiting *oldest, **end;
@@ -79,7 +80,7 @@ static int end_helper(struct helper *helper, int *status)
     return rc;
 }
 
-static int start_helper(struct helper *helper)
+static int start_helper(struct helper *helper, bool threads)
 {
     int sockets[2] = {-1, -1}, status, rc;
     DESY_TRY(share_memory(helper));
@@ -88,7 +89,7 @@ static int start_helper(struct helper *helper)
         goto out;
     }
     helper->socket = sockets[0];
-    DESY_TRY(desy_spawner_helper(&helper->process, sockets[1], helper->memory));
+    DESY_TRY(desy_spawner_helper(&helper->process, sockets[1], helper->memory, threads));
 out:
     if (sockets[1] >= 0) close(sockets[1]);
     if (rc != DESY_OK) (void)end_helper(helper, &status);
@@ -110,7 +111,7 @@ static int begin(desy_helper_pool *pool, struct helper *helper, struct waiting *
     int status, rc = DESY_OK;
     if (!send_request(helper, &waiting->request)) {
         DESY_TRY(end_helper(helper, &status));
-        DESY_TRY(start_helper(helper));
+        DESY_TRY(start_helper(helper, pool->threads));
         if (!send_request(helper, &waiting->request))
             return desy_error(DESY_EENV, "decode helpers die as soon as they start: %s", strerror(errno));
     }
@@ -152,6 +153,11 @@ int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
     for (; pool->count < helpers; pool->count++) pool->helpers[pool->count] = (struct helper){.socket = -1, .memory = -1};
     *out = pool;
     return DESY_OK;
+}
+
+void desy_helper_pool_allow_threads(desy_helper_pool *pool)
+{
+    pool->threads = true;
 }
 
 int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request)

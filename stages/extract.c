@@ -124,6 +124,7 @@ static int open_extractor(struct extraction *e)
     worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256, worker->dataset_sha256 = e->dataset_sha256;
     DESY_TRY(desy_committer_open(&worker->committer, desy_shard_writer(&e->shard, desy_rank(e->invocation->world))));
     DESY_TRY(desy_helper_pool_open(&worker->helpers, helpers, settings.deadline));
+    if (desy_augment_threads(worker->views)) desy_helper_pool_allow_threads(worker->helpers);
 out:
     cJSON_free(text);
     return rc;
