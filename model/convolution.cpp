@@ -1,7 +1,6 @@
 #include "model/convolution.hpp"
 
 #include "base/log.h"
-#include "model/stem.hpp"
 #include "model/winograd.hpp"
 
 #include <ATen/ATen.h>
@@ -92,17 +91,13 @@ bool bfloat16_on_cpu()
     return supported && supported->typed<bool()>().call();
 }
 
-/* Our kernels where they fit and are the faster ones. */
-convolution::kernel convolution::who(const convolution_shape &shape, const depthwise_shape &channelwise, activation after, const placement &where)
+/* Our kernel where it fits: there it is the faster one. */
+convolution::kernel convolution::who(const convolution_shape &shape, activation after, const placement &where)
 {
     if (!where.fused) return plain;
-    if (after == activation::relu && shape.kernel == 3 && shape.stride == 1 && shape.groups == 1 && shape.before == 1 && shape.after == 1 &&
-        where.type == at::kFloat && winograd_fits(shape.in, shape.out, shape.side))
-        return winograd;
-    if (after != activation::relu6) return onednn;
-    if (shape.groups == shape.in && shape.in == shape.out && where.type == at::kFloat && depthwise_fits(channelwise)) return depthwise;
-    if (shape.in == 3 && shape.out == 32 && shape.kernel == 3 && shape.stride == 2 && shape.before == 0 && shape.after == 1 && shape.side % 14 == 0) return stem;
-    return onednn;
+    const bool fits = after == activation::relu && shape.kernel == 3 && shape.stride == 1 && shape.groups == 1 && shape.before == 1 && shape.after == 1 &&
+                      where.type == at::kFloat && winograd_fits(shape.in, shape.out, shape.side);
+    return fits ? winograd : onednn;
 }
 
 convolution::convolution(const weights_file &weights, const std::string &name, const std::string &norm, const convolution_shape &shape, double epsilon,
@@ -114,16 +109,9 @@ convolution::convolution(const weights_file &weights, const std::string &name, c
     at::Tensor mean = weights.tensor(norm + ".running_mean", {shape.out}), variance = weights.tensor(norm + ".running_var", {shape.out});
     at::Tensor scale = gamma / (variance + epsilon).sqrt();
     taps = taps * scale.view({shape.out, 1, 1, 1});
-    channelwise = {shape.in, shape.kernel, shape.stride, shape.before, shape.side, (shape.side + shape.before + shape.after - shape.kernel) / shape.stride + 1};
-    by = who(shape, channelwise, after, where);
+    by = who(shape, after, where);
     if (by == winograd) {
         weight = winograd_weight(taps);
-        bias = (beta - mean * scale).to(at::kFloat);
-        return;
-    }
-    if (by == depthwise || by == stem) {
-        weight = taps.flatten(1).t().to(at::kFloat).contiguous(); /* (k * k, C) */
-        if (by == stem) weight = taps.permute({2, 3, 1, 0}).reshape({-1, shape.out}).to(at::kFloat).contiguous();
         bias = (beta - mean * scale).to(at::kFloat);
         return;
     }
@@ -137,9 +125,7 @@ convolution::convolution(const weights_file &weights, const std::string &name, c
 
 at::Tensor convolution::operator()(const at::Tensor &x) const
 {
-    if (by == depthwise) return depthwise_relu6(x, weight, bias, channelwise);
     if (by == winograd) return winograd_relu(x, weight, bias);
-    if (by == stem) return stem_relu6(x, weight, bias, type);
     if (by == onednn) return oneDNN().convolve->call(x.to(type), weight, bias, padding, stride, dilation, groups, attribute(after), bounds(after), text());
     return activate(at::conv2d(x.to(type), weight, bias, stride, padding, dilation, groups), after);
 }

@@ -4,7 +4,6 @@
 #ifndef DESY_MODEL_CONVOLUTION_HPP
 #define DESY_MODEL_CONVOLUTION_HPP
 
-#include "model/depthwise.hpp"
 #include "model/weights.hpp"
 
 #include <ATen/core/Tensor.h>
@@ -46,15 +45,14 @@ public:
     at::Tensor added_to(at::Tensor shortcut, const at::Tensor &x) const;
 
 private:
-    enum kernel { plain, onednn, depthwise, stem, winograd }; /* libtorch's plain operators, its oneDNN ones, or our own */
-    static kernel who(const convolution_shape &shape, const depthwise_shape &channelwise, activation after, const placement &where);
+    enum kernel { plain, onednn, winograd }; /* libtorch's plain operators, its oneDNN ones, or our own */
+    static kernel who(const convolution_shape &shape, activation after, const placement &where);
 
     at::Tensor weight, bias;
     int64_t stride[2], padding[2], groups;
     activation after;
     kernel by;
     at::ScalarType type;
-    depthwise_shape channelwise;
 };
 
 } // namespace desy
