@@ -1,0 +1,226 @@
+#include "train/fitting.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "mpi/signals.h"
+#include "train/fusion.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_wanted(const struct desy_train_options *options, const struct desy_channel *channel)
+{
+    bool has_other_form = false;
+    if (options->level != DESY_TRAIN_ALL && (int)channel->level != options->level) return false;
+    for (const struct desy_channel *other = desy_channels; other->name; other++)
+        has_other_form |= other->level == channel->level && other->form != channel->form;
+    const enum desy_form form = options->size == DESY_SIZE_FULL ? DESY_FORM_FULL : DESY_FORM_SMALL;
+    return options->size == DESY_SIZE_AUTO || !has_other_form || channel->form == form;
+}
+
+/* The channels of the table that this extractor and these options allow. */
+static int choose_candidates(struct desy_fitting *f)
+{
+    if (f->options->level == DESY_TRAIN_FUSION) return DESY_OK;
+    for (const struct desy_channel *channel = desy_channels; channel->name; channel++) {
+        int offset, inputs;
+        if (!is_wanted(f->options, channel) || !desy_channel_inputs(channel, &f->set->layout, &offset, &inputs)) continue;
+        if (f->n == DESY_MAX_CHANNELS) return desy_error(DESY_EUSAGE, "more than %d channels", DESY_MAX_CHANNELS);
+        f->candidates[f->n++] = channel;
+    }
+    return f->n ? DESY_OK : desy_error(DESY_EDATA, "this extractor has no numbers for the level %s", desy_level_name((enum desy_level)f->options->level));
+}
+
+/* The weights of items, from those of their clips. */
+static void weigh_items(struct desy_fitting *f)
+{
+    size_t chosen, to_validate;
+    memcpy(f->item_weights, f->weights, f->set->total * sizeof *f->weights);
+    memcpy(f->validation_item_weights, f->validation_weights, f->set->total * sizeof *f->weights);
+    desy_training_weigh_items(f->set, f->item_weights, &chosen);
+    desy_training_weigh_items(f->set, f->validation_item_weights, &to_validate);
+    f->measured = desy_training_fit(f->set, f->item_weights, chosen);
+    f->validation_measured = desy_training_fit(f->set, f->validation_item_weights, to_validate);
+}
+
+int desy_fitting_open(struct desy_fitting *f, const struct desy_training_set *set, const struct desy_train_options *options)
+{
+    const size_t total = set->total;
+    size_t chosen = 0, to_validate = 0;
+    *f = (struct desy_fitting){.options = options, .set = set};
+    int rc = choose_candidates(f);
+    f->ids = malloc((total + 1) * sizeof *f->ids);
+    f->weights = malloc((total + 1) * sizeof *f->weights);
+    f->fold_weights = malloc((total + 1) * sizeof *f->fold_weights);
+    f->validation_weights = malloc((total + 1) * sizeof *f->validation_weights);
+    f->item_weights = malloc((total + 1) * sizeof *f->item_weights);
+    f->validation_item_weights = malloc((total + 1) * sizeof *f->validation_item_weights);
+    f->logits = malloc((total + 1) * DESY_MAX_CHANNELS * sizeof *f->logits);
+    if (rc == DESY_OK && (!f->ids || !f->weights || !f->fold_weights || !f->validation_weights || !f->item_weights || !f->validation_item_weights || !f->logits))
+        rc = desy_error_memory("training");
+    for (size_t i = 0; rc == DESY_OK && i < total; i++) /* the clips of an item have random numbers of their own */
+        f->ids[i] = i > 0 && set->items[i].id == set->items[i - 1].id ? f->ids[i - 1] + 1 : set->items[i].id;
+    if (rc == DESY_OK) rc = desy_training_weights(set, -1, f->weights, &chosen);
+    if (rc == DESY_OK) rc = desy_validation_weights(set, f->validation_weights, &to_validate);
+    DESY_TRY(desy_agree(set->world, rc));
+    f->fit = desy_training_fit(set, f->weights, chosen);
+    f->validation = desy_training_fit(set, f->validation_weights, to_validate);
+    weigh_items(f);
+out:
+    return rc;
+}
+
+void desy_fitting_close(struct desy_fitting *f)
+{
+    desy_ensemble_close(&f->ensemble);
+    desy_curve_close(&f->curve);
+    free(f->ids);
+    free(f->weights);
+    free(f->fold_weights);
+    free(f->validation_weights);
+    free(f->item_weights);
+    free(f->validation_item_weights);
+    free(f->out_of_fold);
+    free(f->logits);
+}
+
+/* stream: which fit this is, 0 the final one, 1 + f that without fold f. */
+static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const struct desy_channel *channel, uint64_t stream, struct desy_head *head, struct desy_curve *curve)
+{
+    char name[64];
+    if (channel->form == DESY_FORM_SMALL) return desy_head_fit_small(fit, channel, &f->set->layout, head);
+    if (stream == 0) snprintf(name, sizeof name, "%s, all folds", channel->name);
+    else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
+    return desy_head_fit_full(fit, &f->validation, f->ids, channel, &f->set->layout, f->options, stream, name, stream <= 1, head, curve);
+}
+
+static int stop_if_asked(desy_world *world)
+{
+    return desy_agree(world, desy_interrupted() ? desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command starts it again") : DESY_OK);
+}
+
+/* One fold left out: logits of its items by channels that have not seen them. mine (count, n). */
+static int fit_fold(struct desy_fitting *f, int fold, double *mine)
+{
+    size_t chosen;
+    const size_t width = f->fit.stride;
+    int rc = desy_agree(f->set->world, desy_training_weights(f->set, fold, f->fold_weights, &chosen));
+    const struct desy_fit fit = desy_training_fit(f->set, f->fold_weights, chosen);
+    for (int c = 0; rc == DESY_OK && c < f->n; c++) {
+        struct desy_head head = {0};
+        struct desy_curve curve = {0};
+        rc = fit_channel(f, &fit, f->candidates[c], 1 + (uint64_t)fold, &head, &curve);
+        for (size_t i = 0; rc == DESY_OK && i < fit.count; i++)
+            if (f->set->folds[fit.first + i] == fold) rc = desy_head_logits(&head, fit.vectors + i * width, width, 1, &mine[i * (size_t)f->n + (size_t)c]);
+        rc = desy_agree(f->set->world, rc);
+        desy_head_close(&head);
+        desy_curve_close(&curve);
+        if (rc == DESY_OK) rc = stop_if_asked(f->set->world);
+    }
+    return rc;
+}
+
+static int fit_folds(struct desy_fitting *f)
+{
+    size_t total;
+    double *mine = calloc(f->set->count * (size_t)f->n + 1, sizeof *mine);
+    int rc = desy_agree(f->set->world, mine ? DESY_OK : desy_error_memory("out-of-fold logits"));
+    for (int fold = 0; rc == DESY_OK && fold < DESY_FOLDS; fold++) rc = fit_fold(f, fold, mine);
+    if (rc == DESY_OK) rc = desy_gatherall(f->set->world, mine, f->set->count, (size_t)f->n * sizeof *mine, (void **)&f->out_of_fold, &total);
+    if (rc == DESY_OK) desy_training_average(f->set, f->out_of_fold, (size_t)f->n);
+    free(mine);
+    return rc;
+}
+
+/* Out-of-fold logits of one channel, calibrated by Platt's method. calibrated (total). */
+static int calibrate(struct desy_fitting *f, int candidate, double *calibrated)
+{
+    struct desy_ensemble alone = {.layout = f->set->layout, .n = 1};
+    alone.heads[0].channel = f->candidates[candidate];
+    const enum desy_level level = f->candidates[candidate]->level;
+    for (size_t i = 0; i < f->set->total; i++) calibrated[i] = f->out_of_fold[i * (size_t)f->n + (size_t)candidate];
+    int rc = desy_fusion_fit(&f->measured, calibrated, &alone);
+    for (size_t i = 0; rc == DESY_OK && i < f->set->total; i++) calibrated[i] = alone.slope[level] * calibrated[i] + alone.intercept[level];
+    return rc;
+}
+
+/* A full form stays if its out-of-fold loss is lower than the small one's by more than a standard error (Breiman et al. 1984, the
+ * rule of one standard error): on few clips the difference is mostly chance, and the simpler form wins. */
+static int compare_forms(struct desy_fitting *f, int full, int small, bool *keep)
+{
+    double difference, error, loss[2], accuracy;
+    double *room = malloc((2 * f->set->total + 1) * sizeof *room), *of_full = room, *of_small = room ? room + f->set->total : NULL;
+    int rc = desy_agree(f->set->world, room ? DESY_OK : desy_error_memory("calibrated logits"));
+    if (rc != DESY_OK) goto out;
+    DESY_TRY(calibrate(f, full, of_full));
+    DESY_TRY(calibrate(f, small, of_small));
+    desy_fit_loss_difference(&f->measured, of_full, of_small, &difference, &error);
+    desy_fit_log_loss(&f->measured, of_full, &loss[0], &accuracy);
+    desy_fit_log_loss(&f->measured, of_small, &loss[1], &accuracy);
+    keep[full] = difference + error < 0;
+    keep[small] = !keep[full];
+    if (desy_rank(f->set->world) == 0)
+        desy_log_info("train: level %s stays in its %s form: out-of-fold log loss %.4f (%s), %.4f (%s), difference %.4f +- %.4f", desy_level_name(f->candidates[full]->level),
+                      keep[full] ? "full" : "small", loss[0], f->candidates[full]->name, loss[1], f->candidates[small]->name, difference, error);
+out:
+    free(room);
+    return rc;
+}
+
+/* keep (n). Where a level was trained in both forms, one stays. */
+static int choose_forms(struct desy_fitting *f, bool *keep)
+{
+    int rc = DESY_OK;
+    for (int c = 0; c < f->n; c++) keep[c] = true;
+    for (int full = 0; full < f->n; full++)
+        for (int small = 0; small < f->n; small++)
+            if (f->candidates[full]->form == DESY_FORM_FULL && f->candidates[small]->form == DESY_FORM_SMALL && f->candidates[full]->level == f->candidates[small]->level)
+                DESY_TRY(compare_forms(f, full, small, keep));
+out:
+    return rc;
+}
+
+/* The final fit of the channels that stay, on all training items; and their out-of-fold logits side by side. */
+static int fit_ensemble(struct desy_fitting *f)
+{
+    bool keep[DESY_MAX_CHANNELS];
+    int columns[DESY_MAX_CHANNELS], rc;
+    DESY_TRY(choose_forms(f, keep));
+    f->ensemble.layout = f->set->layout;
+    for (int c = 0; c < f->n; c++) {
+        if (!keep[c]) continue;
+        columns[f->ensemble.n] = c;
+        DESY_TRY(fit_channel(f, &f->fit, f->candidates[c], 0, &f->ensemble.heads[f->ensemble.n++], &f->curve));
+        DESY_TRY(stop_if_asked(f->set->world));
+    }
+    for (size_t i = 0; i < f->set->total; i++)
+        for (int k = 0; k < f->ensemble.n; k++) f->logits[i * (size_t)f->ensemble.n + (size_t)k] = f->out_of_fold[i * (size_t)f->n + (size_t)columns[k]];
+out:
+    return rc;
+}
+
+int desy_fitting_channels(struct desy_fitting *f)
+{
+    const int rc = fit_folds(f);
+    return rc == DESY_OK ? fit_ensemble(f) : rc;
+}
+
+int desy_fitting_fuse(struct desy_fitting *f)
+{
+    return desy_fusion_fit(&f->measured, f->logits, &f->ensemble);
+}
+
+int desy_fitting_logits(const struct desy_fitting *f, double **logits)
+{
+    const size_t n = (size_t)f->ensemble.n;
+    size_t total;
+    double *mine = malloc((f->set->count * n + 1) * sizeof *mine);
+    int rc = mine ? DESY_OK : desy_error_memory("logits");
+    for (size_t i = 0; rc == DESY_OK && i < f->set->count; i++)
+        for (size_t k = 0; rc == DESY_OK && k < n; k++) rc = desy_head_logits(&f->ensemble.heads[k], f->fit.vectors + i * f->fit.stride, f->fit.stride, 1, &mine[i * n + k]);
+    rc = desy_agree(f->set->world, rc);
+    if (rc == DESY_OK) rc = desy_gatherall(f->set->world, mine, f->set->count, n * sizeof *mine, (void **)logits, &total);
+    free(mine);
+    return rc;
+}
