@@ -21,12 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MOST_SERVED 1000 /* requests of a helper where views are encoded: x265 loses 30 KB and more in each of its encodes */
+
 struct helper {
     pid_t process;                 /* 0: none */
     int socket, memory;
     const struct desy_clip *clip;  /* the shared memory */
     bool busy;                     /* has a request, or a clip that was not taken */
     double until;                  /* its deadline, by the monotonic clock */
+    int served;                    /* requests */
 };
 
 struct waiting {
@@ -109,6 +112,7 @@ static bool send_request(struct helper *helper, const struct desy_clip_request *
 static int begin(desy_helper_pool *pool, struct helper *helper, struct waiting *waiting)
 {
     int status, rc = DESY_OK;
+    if (pool->threads && helper->served >= MOST_SERVED) DESY_TRY(end_helper(helper, &status));
     if (!send_request(helper, &waiting->request)) {
         DESY_TRY(end_helper(helper, &status));
         DESY_TRY(start_helper(helper, pool->threads));
@@ -116,6 +120,7 @@ static int begin(desy_helper_pool *pool, struct helper *helper, struct waiting *
             return desy_error(DESY_EENV, "decode helpers die as soon as they start: %s", strerror(errno));
     }
     helper->busy = true;
+    helper->served++;
     helper->until = now() + pool->deadline;
     waiting->helper = helper;
 out:
