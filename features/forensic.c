@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "features/forensic_blocks.h"
+#include "features/kernels.h"
 
 #include <stdlib.h>
 
@@ -26,28 +27,33 @@ static int centre(int *first, int n, int most) {
     return size;
 }
 
-static int scaled_blocks(float *out, const uint8_t *luma, int stride, int width, int height) {
+static int scaled_blocks(float *out, const uint8_t *luma, int stride, int width, int height, const struct desy_kernels *kernels) {
     int first, count = centre(&first, desy_rescale_width(width, height), DESY_SCALED_SIDE);
     uint8_t *scaled = malloc((size_t)DESY_SCALED_HEIGHT * (size_t)count);
     if (!scaled) return desy_error_memory("a rescaled frame");
     int rc;
-    DESY_TRY(desy_rescale_columns(scaled, first, count, luma, stride, width, height));
+    DESY_TRY(desy_rescale_columns(scaled, first, count, luma, stride, width, height, kernels));
     struct desy_region region = {scaled, count, count, DESY_SCALED_HEIGHT};
-    desy_dct_energy(out, out + 63, out + 126, &region);
-    DESY_TRY(desy_cooccurrence(out + 189, &region));
+    desy_dct_energy(out, out + 63, out + 126, &region, kernels);
+    desy_cooccurrence(out + 189, &region, kernels);
 out:
     free(scaled);
     return rc;
 }
 
-int desy_forensic_frame(float *out, const uint8_t *luma, int stride, int width, int height) {
+int desy_forensic_numbers(float *out, const uint8_t *luma, int stride, int width, int height, const struct desy_kernels *kernels) {
     if (width < 16 || height < 16 || desy_rescale_width(width, height) < 16)
         return desy_error(DESY_EDATA, "a frame of %d x %d is too small: 16 x 16 are needed, as decoded and at height %d", width, height, DESY_SCALED_HEIGHT);
-    int rc = scaled_blocks(out, luma, stride, width, height);
+    int x, y, rc = scaled_blocks(out, luma, stride, width, height, kernels);
     if (rc != DESY_OK) return rc;
-    int x, y;
     struct desy_region native = {.stride = stride, .width = centre(&x, width, DESY_NATIVE_SIDE), .height = centre(&y, height, DESY_NATIVE_SIDE)};
     native.luma = luma + (ptrdiff_t)y * stride + x;
-    desy_dct_energy(out + 579, NULL, NULL, &native);
-    return desy_haar_statistics(out + 642, &native);
+    desy_dct_energy(out + 579, NULL, NULL, &native, kernels);
+    return desy_haar_statistics(out + 642, &native, kernels);
+}
+
+int desy_forensic_frame(float *out, const uint8_t *luma, int stride, int width, int height) {
+    const struct desy_kernels *kernels;
+    int rc = desy_kernels(&kernels);
+    return rc == DESY_OK ? desy_forensic_numbers(out, luma, stride, width, height, kernels) : rc;
 }

@@ -16,16 +16,21 @@ struct desy_region {
     int width, height;
 };
 
+struct desy_kernels; /* features/kernels.h */
+
 /* 2 rint(128 width / height), ties to even. */
 int desy_rescale_width(int width, int height);
 /* Columns first .. first + count - 1 of the rescaled plane: out (256, count). DESY_EENV: memory. */
-int desy_rescale_columns(uint8_t *out, int first, int count, const uint8_t *luma, ptrdiff_t stride, int width, int height);
+int desy_rescale_columns(uint8_t *out, int first, int count, const uint8_t *luma, ptrdiff_t stride, int width, int height, const struct desy_kernels *kernels);
 
 /* 63 numbers each; normalised and deviation may be NULL. */
-void desy_dct_energy(float *energy, float *normalised, float *deviation, const struct desy_region *region);
-/* out[390]. DESY_EENV: memory. */
-int desy_cooccurrence(float *out, const struct desy_region *region);
+void desy_dct_energy(float *energy, float *normalised, float *deviation, const struct desy_region *region, const struct desy_kernels *kernels);
+/* out[390]. */
+void desy_cooccurrence(float *out, const struct desy_region *region, const struct desy_kernels *kernels);
 /* out[126]. DESY_EENV: memory. */
-int desy_haar_statistics(float *out, const struct desy_region *region);
+int desy_haar_statistics(float *out, const struct desy_region *region, const struct desy_kernels *kernels);
+
+/* desy_forensic_frame (features/forensic.h) with the kernels of one level. */
+int desy_forensic_numbers(float *out, const uint8_t *luma, int stride, int width, int height, const struct desy_kernels *kernels);
 
 #endif

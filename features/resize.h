@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct desy_kernels;
+
 enum desy_filter {
     DESY_FILTER_AREA,     /* mean over what a target pixel covers; shrinking only */
     DESY_FILTER_BICUBIC,  /* Keys' kernel with a = -0.75, 4 taps, replicated border */
@@ -27,6 +29,6 @@ void desy_axis_close(struct desy_axis *axis);
 
 /* out (vertical->count, horizontal->count, channels), packed. Both passes exact, one rounding (half up), clamped to 0..255.
  * Column 0 of `in` is source column `origin`, for a caller that has only the columns that are read. DESY_EENV: memory. */
-int desy_resize(uint8_t *out, const uint8_t *in, ptrdiff_t stride, int channels, int origin, const struct desy_axis *vertical, const struct desy_axis *horizontal);
+int desy_resize(uint8_t *out, const uint8_t *in, ptrdiff_t stride, int channels, int origin, const struct desy_axis *vertical, const struct desy_axis *horizontal, const struct desy_kernels *kernels);
 
 #endif

@@ -7,6 +7,7 @@
 #include "features/transform.h"
 
 #include "base/error.h"
+#include "features/kernels.h"
 
 #define SHORTER 256
 
@@ -40,8 +41,13 @@ out:
 }
 
 int desy_transform_frame(uint8_t *out, const struct desy_frame *frame, enum desy_transform transform, struct desy_transform_axes *axes) {
-    int rc = open_axes(axes, frame, transform);
-    return rc == DESY_OK ? desy_resize(out, frame->rgb, frame->rgb_stride, 3, 0, &axes->vertical, &axes->horizontal) : rc;
+    const struct desy_kernels *kernels;
+    int rc;
+    DESY_TRY(desy_kernels(&kernels));
+    DESY_TRY(open_axes(axes, frame, transform));
+    rc = desy_resize(out, frame->rgb, frame->rgb_stride, 3, 0, &axes->vertical, &axes->horizontal, kernels);
+out:
+    return rc;
 }
 
 void desy_transform_axes_close(struct desy_transform_axes *axes) {

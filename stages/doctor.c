@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "features/extractor.h"
+#include "features/forensic.h"
 #include "features/helper.h"
 #include "features/libraries.h"
 #include "model/model.h"
@@ -133,12 +134,15 @@ static void print(const cJSON *list, bool json)
 int desy_doctor_command(struct desy_invocation *invocation)
 {
     int rc, missing = 0;
+    const char *level = NULL;
     bool first = desy_rank(invocation->world) == 0;
     if (invocation->argument_count > 0 || invocation->output) return desy_error(DESY_EUSAGE, "doctor takes no arguments and no -o");
     cJSON *report = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(report, "findings");
     say(list, &missing, "desy", true, true, "%s", DESY_VERSION);
     say(list, &missing, "MPI", true, true, "%s; %d ranks", desy_mpi_version(), desy_size(invocation->world));
     say(list, &missing, "HDF5", true, true, "%s", desy_hdf5_version());
+    DESY_TRY(desy_simd_level(&level));
+    say(list, &missing, "pixels", true, false, "looked at with %s instructions", level);
     look_at_codecs(list, &missing);
     look_at_helpers(list, &missing);
     look_at_devices(list, &missing);

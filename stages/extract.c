@@ -330,7 +330,8 @@ static int report(const struct extraction *e, const struct outcome *outcome)
 {
     desy_log_info("extract: %" PRIu64 " items ok (%" PRIu64 " clips), %" PRIu64 " failed, in %s", outcome->ok, outcome->clips, outcome->failed, e->store);
     if (outcome->lost)
-        desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window or a view could not be read; %s/quarantine.jsonl says why", outcome->lost, e->store);
+        desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window%s could not be read; %s/quarantine.jsonl says why", outcome->lost,
+                         e->worker.views ? " or a view" : "", e->store);
     if (outcome->missing)
         desy_log_info("extract: shard %d of %d is done; %" PRIu64 " of %zu blocks, of other shards, are missing: the index will be written by the shard that "
                       "ends last, or, once the others have ended, by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);

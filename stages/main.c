@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/log.h"
+#include "features/forensic.h"
 #include "features/helper.h"
 #include "mpi/signals.h"
 #include "mpi/world.h"
@@ -28,6 +29,7 @@ static const struct desy_stage *find_stage(const char *name)
 static int run_stage(desy_world *world, int argc, char **argv)
 {
     int rc;
+    const char *level = NULL;
     bool help = false, speaks = desy_rank(world) == 0;
     struct desy_command_line *line = NULL;
     struct desy_invocation invocation = {.world = world};
@@ -47,6 +49,7 @@ static int run_stage(desy_world *world, int argc, char **argv)
         if (speaks) desy_options_print_help(stage, stdout);
         goto out;
     }
+    DESY_TRY(desy_agree(world, desy_simd_level(&level)));
     DESY_TRY(desy_agree(world, desy_log_open(invocation.log_directory, desy_rank(world), desy_size(world), invocation.quiet)));
     rc = stage->run(&invocation);
 out:

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "tests/mpi/check.h"
+#include "tests/mpi/solo.h"
 #include "train/adamw.h"
 #include "train/epochs.h"
 #include "train/fusion.h"
@@ -13,24 +14,6 @@
 
 enum { ITEMS = 215, BATCH = 10 }; /* items: no multiple of a tile */
 static const struct desy_layout wide = {180, 768}, narrow = {4, 0}; /* wide: more inputs than items for "mean", fewer for "e" */
-static desy_world *solo;
-
-/* Alone in spite of mpirun, whose signs (mpi/world.c) are hidden for a moment. */
-static int open_worlds(void)
-{
-    static const char *const signs[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"};
-    char *values[4];
-    for (int i = 0; i < 4; i++) {
-        values[i] = getenv(signs[i]) ? strdup(getenv(signs[i])) : NULL;
-        unsetenv(signs[i]);
-    }
-    int rc = desy_world_open(&solo);
-    for (int i = 0; i < 4; i++) {
-        if (values[i]) setenv(signs[i], values[i], 1);
-        free(values[i]);
-    }
-    return rc == DESY_OK ? desy_world_open(&world) : rc;
-}
 
 static float feature(size_t item, int d, int label)
 {

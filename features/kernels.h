@@ -1,0 +1,80 @@
+/* What is done to every pixel: one table of functions for each instruction set, all of which give the same bits. Internal to features/.
+ * features/scalar/ says in plain C what each one computes; features/simd/ is compiled once for each set of vector instructions. */
+#ifndef DESY_FEATURES_KERNELS_H
+#define DESY_FEATURES_KERNELS_H
+
+#include "features/forensic_blocks.h"
+#include "features/resize.h"
+
+#include <stdbool.h>
+
+#define DESY_RESIZE_ROWS 16 /* target rows that are made at once */
+
+/* Sums of the vertical pass of a resize, of one column: high * 2^12 + low, 0 <= low < 2^12. |sum| <= 255 * 2^14 * 1.375 (1.375: the bicubic
+ * kernel's sum of absolute weights), so that either half times weights, and summed, fits int32 again. */
+#define DESY_RESIZE_LOW_BITS 12
+struct desy_resize_column {
+    int32_t high[DESY_RESIZE_ROWS], low[DESY_RESIZE_ROWS];
+};
+
+/* Sums over the 8 x 8 blocks of a region, block column b in lane b % 16, top to bottom and then left to right; index 8 u + v of
+ * horizontal frequency u, vertical frequency v; index 0 is not used. */
+#define DESY_DCT_LANES 16
+struct desy_dct_sums {
+    float magnitude[64][DESY_DCT_LANES];
+    float share[64][DESY_DCT_LANES];   /* magnitude / (8 + sum of the 63) */
+    double log[64][DESY_DCT_LANES];    /* ln(2 magnitude + 1) */
+    double square[64][DESY_DCT_LANES]; /* of that */
+};
+
+#define DESY_TRIPLES 125 /* of levels -2..2: 25 (a + 2) + 5 (b + 2) + c + 2 */
+enum desy_residual { DESY_RESIDUAL_H2, DESY_RESIDUAL_V2, DESY_RESIDUAL_H3, DESY_RESIDUAL_V3, DESY_RESIDUAL_KB, DESY_RESIDUAL_KV, DESY_RESIDUALS };
+static const int8_t desy_residual_divisors[DESY_RESIDUALS] = {2, 2, 3, 3, 4, 12};
+
+/* A Haar band is an array of int16 with this much room after it; at most 224 wide. */
+#define DESY_HAAR_PADDING 288
+__extension__ typedef __int128 desy_wide;
+struct desy_haar_sums {
+    int64_t value, magnitude, square, cube;
+    desy_wide fourth;
+    int64_t large;                         /* how many of magnitude >= 1/2, that is 2^level in their integers */
+    int64_t right, right_magnitude, lower; /* of products with the next number, and with the one a row on */
+};
+
+struct desy_kernels {
+    const char *name; /* "scalar", "avx2", "avx512", "neon" */
+
+    /* out[x] = sum over k = -radius..radius of weights[abs(k)] * rows[radius + k][x]; the weights, all 2 radius + 1, sum to 256. */
+    void (*blur_down)(uint16_t *out, const uint8_t *const *rows, const uint16_t *weights, int radius, int width);
+    /* out[x] = floor((2^15 + sum over k of weights[abs(k)] * in[x + radius + k]) / 2^16), in: of blur_down, 2 radius more. */
+    void (*blur_across)(uint8_t *out, const uint16_t *in, const uint16_t *weights, int radius, int width);
+
+    /* The vertical pass of rows first .. first + rows - 1 of the target (at most 16), `columns` of them, whatever their channel. */
+    void (*resize_down)(struct desy_resize_column *sums, const uint8_t *in, ptrdiff_t stride, int columns, const struct desy_axis *axis, int first, int rows);
+    /* The horizontal pass; sums[0] is of source pixel `origin`. */
+    void (*resize_across)(uint8_t *out, ptrdiff_t stride, const struct desy_resize_column *sums, int channels, int origin, const struct desy_axis *axis, int rows);
+
+    /* Adds to magnitude, and if `texture` to the others. */
+    void (*dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region, bool texture);
+
+    /* How often each triple of levels lies along x, counts[0], and along y, counts[1]: residuals of the region, at most 256 x 256,
+     * less 3 pixels at each border, to the nearest (ties to even), clipped to -2..2. */
+    void (*count_triples)(uint32_t counts[2][DESY_TRIPLES], enum desy_residual residual, const struct desy_region *region);
+
+    /* One level: sums and differences of 2 x 2 of `from` (2 height, 2 width), each array with the padding; that of the bands becomes 0. */
+    void (*haar_split)(uint16_t *mean, int16_t *const bands[3], const uint16_t *from, int width, int height);
+    /* Over the n numbers of a band, rows in one piece: the end of a row and the beginning of the next are neighbours, too, and the padding counts
+     * as neighbours that are 0. level 0..3: no number is larger than 255 * 2^(2 level + 1). */
+    void (*haar_sums)(struct desy_haar_sums *sums, const int16_t *band, int width, int n, int level);
+    /* Sum of abs(a[i] b[i]), of numbers so large and with 0 in the padding. */
+    int64_t (*haar_products)(const int16_t *a, const int16_t *b, int n, int level);
+    /* Sums of 2 x 2 magnitudes of `fine` (2 height, 2 width), each with the padding, which becomes 0. */
+    void (*haar_gather)(int16_t *sums, const int16_t *fine, int width, int height);
+};
+
+/* The best of this processor's, or the one that the environment's DESY_SIMD names. DESY_EENV: it names none, or one that can't run here. */
+int desy_kernels(const struct desy_kernels **kernels);
+/* All of this program that this processor can run, the best first, at most `most`; returns how many. */
+int desy_kernels_list(const struct desy_kernels **list, int most);
+
+#endif
