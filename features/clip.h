@@ -42,6 +42,8 @@ struct desy_clip_request {
     enum desy_sampling sampling;
     int frames;                    /* T wanted, <= DESY_MAX_FRAMES */
     int windows;                   /* clips wanted of a long video; 0 is 1 */
+    int view;                      /* 0: the video as it is; else an augmented view of it (features/augment.h), a function of: */
+    uint64_t seed, item;
     enum desy_transform transform;
     bool forensic, crops, audio;   /* also the forensic numbers of each frame, the crops, the sound */
     bool path_too_long;            /* the paths are not here, and the video is unreadable for that */
@@ -58,6 +60,7 @@ struct desy_clip {
     double fps, duration; /* frames a second (average), seconds */
     int64_t bit_rate, size, mtime_ns, total_frames;
     int window, windows;   /* which clip of how many of this video; a short one has fewer than were asked for */
+    int view;              /* as asked for. Of an augmented one, all that is told of the video is told of what was encoded for it, a stretch about its window; pts is the original's time */
     int rotation;          /* degrees clockwise that frames were turned by to stand upright: 0, 90, 180, 270 */
     int key_frames;        /* packets marked so */
     int longest_gop;       /* frames from one key frame to the next, at most */

@@ -20,9 +20,10 @@ static const char containers[] = "mov,matroska,avi,gif,apng,mpegts,mpeg,mpegvide
 #define MOST_BOXES 64
 #define MOST_BODIES 8
 
-/* A file, or a part of one, as libavformat reads it. */
+/* A file, or a part of one, or bytes in memory, as libavformat reads it. */
 struct input {
     int fd;
+    const uint8_t *memory; /* NULL: the file */
     int64_t offset, bytes, at; /* at: from the offset */
     bool skimming;
     struct { int64_t from, to; } bodies[MOST_BODIES]; /* where nothing but packets lies, ascending */
@@ -47,6 +48,15 @@ static int64_t skimmable(const struct input *input)
     return -other;
 }
 
+static ssize_t read_at(const struct input *input, uint8_t *buffer, size_t size, int64_t at)
+{
+    if (!input->memory) return pread(input->fd, buffer, size, input->offset + at);
+    if (at >= input->bytes) return 0;
+    if (size > (size_t)(input->bytes - at)) size = (size_t)(input->bytes - at);
+    memcpy(buffer, input->memory + at, size);
+    return (ssize_t)size;
+}
+
 static int read_input(void *opaque, uint8_t *buffer, int size)
 {
     struct input *input = opaque;
@@ -63,7 +73,7 @@ static int read_input(void *opaque, uint8_t *buffer, int size)
         }
         if (-body < size) size = (int)-body;
     }
-    do got = pread(input->fd, buffer, (size_t)size, input->offset + input->at);
+    do got = read_at(input, buffer, (size_t)size, input->at);
     while (got < 0 && errno == EINTR);
     if (got > 0) input->at += got;
     return got > 0 ? (int)got : got == 0 ? AVERROR_EOF : AVERROR(errno);
@@ -93,7 +103,7 @@ static void find_bodies(struct input *input)
     int64_t at = 0;
     for (int i = 0; i < MOST_BOXES && at < input->bytes; i++) {
         uint8_t head[16];
-        ssize_t got = pread(input->fd, head, sizeof head, input->offset + at);
+        ssize_t got = read_at(input, head, sizeof head, at);
         if (got < 8) break;
         uint64_t size = big_endian(head, 4), start = size == 1 ? 16 : 8;
         if (size == 1 && got == 16) size = big_endian(head + 8, 8);
@@ -136,28 +146,31 @@ static void close_input(AVIOContext **io)
 {
     if (!*io) return;
     struct input *input = (*io)->opaque;
-    close(input->fd);
+    if (!input->memory) close(input->fd);
     free(input);
     av_freep(&(*io)->buffer);
     avio_context_free(io);
 }
 
-static int open_input(AVIOContext **io, const struct desy_video_location *location)
+static int make_input(AVIOContext **io, const struct input *of)
 {
-    int rc, fd = -1;
-    uint8_t *buffer = NULL;
-    struct input *input = NULL;
-    DESY_TRY(desy_video_location_open(&fd, location));
-    buffer = av_malloc(BUFFER);
-    input = malloc(sizeof *input);
+    uint8_t *buffer = av_malloc(BUFFER);
+    struct input *input = malloc(sizeof *input);
     *io = buffer && input ? avio_alloc_context(buffer, BUFFER, 0, input, read_input, NULL, seek_input) : NULL;
-    if (!*io) DESY_TRY(desy_error_memory("a file"));
-    *input = (struct input){.fd = fd, .offset = location->offset, .bytes = location->bytes};
-    return DESY_OK;
-out:
-    if (fd >= 0) close(fd);
+    if (*io) {
+        *input = *of;
+        return DESY_OK;
+    }
     av_free(buffer);
     free(input);
+    return desy_error_memory("a file");
+}
+
+static int open_input(AVIOContext **io, const struct desy_video_location *location)
+{
+    int fd = -1, rc = desy_video_location_open(&fd, location);
+    if (rc == DESY_OK) rc = make_input(io, &(struct input){.fd = fd, .offset = location->offset, .bytes = location->bytes});
+    if (rc != DESY_OK && fd >= 0) close(fd);
     return rc;
 }
 
@@ -204,6 +217,19 @@ int desy_container_open(AVFormatContext **format, const char *path)
     if (rc == DESY_OK) io = NULL;
 out:
     if (rc != DESY_OK) avformat_free_context(*format), *format = NULL;
+    close_input(&io);
+    return rc;
+}
+
+int desy_container_open_memory(AVFormatContext **format, const uint8_t *bytes, int64_t size)
+{
+    AVIOContext *io = NULL;
+    *format = NULL;
+    int rc = make_input(&io, &(struct input){.fd = -1, .memory = bytes, .bytes = size});
+    if (rc != DESY_OK) return rc;
+    rc = open_format(format, io, "");
+    if (rc == DESY_OK) return rc;
+    avformat_free_context(*format), *format = NULL;
     close_input(&io);
     return rc;
 }

@@ -9,6 +9,8 @@
 
 /* path: as in struct desy_clip_request. DESY_EDATA: its message is without the path; DESY_EENV: memory. */
 int desy_container_open(AVFormatContext **format, const char *path);
+/* The same of bytes in memory, borrowed until it is closed. */
+int desy_container_open_memory(AVFormatContext **format, const uint8_t *bytes, int64_t size);
 /* Reads, and decodes some, to find what the header does not say of its streams. DESY_EDATA. */
 int desy_container_probe(AVFormatContext *format);
 /* Whether it is of this family of formats, by the first of libavformat's names for it: "mov" (MP4 too), "matroska" (WebM too), "avi". */

@@ -21,12 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MOST_SERVED 1000 /* requests of a helper where views are encoded: x265 loses 30 KB and more in each of its encodes */
+
 struct helper {
     pid_t process;                 /* 0: none */
     int socket, memory;
     const struct desy_clip *clip;  /* the shared memory */
     bool busy;                     /* has a request, or a clip that was not taken */
     double until;                  /* its deadline, by the monotonic clock */
+    int served;                    /* requests */
 };
 
 struct waiting {
@@ -40,6 +43,7 @@ struct waiting {
 struct desy_helper_pool {
     struct helper *helpers;
     int count;
+    bool threads; /* helpers may start some */
     double deadline;
     int sandbox_error; /* errno, of the last helper that answered; 0: it is in its sandbox */
     struct waiting *oldest, **end;
@@ -79,7 +83,7 @@ static int end_helper(struct helper *helper, int *status)
     return rc;
 }
 
-static int start_helper(struct helper *helper)
+static int start_helper(struct helper *helper, bool threads)
 {
     int sockets[2] = {-1, -1}, status, rc;
     DESY_TRY(share_memory(helper));
@@ -88,7 +92,7 @@ static int start_helper(struct helper *helper)
         goto out;
     }
     helper->socket = sockets[0];
-    DESY_TRY(desy_spawner_helper(&helper->process, sockets[1], helper->memory));
+    DESY_TRY(desy_spawner_helper(&helper->process, sockets[1], helper->memory, threads));
 out:
     if (sockets[1] >= 0) close(sockets[1]);
     if (rc != DESY_OK) (void)end_helper(helper, &status);
@@ -108,13 +112,15 @@ static bool send_request(struct helper *helper, const struct desy_clip_request *
 static int begin(desy_helper_pool *pool, struct helper *helper, struct waiting *waiting)
 {
     int status, rc = DESY_OK;
+    if (pool->threads && helper->served >= MOST_SERVED) DESY_TRY(end_helper(helper, &status));
     if (!send_request(helper, &waiting->request)) {
         DESY_TRY(end_helper(helper, &status));
-        DESY_TRY(start_helper(helper));
+        DESY_TRY(start_helper(helper, pool->threads));
         if (!send_request(helper, &waiting->request))
             return desy_error(DESY_EENV, "decode helpers die as soon as they start: %s", strerror(errno));
     }
     helper->busy = true;
+    helper->served++;
     helper->until = now() + pool->deadline;
     waiting->helper = helper;
 out:
@@ -152,6 +158,11 @@ int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
     for (; pool->count < helpers; pool->count++) pool->helpers[pool->count] = (struct helper){.socket = -1, .memory = -1};
     *out = pool;
     return DESY_OK;
+}
+
+void desy_helper_pool_allow_threads(desy_helper_pool *pool)
+{
+    pool->threads = true;
 }
 
 int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request)
@@ -267,6 +278,7 @@ int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
     DESY_TRY(begin_all(pool)); /* where a helper could not be had before */
     DESY_TRY(take_clip(pool, waiting, &more));
     if (pool->taken.status != DESY_STATUS_OK) pool->taken.window = waiting->window, pool->taken.windows = waiting->window + 1; /* the last one there is */
+    pool->taken.view = waiting->request.view;
     *clip = &pool->taken;
     if (more) return DESY_OK;
     pool->oldest = waiting->next;

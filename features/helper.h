@@ -20,6 +20,8 @@ typedef struct desy_helper_pool desy_helper_pool;
 /* A pool of `helpers` processes that read ahead in order of submission. deadline: seconds a video may take.
  * One thread at a time. Works in any process after desy_spawner_start. */
 int desy_helper_pool_open(desy_helper_pool **pool, int helpers, double deadline);
+/* Before the first request: helpers may start threads, which one of the views' encoders does (features/augment.h). */
+void desy_helper_pool_allow_threads(desy_helper_pool *pool);
 /* Queues a request (copied). Any number may wait. */
 int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *request);
 /* Waits for the next clip of the oldest submitted one: a video has more of them until desy_clip_is_last, each with the whole deadline. *clip: a checked copy, borrowed until the next take. A dead helper gives

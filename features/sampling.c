@@ -51,6 +51,19 @@ static void around(int64_t *frames, int wanted, const double *seconds, int64_t n
     }
 }
 
+int desy_sample_near(int64_t *frames, int wanted, const double *at, const struct desy_times *times)
+{
+    const int64_t first = nearest(times->seconds, times->count, at[0]), last = nearest(times->seconds, times->count, at[wanted - 1]);
+    if (last - first < wanted) wanted = (int)(last - first) + 1;
+    const bool all = last - first + 1 == wanted;
+    for (int k = 0; k < wanted; k++) {
+        const int64_t frame = all ? first + k : nearest(times->seconds, times->count, at[k]), most = last - wanted + 1 + k;
+        frames[k] = k > 0 && frame <= frames[k - 1] ? frames[k - 1] + 1 : frame;
+        if (frames[k] > most) frames[k] = most;
+    }
+    return wanted;
+}
+
 static double span_of(const struct desy_times *times) { return times->seconds[times->count - 1] - times->seconds[0]; }
 
 static double interval_of(const struct desy_times *times) { return span_of(times) / (double)(times->count - 1); }

@@ -33,4 +33,8 @@ int desy_sample_windows(int wanted, enum desy_sampling sampling, int asked, cons
  * key + k / 8 (of a slow one those that follow it), of the key frame nearest the middle with that much after it. */
 int desy_sample_frames(int64_t *frames, int wanted, enum desy_sampling sampling, int window, int asked, const struct desy_times *times);
 
+/* frames[wanted] gets the frames nearest to the ascending times `at` (wanted), each a frame of its own, and none beyond those nearest to the first
+ * and the last time; returns their number: as many as there are between these, `wanted` at most. */
+int desy_sample_near(int64_t *frames, int wanted, const double *at, const struct desy_times *times);
+
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -22,6 +23,13 @@ struct rule {
     unsigned count;
     struct scmp_arg_cmp arguments[2];
 };
+
+static int add(scmp_filter_ctx filter, const struct rule *rules, size_t n)
+{
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < n; i++) error = seccomp_rule_add_array(filter, rules[i].action, rules[i].call, rules[i].count, rules[i].arguments);
+    return error;
+}
 
 /* What glibc, FFmpeg and its libraries (one thread each), AddressSanitizer and our own code ask for. Many are rare: a busy
  * allocator, qsort of much (sysinfo), abort() (tgkill), the name of a TV channel in another alphabet (a library that is refused). */
@@ -55,10 +63,19 @@ static int add_rules(scmp_filter_ctx filter, int socket)
         ONE(tgkill, SCMP_ACT_ALLOW, EQUAL(0, (scmp_datum_t)self)), ONE(kill, SCMP_ACT_ALLOW, EQUAL(0, (scmp_datum_t)self)),
         ANY(exit), ANY(exit_group),
     };
-    int error = 0;
-    for (size_t i = 0; error == 0 && i < sizeof rules / sizeof *rules; i++)
-        error = seccomp_rule_add_array(filter, rules[i].action, rules[i].call, rules[i].count, rules[i].arguments);
-    return error;
+    return add(filter, rules, sizeof rules / sizeof *rules);
+}
+
+/* And what a thread of the same process asks for, begun as glibc begins it; of clone3 a filter can't see the flags, and without it glibc uses
+ * clone. Nodes of memory are asked for by HEVC's encoder, which does without. */
+static int add_thread_rules(scmp_filter_ctx filter)
+{
+    const scmp_datum_t flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    const struct rule rules[] = {
+        ONE(clone, SCMP_ACT_ALLOW, EQUAL(0, flags)), {SCMP_SYS(clone3), SCMP_ACT_ERRNO(ENOSYS), 0, {{0}}}, ANY(set_robust_list), ANY(rseq),
+        {SCMP_SYS(get_mempolicy), SCMP_ACT_ERRNO(ENOSYS), 0, {{0}}}, {SCMP_SYS(set_mempolicy), SCMP_ACT_ERRNO(ENOSYS), 0, {{0}}},
+    };
+    return add(filter, rules, sizeof rules / sizeof *rules);
 }
 
 /* libseccomp hides the kernel's errno. Without a program the kernel says EFAULT, or what stands in the way. */
@@ -67,7 +84,7 @@ static int ask_why(int otherwise)
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) != 0 && errno != EFAULT ? errno : otherwise;
 }
 
-int desy_sandbox_enter(int socket)
+int desy_sandbox_enter(int socket, bool threads)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -76,6 +93,7 @@ int desy_sandbox_enter(int socket)
     /* Older kernels would slow the whole process down for the sake of secrets that this one does not keep from itself. */
     if (error == 0) error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
     if (error == 0) error = add_rules(filter, socket);
+    if (error == 0 && threads) error = add_thread_rules(filter);
     if (error == 0) error = seccomp_load(filter);
     seccomp_release(filter);
     return error == 0 ? 0 : ask_why(-error);

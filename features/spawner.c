@@ -28,6 +28,7 @@
 
 struct command {
     pid_t end; /* this helper; 0: start one, with the two descriptors that come along */
+    bool threads;
 };
 struct answer {
     pid_t helper;
@@ -48,7 +49,7 @@ static void limit(int resource, rlim_t value)
     if (setrlimit(resource, &limits) != 0) _exit(DESY_EENV);
 }
 
-static void limit_resources(void)
+static void limit_resources(bool threads)
 {
     unsigned long long pages = 0;
     FILE *statistics = fopen("/proc/self/statm", "re");
@@ -58,7 +59,7 @@ static void limit_resources(void)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_NOFILE, MOST_FILES);
-    limit(RLIMIT_NPROC, 0); /* root excepted; the sandbox excepts nobody. Not RLIMIT_CPU: a helper serves many videos, each with a deadline */
+    if (!threads) limit(RLIMIT_NPROC, 0); /* root excepted; the sandbox excepts nobody. Not RLIMIT_CPU: a helper serves many videos, each with a deadline */
 }
 
 /* Signals to the whole terminal or job are the program's affair; and a write over RLIMIT_FSIZE shall fail, not kill. */
@@ -112,15 +113,15 @@ static void serve_video(int socket, char sandbox, struct desy_clip *clip, const 
     desy_video_close(&video);
 }
 
-static _Noreturn void serve(int socket, int memory)
+static _Noreturn void serve(int socket, int memory, bool threads)
 {
     struct desy_clip_request request;
     struct desy_clip *clip = mmap(NULL, sizeof *clip, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
     if (clip == MAP_FAILED) _exit(DESY_EENV);
     socket = close_others(socket);
-    limit_resources();
+    limit_resources(threads);
     desy_libav_log_count();
-    const char sandbox = (char)desy_sandbox_enter(socket);
+    const char sandbox = (char)desy_sandbox_enter(socket, threads);
     for (;;) {
         ssize_t got = recv(socket, &request, sizeof request, 0);
         if (got < 0 && errno == EINTR) continue;
@@ -130,13 +131,13 @@ static _Noreturn void serve(int socket, int memory)
     }
 }
 
-static struct answer start_helper(int control, int socket, int memory)
+static struct answer start_helper(int control, int socket, int memory, bool threads)
 {
     pid_t parent = getpid(), helper = fork();
     if (helper == 0) {
         close(control);
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(DESY_EENV);
-        serve(socket, memory);
+        serve(socket, memory, threads);
     }
     return (struct answer){helper, helper < 0 ? errno : 0};
 }
@@ -176,7 +177,7 @@ static _Noreturn void run_spawner(int control)
     struct command command;
     int descriptors[2];
     while (receive_command(control, &command, descriptors)) {
-        struct answer answer = command.end ? end_helper(command.end) : start_helper(control, descriptors[0], descriptors[1]);
+        struct answer answer = command.end ? end_helper(command.end) : start_helper(control, descriptors[0], descriptors[1], command.threads);
         if (!command.end) {
             close(descriptors[0]);
             close(descriptors[1]);
@@ -237,7 +238,7 @@ static int ask(struct answer *answer, const struct command *command, struct msgh
     return DESY_OK;
 }
 
-int desy_spawner_helper(pid_t *helper, int socket, int memory)
+int desy_spawner_helper(pid_t *helper, int socket, int memory, bool threads)
 {
     union descriptors buffer = {0};
     struct msghdr message = {.msg_control = buffer.bytes, .msg_controllen = sizeof buffer.bytes};
@@ -246,7 +247,7 @@ int desy_spawner_helper(pid_t *helper, int socket, int memory)
     *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(2 * sizeof(int))};
     memcpy(CMSG_DATA(header), (int[2]){socket, memory}, 2 * sizeof(int));
     int rc;
-    DESY_TRY(ask(&answer, &(struct command){0}, &message));
+    DESY_TRY(ask(&answer, &(struct command){.threads = threads}, &message));
     if (answer.helper <= 0) return desy_error(DESY_EENV, "no process for a decode helper: %s", strerror(answer.status));
     *helper = answer.helper;
 out:
@@ -257,7 +258,7 @@ int desy_spawner_end(int *status, pid_t helper)
 {
     struct answer answer;
     int rc;
-    DESY_TRY(ask(&answer, &(struct command){helper}, &(struct msghdr){0}));
+    DESY_TRY(ask(&answer, &(struct command){.end = helper}, &(struct msghdr){0}));
     *status = answer.status;
 out:
     return rc;

@@ -18,8 +18,9 @@ struct desy_store_shape {
     bool crops, audio;  /* also crops (N, 4, 224, 224, 3), audio (N, 32000) */
 };
 
-/* Items of a large block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of arrays. */
-size_t desy_store_block_items(size_t items, int windows, const struct desy_store_shape *shape);
+/* Items of a large block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of arrays. clips: of an item, at
+ * most. */
+size_t desy_store_block_items(size_t items, int clips, const struct desy_store_shape *shape);
 
 /* Large blocks first; the last quarter of the items or less comes in 1024 blocks of half that size, 1024 of a quarter, and so on down to single
  * items: with blocks of one size, a thousand ranks could not finish at the same time. */
@@ -29,7 +30,7 @@ struct desy_blocks {
         size_t first_item, first_block, size; /* a level's last block may be smaller */
     } levels[10];
 };
-void desy_store_blocks(struct desy_blocks *blocks, size_t items, int windows, const struct desy_store_shape *shape);
+void desy_store_blocks(struct desy_blocks *blocks, size_t items, int clips, const struct desy_store_shape *shape);
 size_t desy_block_first(const struct desy_blocks *blocks, uint64_t block); /* its first item */
 size_t desy_block_items(const struct desy_blocks *blocks, uint64_t block);
 
@@ -48,7 +49,7 @@ struct desy_segment_options {
 
 /* Written under a temporary name; object times off, so that equal contents are equal bytes. */
 int desy_segment_open(desy_segment **segment, const struct desy_segment_options *options);
-/* One clip, a row of `videos`: in data-set order, the windows of an item one after another. features (T, D), NULL unless clip->status is ok. */
+/* One clip, a row of `videos`: in data-set order, the windows of an item one after another, then those of its views. features (T, D), NULL unless clip->status is ok. */
 int desy_segment_append(desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, const float *features);
 /* close, removal of index.h5 and of what stands there, one line in manifest-RRRRR.jsonl, then fsync, rename, fsync of the directory:
  * {"block","file","sha256","bytes","config_sha256","dataset_sha256","inputs_sha256","items","ok","failed","videos","rows","made_us"}. An item of

@@ -3,9 +3,9 @@
 
 #define SMALLER 1024 /* blocks of each smaller size */
 
-void desy_store_blocks(struct desy_blocks *blocks, size_t items, int windows, const struct desy_store_shape *shape)
+void desy_store_blocks(struct desy_blocks *blocks, size_t items, int clips, const struct desy_store_shape *shape)
 {
-    size_t tail = 0, size = desy_store_block_items(items, windows, shape);
+    size_t tail = 0, size = desy_store_block_items(items, clips, shape);
     *blocks = (struct desy_blocks){.items = items};
     for (size_t smaller = size / 2; smaller > 0; smaller /= 2) tail += SMALLER * smaller;
     blocks->levels[0].size = size;

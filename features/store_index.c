@@ -69,6 +69,7 @@ static int quarantine(struct index *index, const struct desy_video_record *recor
     snprintf(id, sizeof id, "%016llx", (unsigned long long)record->id);
     cJSON *line = cJSON_CreateObject();
     bool ok = line && cJSON_AddStringToObject(line, "id", id) && cJSON_AddStringToObject(line, "video_path", record->video_path) && cJSON_AddNumberToObject(line, "window", record->window) &&
+              (record->view == 0 || cJSON_AddNumberToObject(line, "view", record->view)) &&
               cJSON_AddStringToObject(line, "status", record->status) && cJSON_AddStringToObject(line, "reason", record->reason);
     char *text = ok ? cJSON_PrintUnformatted(line) : NULL;
     cJSON_Delete(line);

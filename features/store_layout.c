@@ -30,12 +30,12 @@ bool desy_store_array_fits(const struct desy_store_array *array, hid_t dataset, 
     return fits;
 }
 
-size_t desy_store_block_items(size_t items, int windows, const struct desy_store_shape *shape)
+size_t desy_store_block_items(size_t items, int clips, const struct desy_store_shape *shape)
 {
     struct desy_store_array arrays[DESY_MOST_ARRAYS];
     size_t bytes = 0, size = items / 4096;
     for (int i = desy_store_arrays(arrays, shape); i-- > 0;) bytes += arrays[i].row_bytes;
-    const size_t most = ((size_t)64 << 20) / (bytes * (size_t)windows);
+    const size_t most = ((size_t)64 << 20) / (bytes * (size_t)clips);
     if (size > 512) size = 512;
     if (size > most) size = most;
     return size ? size : 1;

@@ -123,7 +123,7 @@ int desy_segment_append(desy_segment *segment, const struct desy_item *item, con
         .codec = clip->codec, .container = clip->container, .pixel_format = clip->pixel_format, .label = item->label,
         .n_frames = good ? clip->frames : 0, .width = clip->width, .height = clip->height, .row = good ? (int64_t)segment->rows : -1,
         .bit_rate = clip->bit_rate, .size = clip->size, .mtime_ns = clip->mtime_ns, .total_frames = clip->total_frames, .fps = clip->fps,
-        .duration = clip->duration, .window = clip->window, .rotation = clip->rotation, .key_frames = clip->key_frames, .longest_gop = clip->longest_gop,
+        .duration = clip->duration, .window = clip->window, .view = clip->view, .rotation = clip->rotation, .key_frames = clip->key_frames, .longest_gop = clip->longest_gop,
         .reordering = clip->reordering, .audio_samples = good ? clip->audio_samples : 0};
     for (int t = 0; good && t < clip->frames; t++) record.pts[t] = clip->pts[t], record.frame_index[t] = clip->frame_index[t];
     for (int t = good ? clip->frames : 0; t < segment->frames; t++) record.frame_index[t] = -1;

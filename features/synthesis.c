@@ -192,7 +192,7 @@ static int write_sound(desy_video_writer *writer, const struct desy_synthesis *c
     while (first < last) {
         const int n = last - first < 1024 ? (int)(last - first) : 1024;
         for (int i = 0; i < n; i++) {
-            const double t = (double)(first + i) / DESY_AUDIO_RATE;
+            const double t = (double)(first + i) / DESY_SOUND_RATE;
             const double noise = desy_random_uniform(clip->seed, stream_of((uint64_t)clip->index / 2, SOUND), (uint64_t)(first + i)) - .5;
             samples[i] = (float)(.2 * sin(2. * M_PI * (180. + 30. * (clip->index / 2 % 9)) * t) + .1 * sin(2. * M_PI * 523. * t) + .05 * noise);
         }
@@ -253,7 +253,7 @@ int desy_synthesis_write(const struct desy_synthesis *clip, const char *path)
         if (clip->label) paint_generated(&painter, time, frame);
         else paint_camera(&painter, time, frame);
         DESY_TRY(desy_video_writer_frame(writer, (const uint8_t *const *)painter.planes));
-        const int64_t due = (int64_t)(frame + 1) * DESY_AUDIO_RATE / clip->fps;
+        const int64_t due = (int64_t)(frame + 1) * DESY_SOUND_RATE / clip->fps;
         if (clip->sound) DESY_TRY(write_sound(writer, clip, heard, due));
         heard = due;
     }

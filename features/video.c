@@ -12,6 +12,7 @@
 #include "features/forensic.h"
 #include "features/transform.h"
 #include "features/libav_log.h"
+#include "features/reencode.h"
 #include "features/video_decode.h"
 #include "features/video_location.h"
 #include "features/video_picture.h"
@@ -24,6 +25,16 @@
 
 #define FEWEST_FRAMES 4
 #define MOST_BIT_RATE 1e15
+#define MARGIN .5 /* seconds before and after a window that its view is encoded with, so that its frames refer to others as any */
+
+/* Where a view is made: the frames that are encoded for it, of which the window's come out again. */
+struct stretch {
+    int64_t *frames;            /* of the original; first to last, but for damaged ones */
+    int count;
+    double at[DESY_MAX_FRAMES]; /* when the window's frames are shown, from the first one of the stretch on */
+    int wanted;
+    desy_reencode *reencode;
+};
 
 struct desy_video {
     struct desy_clip_request request;
@@ -41,12 +52,17 @@ struct desy_video {
     int64_t position;    /* frames decoded since the source was opened, where they are counted; -1: it must be opened anew */
     bool cut;            /* less is there than the container promises, or damaged */
     int64_t errors;      /* in decoding all, if that was done */
+    struct desy_video_wanted wanted;
+    struct stretch stretch;               /* of an augmented view */
+    const struct desy_video_bytes *bytes; /* what was encoded for one, in place of a file ... */
+    const struct stretch *of;             /* ... of this stretch */
 };
 
 /* What is read, of a shard only the member. */
 static int find_file(desy_video *video)
 {
     struct desy_video_location location;
+    if (video->bytes) return DESY_OK;
     if (video->request.path_too_long) return desy_error(DESY_EDATA, "path too long: %zu bytes at most", sizeof video->request.path - 1);
     int rc = desy_video_locate(&location, video->request.path);
     if (rc == DESY_OK) video->size = location.bytes, video->mtime_ns = location.mtime_ns;
@@ -57,9 +73,10 @@ static int open_source(desy_video *video)
 {
     bool has_video;
     desy_video_source_close(&video->source);
-    int rc = desy_video_source_open(&video->source, &has_video, video->request.path);
+    int rc = video->bytes ? desy_video_source_open_memory(&video->source, &has_video, video->bytes->data, (int64_t)video->bytes->size)
+                          : desy_video_source_open(&video->source, &has_video, video->request.path);
     if (rc == DESY_EDATA && !has_video) video->clip->status = DESY_STATUS_NO_VIDEO;
-    if (rc == DESY_OK) video->turn = desy_video_turn_of(video->source.stream, &video->askew);
+    if (rc == DESY_OK && !video->bytes) video->turn = desy_video_turn_of(video->source.stream, &video->askew);
     return rc;
 }
 
@@ -85,16 +102,65 @@ out:
     return rc;
 }
 
+/* One frame of the stretch, into the view's encoder. Number 0 comes again where decoding had to begin anew. */
+static int take_frame_of_stretch(void *context, int k)
+{
+    desy_video *video = context;
+    struct stretch *stretch = &video->stretch;
+    const double *seconds = video->timeline.seconds, first = seconds[stretch->frames[0]], span = seconds[stretch->frames[stretch->count - 1]] - first;
+    int rc;
+    if (k == 0) {
+        const struct desy_clip_request *request = &video->request;
+        const double fps = span > 0 ? fmin(fmax(rint((stretch->count - 1) / span), 1), 1000) : 25;
+        const struct desy_reencode_options options = {desy_augment_recipe(request->seed, request->item, request->view),
+                                                      request->seed ^ request->item ^ (uint64_t)request->view << 32 ^ (uint64_t)video->window, (int)fps, video->turn.transpose};
+        desy_reencode_close(&stretch->reencode);
+        DESY_TRY(desy_reencode_open(&stretch->reencode, &options));
+    }
+    DESY_TRY(desy_reencode_frame(stretch->reencode, video->source.frame, seconds[stretch->frames[k]] - first));
+out:
+    return rc;
+}
+
+/* The frames about those of the window that was picked. */
+static int pick_stretch(desy_video *video)
+{
+    const struct desy_clip *clip = video->clip;
+    const struct desy_video_timeline *timeline = &video->timeline;
+    struct stretch *stretch = &video->stretch;
+    int64_t first = clip->frame_index[0], last = clip->frame_index[clip->frames - 1];
+    while (first > 0 && timeline->seconds[first - 1] >= clip->pts[0] - MARGIN) first--;
+    while (last + 1 < timeline->count && timeline->seconds[last + 1] <= clip->pts[clip->frames - 1] + MARGIN) last++;
+    free(stretch->frames);
+    stretch->count = 0;
+    stretch->frames = last - first < INT32_MAX ? malloc((size_t)(last - first + 1) * sizeof *stretch->frames) : NULL;
+    if (!stretch->frames) return desy_error_memory("the frames of a view");
+    for (int64_t i = first; i <= last; i++)
+        if (!timeline->shown[i].damaged) stretch->frames[stretch->count++] = i;
+    if (stretch->count == 0) return desy_error(DESY_EDATA, "damaged: none of its frames can be used");
+    stretch->wanted = clip->frames;
+    for (int k = 0; k < clip->frames; k++) stretch->at[k] = clip->pts[k] - timeline->seconds[stretch->frames[0]];
+    video->wanted = (struct desy_video_wanted){stretch->frames, stretch->count, take_frame_of_stretch, video};
+    return DESY_OK;
+}
+
 /* Picks the frames of the next window. */
-static void pick_frames(desy_video *video)
+static int pick_frames(desy_video *video)
 {
     struct desy_clip *clip = video->clip;
     const struct desy_clip_request *request = &video->request;
     const struct desy_times times = desy_video_timeline_times(&video->timeline);
     video->windows = desy_sample_windows(request->frames, request->sampling, request->windows, &times);
     clip->total_frames = times.count;
-    clip->frames = desy_sample_frames(clip->frame_index, request->frames, request->sampling, video->window, request->windows, &times);
+    clip->frames = video->of ? desy_sample_near(clip->frame_index, video->of->wanted, video->of->at, &times)
+                             : desy_sample_frames(clip->frame_index, request->frames, request->sampling, video->window, request->windows, &times);
     for (int k = 0; k < clip->frames; k++) clip->pts[k] = times.seconds[clip->frame_index[k]];
+    if (clip->frames < FEWEST_FRAMES) {
+        clip->status = DESY_STATUS_TOO_SHORT;
+        return desy_error(DESY_EDATA, "%d frames, and at least %d are needed", clip->frames, FEWEST_FRAMES);
+    }
+    video->wanted = (struct desy_video_wanted){clip->frame_index, clip->frames, take_frame, video};
+    return request->view > 0 ? pick_stretch(video) : DESY_OK;
 }
 
 /* Codecs whose decoders can tell, and leave out, pictures that no other one refers to; not where all frames must come out to be told. */
@@ -194,11 +260,10 @@ static int read_by_index(desy_video *video, bool *exact)
     const bool layered = video->source.stream->codecpar->codec_id == AV_CODEC_ID_HEVC;
     int rc = DESY_OK;
     *exact = false;
-    pick_frames(video);
-    const struct desy_video_wanted wanted = {video->clip->frame_index, video->clip->frames, take_frame, video};
+    DESY_TRY(pick_frames(video));
     for (;;) {
         const int logged = desy_libav_log_errors();
-        DESY_TRY(desy_video_decode_by_index(&video->source, &video->timeline, &wanted, video->skipping, exact));
+        DESY_TRY(desy_video_decode_by_index(&video->source, &video->timeline, &video->wanted, video->skipping, exact));
         if (video->skipping && layered && desy_libav_log_errors() > logged) *exact = false;
         if (*exact) break;
         desy_libav_log_reset(logged);
@@ -231,15 +296,41 @@ static int read_by_counting(desy_video *video)
         DESY_TRY(check_length(video, video->cut || video->errors));
         if (windows > 0 && video->timeline.count != before) DESY_TRY(lost_window(video));
     }
-    pick_frames(video);
+    DESY_TRY(pick_frames(video));
     if (windows > 0 && video->windows != windows) DESY_TRY(lost_window(video));
-    if (video->position < 0 || video->position > video->clip->frame_index[0]) {
+    if (video->position < 0 || video->position > video->wanted.frames[0]) {
         DESY_TRY(open_source(video));
         video->position = 0;
     }
-    const struct desy_video_wanted wanted = {video->clip->frame_index, video->clip->frames, take_frame, video};
-    DESY_TRY(desy_video_decode_by_counting(&video->source, &video->timeline, &wanted, &video->position));
+    DESY_TRY(desy_video_decode_by_counting(&video->source, &video->timeline, &video->wanted, &video->position));
 out:
+    return rc;
+}
+
+/* The clip, of what was encoded of the stretch: a video as any other. */
+static int read_view(desy_video *video)
+{
+    struct desy_clip *clip = video->clip;
+    struct desy_video_bytes bytes = {0};
+    struct desy_clip_request request = video->request;
+    char recipe[160], reason[sizeof clip->reason];
+    desy_video *view = NULL;
+    int rc;
+    request.view = 0, request.windows = 1, request.audio = false;
+    DESY_TRY(desy_reencode_take(&video->stretch.reencode, &bytes));
+    DESY_TRY(desy_video_open(&view, &request));
+    view->bytes = &bytes, view->of = &video->stretch, view->turn = video->turn;
+    DESY_TRY(desy_video_next(view, clip));
+    clip->window = video->window, clip->windows = video->windows, clip->view = video->request.view;
+    for (int k = 0; k < clip->frames; k++) clip->pts[k] += video->timeline.seconds[video->stretch.frames[0]];
+    if (clip->status == DESY_STATUS_OK) goto out;
+    const struct desy_augment_recipe made = desy_augment_recipe(video->request.seed, video->request.item, video->request.view);
+    desy_augment_describe(recipe, &made);
+    snprintf(reason, sizeof reason, "%s", clip->reason);
+    rc = desy_error(DESY_EDATA, "its view %d (%s): %s", video->request.view, recipe, reason);
+out:
+    desy_video_close(&view);
+    free(bytes.data);
     return rc;
 }
 
@@ -250,8 +341,12 @@ static int read_window(desy_video *video)
     if (video->windows == 0) DESY_TRY(begin(video));
     if (video->timeline.exact) DESY_TRY(read_by_index(video, &exact));
     if (!exact) DESY_TRY(read_by_counting(video));
-    describe(video);
-    warn(video);
+    if (video->request.view > 0) {
+        DESY_TRY(read_view(video));
+    } else {
+        describe(video);
+        warn(video);
+    }
     if (video->request.audio) DESY_TRY(desy_audio_clip(video->clip, &video->request, video->source.stream, video->timeline.shown[0].stamp));
     video->window++;
 out:
@@ -277,6 +372,7 @@ int desy_video_next(desy_video *video, struct desy_clip *clip)
 {
     memset(clip, 0, offsetof(struct desy_clip, audio));
     clip->windows = 1;
+    clip->view = video->request.view;
     video->clip = clip;
     int rc = read_window(video);
     clip->size = video->size, clip->mtime_ns = video->mtime_ns;
@@ -293,6 +389,8 @@ void desy_video_close(desy_video **video)
 {
     if (!*video) return;
     desy_forensic_close(&(*video)->forensic);
+    desy_reencode_close(&(*video)->stretch.reencode);
+    free((*video)->stretch.frames);
     desy_transform_axes_close(&(*video)->axes);
     desy_video_picture_close(&(*video)->picture);
     desy_video_timeline_close(&(*video)->timeline);

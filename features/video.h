@@ -16,6 +16,8 @@ struct desy_frame {
 
 typedef struct desy_video desy_video;
 
+/* With request->view a clip is made of what the view's recipe (features/augment.h) makes of a stretch of the video: its window and half a second before
+ * and after it, encoded into memory and read as any video; sampled are the frames nearest to the times of the original's. */
 /* A video that is read clip by clip: desy_video_next until clip->window is clip->windows - 1. `request` is copied. DESY_EUSAGE: a
  * number of frames that can't be had; DESY_EENV: memory. */
 int desy_video_open(desy_video **video, const struct desy_clip_request *request);

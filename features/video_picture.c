@@ -67,15 +67,23 @@ static bool full_range(const AVFrame *frame)
     }
 }
 
+void desy_video_picture_colours(const AVFrame *frame, int *matrix, bool *full, bool *yuv_full)
+{
+    *matrix = matrix_of(frame);
+    *full = full_range(frame);
+    *yuv_full = *full && !is_rgb(frame->format);
+}
+
 static int convert(struct SwsContext **context, uint8_t *const planes[4], const int strides[4], enum AVPixelFormat to, int flags, const AVFrame *frame)
 {
-    int width = frame->width & ~1, height = frame->height & ~1, from_full = full_range(frame);
-    int to_full = to == AV_PIX_FMT_RGB24 || (from_full && !is_rgb(frame->format));
+    int width = frame->width & ~1, height = frame->height & ~1, number;
+    bool from_full, yuv_full;
+    desy_video_picture_colours(frame, &number, &from_full, &yuv_full);
     *context = sws_getCachedContext(*context, width, height, frame->format, width, height, to, flags, NULL, NULL, NULL);
     if (!*context) return desy_error(DESY_EDATA, "frames of %s can't be converted", av_get_pix_fmt_name(frame->format));
-    const int *matrix = sws_getCoefficients(matrix_of(frame));
+    const int *matrix = sws_getCoefficients(number);
     /* Says -1 between formats that have neither matrix nor range; then there is nothing to set. */
-    (void)sws_setColorspaceDetails(*context, matrix, from_full, matrix, to_full, 0, 1 << 16, 1 << 16);
+    (void)sws_setColorspaceDetails(*context, matrix, from_full, matrix, to == AV_PIX_FMT_RGB24 || yuv_full, 0, 1 << 16, 1 << 16);
     int rows = sws_scale(*context, (const uint8_t *const *)frame->data, frame->linesize, 0, height, planes, strides);
     return rows == height ? DESY_OK : desy_error(DESY_EDATA, "a frame of %s can't be converted", av_get_pix_fmt_name(frame->format));
 }

@@ -16,6 +16,9 @@ struct desy_video_turn {
 /* What a stream's display matrix says, as the ffmpeg command line does without being told. *ignored: it is no multiple of 90 degrees. */
 struct desy_video_turn desy_video_turn_of(const AVStream *stream, bool *ignored);
 
+/* swscale's number of its matrix, which is ITU-T H.273's too; is it of full range, and would YUV made of it be? */
+void desy_video_picture_colours(const AVFrame *frame, int *matrix, bool *full, bool *yuv_full);
+
 struct desy_video_picture {
     struct desy_frame frame; /* luma may point into the AVFrame that it was made of */
     uint8_t *rgb, *luma, *turned_rgb, *turned_luma;

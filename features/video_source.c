@@ -49,10 +49,9 @@ static bool header_says_all(const AVFormatContext *format, const AVStream *strea
     return false;
 }
 
-static int open_streams(struct desy_video_source *source, const char *path)
+static int open_streams(struct desy_video_source *source)
 {
-    int rc;
-    DESY_TRY(desy_container_open(&source->format, path));
+    int rc = DESY_OK;
     source->stream = choose_stream(source->format);
     if (source->stream && header_says_all(source->format, source->stream)) {
         source->format->flags |= AVFMT_FLAG_NOPARSE; /* packets are frames as they are */
@@ -64,11 +63,10 @@ out:
     return rc;
 }
 
-int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path)
+static int open_video(struct desy_video_source *source, bool *has_video)
 {
     int rc;
-    *has_video = true;
-    DESY_TRY(open_streams(source, path));
+    DESY_TRY(open_streams(source));
     if (!source->stream) {
         *has_video = false;
         return desy_error(DESY_EDATA, "it has no video stream");
@@ -77,6 +75,20 @@ int desy_video_source_open(struct desy_video_source *source, bool *has_video, co
     DESY_TRY(open_decoder(source));
 out:
     return rc;
+}
+
+int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path)
+{
+    *has_video = true;
+    int rc = desy_container_open(&source->format, path);
+    return rc == DESY_OK ? open_video(source, has_video) : rc;
+}
+
+int desy_video_source_open_memory(struct desy_video_source *source, bool *has_video, const uint8_t *bytes, int64_t size)
+{
+    *has_video = true;
+    int rc = desy_container_open_memory(&source->format, bytes, size);
+    return rc == DESY_OK ? open_video(source, has_video) : rc;
 }
 
 void desy_video_source_skim(struct desy_video_source *source, bool skim)

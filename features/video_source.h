@@ -24,6 +24,8 @@ struct desy_video_source {
 /* Opens a zeroed source, with the video stream that the ffmpeg command line would choose. Errors are the video's: DESY_EDATA
  * and a message without the path; *has_video is false when the file is sound but has no video stream. */
 int desy_video_source_open(struct desy_video_source *source, bool *has_video, const char *path);
+/* The same of bytes in memory, borrowed until it is closed. */
+int desy_video_source_open_memory(struct desy_video_source *source, bool *has_video, const uint8_t *bytes, int64_t size);
 void desy_video_source_close(struct desy_video_source *source); /* safe on a zeroed one */
 
 /* Until it is told otherwise: packets with times and sizes, where they can be had without their contents. */

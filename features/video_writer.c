@@ -5,6 +5,7 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/mem.h>
 #include <libavutil/opt.h>
 #include <libswscale/swscale.h>
 #include <stdlib.h>
@@ -18,13 +19,23 @@ struct track {
     int64_t pts;
 };
 
+#define BUFFER 32768 /* of a write into memory */
+
+/* What a muxer writes to, and goes back in, where there is no file. */
+struct memory {
+    struct desy_video_bytes bytes;
+    size_t room, at;
+};
+
 struct desy_video_writer {
-    char *path, *temporary;
+    char *path, *temporary;     /* of a file; of one in memory `path` is what messages call it, and there is no temporary */
+    struct memory memory;
     AVFormatContext *format;
     struct track video, sound;
     AVPacket *packet;
     struct SwsContext *convert; /* yuv420p to the encoder's pixel format, where that is another */
     int filled;                 /* samples in sound.frame */
+    int interval;               /* ticks that a frame lasts, on average */
 };
 
 static int failed(const desy_video_writer *writer, const char *what, int error)
@@ -32,6 +43,53 @@ static int failed(const desy_video_writer *writer, const char *what, int error)
     char text[AV_ERROR_MAX_STRING_SIZE] = "";
     av_strerror(error, text, sizeof text);
     return desy_error(DESY_EENV, "%s: %s failed: %s", writer->path, what, text);
+}
+
+static int write_memory(void *opaque, uint8_t *data, int size)
+{
+    struct memory *memory = opaque;
+    const size_t end = memory->at + (size_t)size;
+    if (end > memory->room) {
+        const size_t room = end > 2 * memory->room ? end : 2 * memory->room;
+        uint8_t *larger = realloc(memory->bytes.data, room);
+        if (!larger) return AVERROR(ENOMEM);
+        memory->bytes.data = larger;
+        memory->room = room;
+    }
+    if (memory->at > memory->bytes.size) memset(memory->bytes.data + memory->bytes.size, 0, memory->at - memory->bytes.size);
+    memcpy(memory->bytes.data + memory->at, data, (size_t)size);
+    memory->at = end;
+    if (end > memory->bytes.size) memory->bytes.size = end;
+    return size;
+}
+
+static int64_t seek_memory(void *opaque, int64_t position, int whence)
+{
+    struct memory *memory = opaque;
+    if (whence == AVSEEK_SIZE) return (int64_t)memory->bytes.size;
+    if (whence != SEEK_SET || position < 0) return AVERROR(EINVAL); /* libavformat makes these of the others */
+    memory->at = (size_t)position;
+    return position;
+}
+
+static int open_output(desy_video_writer *writer)
+{
+    if (writer->temporary) return avio_open(&writer->format->pb, writer->temporary, AVIO_FLAG_WRITE);
+    uint8_t *buffer = av_malloc(BUFFER);
+    writer->format->pb = buffer ? avio_alloc_context(buffer, BUFFER, 1, &writer->memory, NULL, write_memory, seek_memory) : NULL;
+    if (!writer->format->pb) av_free(buffer);
+    return writer->format->pb ? 0 : AVERROR(ENOMEM);
+}
+
+static int close_output(desy_video_writer *writer)
+{
+    AVIOContext **io = &writer->format->pb;
+    if (writer->temporary || !*io) return avio_closep(io);
+    avio_flush(*io);
+    const int error = (*io)->error;
+    av_freep(&(*io)->buffer);
+    avio_context_free(io);
+    return error;
 }
 
 static int open_codec(desy_video_writer *writer, struct track *track, const char *options)
@@ -73,13 +131,15 @@ static int open_video(desy_video_writer *writer, const struct desy_video_writer_
     AVCodecContext *codec = track->codec;
     codec->width = options->width;
     codec->height = options->height;
-    codec->time_base = (AVRational){1, options->fps};
+    codec->time_base = (AVRational){1, options->ticks ? options->ticks : options->fps};
     codec->framerate = (AVRational){options->fps, 1};
-    codec->gop_size = 2 * options->fps;
+    codec->gop_size = options->gop ? options->gop : 2 * options->fps;
+    if (options->matrix) codec->colorspace = options->matrix, codec->color_range = options->full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
     codec->pix_fmt = codec->codec->id == AV_CODEC_ID_GIF ? AV_PIX_FMT_RGB8 : AV_PIX_FMT_YUV420P;
     rc = open_codec(writer, track, options->video_options);
     if (rc != DESY_OK) return rc;
     track->stream->avg_frame_rate = codec->framerate;
+    writer->interval = options->ticks ? options->ticks / options->fps : 1;
 
     track->frame->format = codec->pix_fmt;
     track->frame->width = options->width;
@@ -98,8 +158,8 @@ static int open_sound(desy_video_writer *writer, const struct desy_video_writer_
     if (rc != DESY_OK) return rc;
 
     AVCodecContext *codec = track->codec;
-    codec->sample_rate = DESY_AUDIO_RATE;
-    codec->time_base = (AVRational){1, DESY_AUDIO_RATE};
+    codec->sample_rate = DESY_SOUND_RATE;
+    codec->time_base = (AVRational){1, DESY_SOUND_RATE};
     codec->bit_rate = 64000;
     codec->sample_fmt = codec->codec->sample_fmts ? codec->codec->sample_fmts[0] : AV_SAMPLE_FMT_FLTP;
     codec->ch_layout = (AVChannelLayout)AV_CHANNEL_LAYOUT_MONO;
@@ -120,10 +180,10 @@ int desy_video_writer_open(desy_video_writer **out, const struct desy_video_writ
     desy_video_writer *writer = calloc(1, sizeof *writer);
     if (!writer) return desy_error_memory("a video writer");
     av_log_set_level(AV_LOG_ERROR);
-    writer->path = desy_format("%s", options->path);
-    writer->temporary = desy_format("%s.tmp.%ld", options->path, (long)getpid());
+    writer->path = desy_format("%s", options->path ? options->path : options->video_encoder);
+    writer->temporary = options->path ? desy_format("%s.tmp.%ld", options->path, (long)getpid()) : NULL;
     writer->packet = av_packet_alloc();
-    if (!writer->path || !writer->temporary || !writer->packet) {
+    if (!writer->path || (options->path && !writer->temporary) || !writer->packet) {
         rc = desy_error_memory("a video writer");
         goto out;
     }
@@ -136,7 +196,7 @@ int desy_video_writer_open(desy_video_writer **out, const struct desy_video_writ
     DESY_TRY(open_video(writer, options));
     if (options->audio_encoder) DESY_TRY(open_sound(writer, options));
 
-    error = avio_open(&writer->format->pb, writer->temporary, AVIO_FLAG_WRITE);
+    error = open_output(writer);
     if (error >= 0) error = avformat_write_header(writer->format, NULL);
     if (error < 0) rc = failed(writer, "writing the header", error);
 out:
@@ -153,7 +213,7 @@ static int encode(desy_video_writer *writer, struct track *track, AVFrame *frame
         error = avcodec_receive_packet(track->codec, writer->packet);
         if (error == AVERROR(EAGAIN) || error == AVERROR_EOF) return DESY_OK;
         if (error < 0) break;
-        if (track == &writer->video && writer->packet->duration == 0) writer->packet->duration = 1;
+        if (track == &writer->video && writer->packet->duration == 0) writer->packet->duration = writer->interval;
         av_packet_rescale_ts(writer->packet, track->codec->time_base, track->stream->time_base);
         writer->packet->stream_index = track->stream->index;
         error = av_interleaved_write_frame(writer->format, writer->packet);
@@ -161,15 +221,20 @@ static int encode(desy_video_writer *writer, struct track *track, AVFrame *frame
     return failed(writer, "encoding", error);
 }
 
-int desy_video_writer_frame(desy_video_writer *writer, const uint8_t *const planes[3])
+int desy_video_writer_frame_at(desy_video_writer *writer, const uint8_t *const planes[3], const int strides[3], int64_t tick)
 {
     AVFrame *frame = writer->video.frame;
-    const int strides[3] = {frame->width, frame->width / 2, frame->width / 2};
     int error = av_frame_make_writable(frame);
     if (error < 0) return failed(writer, "taking a frame", error);
     sws_scale(writer->convert, planes, strides, 0, frame->height, frame->data, frame->linesize);
-    frame->pts = writer->video.pts++;
+    frame->pts = tick;
     return encode(writer, &writer->video, frame);
+}
+
+int desy_video_writer_frame(desy_video_writer *writer, const uint8_t *const planes[3])
+{
+    const int width = writer->video.frame->width;
+    return desy_video_writer_frame_at(writer, planes, (const int[3]){width, width / 2, width / 2}, writer->video.pts++);
 }
 
 int desy_video_writer_sound(desy_video_writer *writer, const float *samples, size_t n)
@@ -206,30 +271,45 @@ static void release(desy_video_writer **out)
     }
     sws_freeContext(writer->convert);
     av_packet_free(&writer->packet);
-    if (writer->format) avio_closep(&writer->format->pb);
+    if (writer->format) close_output(writer);
     avformat_free_context(writer->format);
     free(writer->path);
     free(writer->temporary);
+    free(writer->memory.bytes.data);
     free(writer);
     *out = NULL;
 }
 
-int desy_video_writer_commit(desy_video_writer **out)
+static int finish(desy_video_writer *writer)
 {
-    desy_video_writer *writer = *out;
-    int rc = DESY_OK, error = 0;
+    int rc, error;
     DESY_TRY(encode(writer, &writer->video, NULL));
     if (writer->sound.codec) DESY_TRY(encode(writer, &writer->sound, NULL));
     error = av_write_trailer(writer->format);
-    if (error >= 0) error = avio_closep(&writer->format->pb);
-    if (error < 0) {
-        rc = failed(writer, "closing the file", error);
-        goto out;
-    }
-    rc = desy_rename_durable(writer->temporary, writer->path);
+    if (error >= 0) error = close_output(writer);
+    if (error < 0) rc = failed(writer, "closing the file", error);
 out:
+    return rc;
+}
+
+int desy_video_writer_commit(desy_video_writer **out)
+{
+    int rc = finish(*out);
+    if (rc == DESY_OK) rc = desy_rename_durable((*out)->temporary, (*out)->path);
     if (rc != DESY_OK) desy_video_writer_abort(out);
     else release(out);
+    return rc;
+}
+
+int desy_video_writer_take(desy_video_writer **out, struct desy_video_bytes *bytes)
+{
+    int rc = finish(*out);
+    *bytes = (struct desy_video_bytes){0};
+    if (rc == DESY_OK) {
+        *bytes = (*out)->memory.bytes;
+        (*out)->memory.bytes = (struct desy_video_bytes){0};
+    }
+    desy_video_writer_abort(out);
     return rc;
 }
 

@@ -45,7 +45,7 @@ __attribute__((format(printf, 6, 7))) static void say(cJSON *list, int *missing,
 static void look_at_codecs(cJSON *list, int *missing)
 {
     static const char *const decoders[] = {"h264", "hevc", "vp9", "av1", "mpeg4", "gif", "mjpeg"};
-    static const char *const encoders[] = {"libx264", "mpeg4", "libvpx-vp9", "gif"};
+    static const char *const encoders[] = {"libx264", "mpeg4", "libvpx-vp9", "gif", "libx265", "mjpeg"};
     say(list, missing, "FFmpeg", true, true, "%s", desy_ffmpeg_version());
     for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++) {
         /* FFmpeg's own "av1" needs hardware; libdav1d is what decodes it on a CPU. */
@@ -55,7 +55,7 @@ static void look_at_codecs(cJSON *list, int *missing)
     }
     for (size_t i = 0; i < sizeof encoders / sizeof *encoders; i++) {
         bool there = desy_ffmpeg_has_encoder(encoders[i]);
-        say(list, missing, "encoder", there, false, "%s%s", encoders[i], there ? "" : ": desy synth needs it");
+        say(list, missing, "encoder", there, false, "%s%s", encoders[i], there ? "" : ": desy synth or extract --augment needs it");
     }
 }
 

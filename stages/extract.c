@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "features/augment.h"
 #include "features/torchscript.h"
 #include "model/model.h"
 #include "mpi/queue.h"
@@ -20,7 +21,7 @@
 
 static struct {
     const char *extractor, *weights, *sampling, *device, *precision, *shard;
-    int frames, dims, windows, crops, audio, workers, threads, allow_code, retry_failed;
+    int frames, dims, windows, augment, crops, audio, workers, threads, allow_code, retry_failed;
     double deadline;
 } settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .precision = "fp32", .frames = 16, .windows = 1, .threads = 1, .deadline = 120};
 
@@ -31,6 +32,7 @@ const struct poptOption desy_extract_options[] = {
     {"sampling", 0, POPT_ARG_STRING, &settings.sampling, 0, "window, uniform or keyframe (default window: 8 frames a second around the middle)", "HOW"},
     {"frames", 0, POPT_ARG_INT, &settings.frames, 0, "frames of each clip (default 16)", "T"},
     {"windows", 0, POPT_ARG_INT, &settings.windows, 0, "clips of a long video, spread over it: each a row of its own (default 1)", "N"},
+    {"augment", 0, POPT_ARG_INT, &settings.augment, 0, "augmented views of each clip, for training: compressed anew, rescaled and more, each a row of its own (default 0)", "N"},
     {"crops", 0, POPT_ARG_NONE, &settings.crops, 0, "also store the middle 224 x 224 pixels of 4 frames of each clip, as decoded", NULL},
     {"audio", 0, POPT_ARG_NONE, &settings.audio, 0, "also store the 2 s of sound around each clip's middle, 16 kHz, mono", NULL},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
@@ -88,13 +90,15 @@ static int check_settings(struct extraction *e)
     if (rc == DESY_OK) rc = desy_extractor_check_precision(worker->extractor, e->precision);
     if (rc != DESY_OK) return rc;
     if (settings.windows < 1 || settings.windows > DESY_MAX_WINDOWS) return desy_error(DESY_EUSAGE, "--windows must be 1 to %d, not %d", DESY_MAX_WINDOWS, settings.windows);
+    if (settings.augment < 0 || settings.augment > DESY_MOST_VIEWS) return desy_error(DESY_EUSAGE, "--augment must be 0 to %d, not %d", DESY_MOST_VIEWS, settings.augment);
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers 0 (default) to 1024, --deadline above 0");
-    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows,
+    worker->views = settings.augment;
+    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows, .seed = e->invocation->seed,
                                                  .forensic = worker->extractor->forensic, .crops = settings.crops, .audio = settings.audio};
     worker->shape = (struct desy_store_shape){worker->extractor->name, settings.frames, worker->extractor->dims, settings.crops, settings.audio};
-    return DESY_OK;
+    return desy_augment_check(settings.augment);
 }
 
 /* This rank's extractor and what decides its numbers. */
@@ -109,7 +113,7 @@ static int open_extractor(struct extraction *e)
                                                    .frames = settings.frames, .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(worker->extractor->open(&worker->state, &options));
     worker->request.transform = worker->extractor->transform(worker->state); /* comes with the weights */
-    DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request));
+    DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request, worker->views));
     text = cJSON_PrintUnformatted(e->config);
     if (!text) DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(desy_sha256_bytes(e->config_sha256, text, strlen(text)));
@@ -120,6 +124,7 @@ static int open_extractor(struct extraction *e)
     worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256, worker->dataset_sha256 = e->dataset_sha256;
     DESY_TRY(desy_committer_open(&worker->committer, desy_shard_writer(&e->shard, desy_rank(e->invocation->world))));
     DESY_TRY(desy_helper_pool_open(&worker->helpers, helpers, settings.deadline));
+    if (desy_augment_threads(worker->views)) desy_helper_pool_allow_threads(worker->helpers);
 out:
     cJSON_free(text);
     return rc;
@@ -130,7 +135,7 @@ static int make_plan(struct extraction *e)
 {
     struct desy_extract_plan *plan = &e->plan;
     int rc;
-    DESY_TRY(desy_extract_plan_open(plan, e->dataset, settings.windows, &e->worker.shape, &e->shard));
+    DESY_TRY(desy_extract_plan_open(plan, e->dataset, settings.windows * (1 + settings.augment), &e->worker.shape, &e->shard));
     DESY_TRY(desy_store_scan(plan->records, plan->blocks.count, e->store, e->config_sha256));
     DESY_TRY(desy_extract_plan_tasks(plan, desy_size(e->invocation->world), (size_t)e->worker.ahead / 2, settings.retry_failed));
 out:
@@ -325,7 +330,8 @@ static int report(const struct extraction *e, const struct outcome *outcome)
 {
     desy_log_info("extract: %" PRIu64 " items ok (%" PRIu64 " clips), %" PRIu64 " failed, in %s", outcome->ok, outcome->clips, outcome->failed, e->store);
     if (outcome->lost)
-        desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window could not be read; %s/quarantine.jsonl says why", outcome->lost, e->store);
+        desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window%s could not be read; %s/quarantine.jsonl says why", outcome->lost,
+                         e->worker.views ? " or a view" : "", e->store);
     if (outcome->missing)
         desy_log_info("extract: shard %d of %d is done; %" PRIu64 " of %zu blocks, of other shards, are missing: the index will be written by the shard that "
                       "ends last, or, once the others have ended, by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);

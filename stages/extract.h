@@ -9,8 +9,8 @@
 
 /* ---- what decides the numbers (extract_config.c) ---- */
 
-/* The configuration of this process, resolved; caller deletes. */
-int desy_extract_config(cJSON **config, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request);
+/* The configuration of this process, resolved; caller deletes. views: augmented ones. */
+int desy_extract_config(cJSON **config, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request, int views);
 /* Members that differ, in words ("isa: AVX512 there, AVX2 here"); "" if none. New string; NULL: no memory. */
 char *desy_extract_differences(const cJSON *there, const cJSON *here);
 /* Collective: this process's must be that of rank 0. DESY_EENV names the rank and what differs. */
@@ -24,10 +24,11 @@ struct desy_extract_worker {
     const struct desy_extractor *extractor;
     void *state; /* of the extractor */
     desy_helper_pool *helpers;
-    int ahead; /* videos that may be submitted and not taken */
+    int ahead; /* videos and views that may be submitted and not taken */
     float *features; /* (T, D) */
     const char *root, *store, *config_sha256, *dataset_sha256;
-    struct desy_clip_request request; /* of every item; but for its paths */
+    struct desy_clip_request request; /* of every item; but for its paths and views */
+    int views;                        /* augmented ones of each */
     struct desy_store_shape shape;
     desy_committer *committer; /* whoever waits for the last task waits for this, too */
     int64_t resumed, made; /* items: found done; extracted now */

@@ -1,23 +1,30 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "features/augment.h"
 #include "features/libraries.h"
 #include "stages/extract.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-int desy_extract_config(cJSON **out, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request)
+int desy_extract_config(cJSON **out, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request, int views)
 {
     int rc = DESY_OK;
+    char seed[24];
     cJSON *config = cJSON_CreateObject();
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)request->seed); /* which a JSON number need not hold */
     if (!config || !cJSON_AddStringToObject(config, "extractor", extractor->name) ||
         !cJSON_AddNumberToObject(config, "extractor_version", extractor->version) || !cJSON_AddNumberToObject(config, "dims", extractor->dims) ||
         !cJSON_AddStringToObject(config, "layout", DESY_STORE_LAYOUT) || !cJSON_AddNumberToObject(config, "frames", request->frames) ||
         !cJSON_AddStringToObject(config, "sampling", desy_sampling_name(request->sampling)) || !cJSON_AddNumberToObject(config, "windows", request->windows) ||
         !cJSON_AddBoolToObject(config, "crops", request->crops) || !cJSON_AddBoolToObject(config, "audio", request->audio) ||
         !cJSON_AddStringToObject(config, "ffmpeg", desy_ffmpeg_version()))
+        DESY_TRY(desy_error_memory("the configuration"));
+    if (views > 0 && (!cJSON_AddNumberToObject(config, "augment", views) || !cJSON_AddNumberToObject(config, "augment_version", DESY_AUGMENT_VERSION) ||
+                      !cJSON_AddStringToObject(config, "augment_seed", seed)))
         DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(extractor->describe(state, config));
     *out = config;

@@ -48,12 +48,12 @@ static int deal(struct desy_extract_plan *plan, const struct desy_shard *shard)
     return DESY_OK;
 }
 
-int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *dataset, int windows, const struct desy_store_shape *shape,
+int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *dataset, int clips, const struct desy_store_shape *shape,
                            const struct desy_shard *shard)
 {
     const double mean = mean_cost(dataset);
     *plan = (struct desy_extract_plan){0};
-    desy_store_blocks(&plan->blocks, desy_dataset_count(dataset), windows, shape);
+    desy_store_blocks(&plan->blocks, desy_dataset_count(dataset), clips, shape);
     plan->records = calloc(plan->blocks.count, sizeof *plan->records);
     plan->mine = calloc(plan->blocks.count, sizeof *plan->mine);
     if (!plan->records || !plan->mine) return desy_error_memory("the plan");

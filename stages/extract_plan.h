@@ -30,9 +30,9 @@ struct desy_extract_plan {
     uint64_t items;                    /* of this shard */
 };
 
-/* Blocks, their estimates, and which of them are this shard's: dealt costliest first to the shard that has least, by what the data set says
+/* clips: of an item, at most. Blocks, their estimates, and which of them are this shard's: dealt costliest first to the shard that has least, by what the data set says
  * alone. No file is looked at. DESY_EENV: memory. */
-int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *dataset, int windows, const struct desy_store_shape *shape,
+int desy_extract_plan_open(struct desy_extract_plan *plan, const desy_dataset *dataset, int clips, const struct desy_store_shape *shape,
                            const struct desy_shard *shard);
 /* With records[] filled in: is the block done, as far as the manifests say? */
 bool desy_extract_plan_done(const struct desy_extract_plan *plan, uint64_t block, bool retry_failed);

@@ -79,21 +79,25 @@ static int unpack(struct block **out, size_t *n, struct desy_extract_worker *wor
     return DESY_OK;
 }
 
-/* The next item of all blocks, in order. */
+/* The next item of all blocks, or view of one, in order: each is decoded for itself, by whichever helper is idle. */
 struct cursor {
     size_t block, item;
+    int view;
 };
 
-static void advance(struct cursor *cursor, const struct block *blocks)
+static void advance(struct cursor *cursor, const struct block *blocks, int views)
 {
+    if (++cursor->view <= views) return;
+    cursor->view = 0;
     if (++cursor->item < blocks[cursor->block].count) return;
     cursor->block++;
     cursor->item = 0;
 }
 
-static int submit(struct desy_extract_worker *worker, const struct desy_item *item)
+static int submit(struct desy_extract_worker *worker, const struct desy_item *item, int view)
 {
     struct desy_clip_request request = worker->request;
+    request.view = view, request.item = item->id;
     char *path = desy_path_join(worker->root, item->video_path), *audio = *item->audio_path ? desy_path_join(worker->root, item->audio_path) : strdup("");
     int rc = path && audio ? DESY_OK : desy_error_memory("a path");
     if (rc == DESY_OK) {
@@ -126,17 +130,17 @@ static int append(struct desy_extract_worker *worker, desy_segment *segment, con
     return *finite ? desy_segment_append(segment, item, clip, worker->features) : append_not_finite(segment, item, clip);
 }
 
-/* All clips of one item, up to the first that failed. */
-static int take(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item)
+/* All clips of one item, or of a view of it, up to the first that failed. *any: could one of the original's be read? Else its views are left out. */
+static int take(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item, bool *any)
 {
     const struct desy_clip *clip;
     bool finite = true;
     int rc;
     do {
         DESY_TRY(desy_helper_take(worker->helpers, &clip));
-        if (finite) DESY_TRY(append(worker, segment, item, clip, &finite));
+        if (finite && (clip->view == 0 || *any)) DESY_TRY(append(worker, segment, item, clip, &finite));
+        if (clip->view == 0 && clip->window == 0) *any = clip->status == DESY_STATUS_OK && finite;
     } while (!desy_clip_is_last(clip));
-    worker->made++;
 out:
     return rc;
 }
@@ -144,22 +148,24 @@ out:
 static int make_blocks(struct desy_extract_worker *worker, const struct block *blocks, size_t n)
 {
     int rc = DESY_OK, waiting = 0;
+    bool any = false;
     desy_segment *segment = NULL;
     struct cursor ahead = {0}, next = {0};
     while (next.block < n) {
         const struct block *block = &blocks[next.block];
         for (; ahead.block < n && waiting < worker->ahead; waiting++) {
-            DESY_TRY(submit(worker, &blocks[ahead.block].items[ahead.item]));
-            advance(&ahead, blocks);
+            DESY_TRY(submit(worker, &blocks[ahead.block].items[ahead.item], ahead.view));
+            advance(&ahead, blocks, worker->views);
         }
         if (!segment) {
             const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256, worker->dataset_sha256, block->made_us};
             DESY_TRY(desy_segment_open(&segment, &options));
         }
-        DESY_TRY(take(worker, segment, &block->items[next.item]));
+        DESY_TRY(take(worker, segment, &block->items[next.item], &any));
         waiting--;
-        advance(&next, blocks);
-        if (next.item > 0) continue;
+        advance(&next, blocks, worker->views);
+        worker->made += next.view == 0;
+        if (next.item > 0 || next.view > 0) continue;
         DESY_TRY(desy_committer_add(worker->committer, &segment, block->inputs));
         if (next.block < n && desy_interrupted())
             DESY_TRY(desy_error(DESY_EINTERRUPTED, "interrupted: what is done is kept, and the same command continues"));

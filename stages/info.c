@@ -10,9 +10,9 @@
 
 /* What the clips of a store are like. */
 struct summary {
-    size_t labels[3], failed, failed_windows; /* items; clips of items of which another one could be read */
+    size_t labels[3], failed, failed_windows, failed_views; /* items; clips of items of which another one could be read */
     size_t rotated, reordered, with_sound;    /* items: turned upright, with B-frames, with sound to their first clip */
-    int64_t longest_gop, most_windows;
+    int64_t longest_gop, most_windows, most_views;
     cJSON *codecs, *containers;               /* name: items */
     double duration[2], fps[2], width[2], height[2]; /* least and most */
 };
@@ -56,7 +56,9 @@ static int summarise(struct summary *s, desy_store *store)
         const bool first = i == 0 || row.id != last, ok = row.status == DESY_STATUS_OK;
         if (first) s->labels[row.label + 1]++, told = false;
         s->failed += first && !ok;
-        s->failed_windows += !first && !ok;
+        s->failed_windows += !first && !ok && row.view == 0;
+        s->failed_views += !ok && row.view > 0;
+        if (row.view > s->most_views) s->most_views = row.view;
         if (ok && !told) summarise_video(s, &row);
         told |= ok;
         if (row.window >= s->most_windows) s->most_windows = row.window + 1;
@@ -75,6 +77,8 @@ static void add_range(cJSON *report, const char *name, const double range[2])
 static void describe_videos(cJSON *report, struct summary *s, const struct desy_store_shape *shape)
 {
     cJSON_AddNumberToObject(report, "most_windows", (double)s->most_windows);
+    if (s->most_views) cJSON_AddNumberToObject(report, "most_views", (double)s->most_views);
+    if (s->failed_views) cJSON_AddNumberToObject(report, "n_failed_views", (double)s->failed_views);
     if (s->failed_windows) cJSON_AddNumberToObject(report, "n_failed_windows", (double)s->failed_windows);
     cJSON_AddBoolToObject(report, "crops", shape->crops);
     cJSON_AddBoolToObject(report, "audio", shape->audio);

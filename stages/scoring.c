@@ -128,7 +128,7 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     scoring->request = (struct desy_clip_request){.frames = options.frames, .windows = settings.windows, .transform = scoring->extractor->transform(scoring->state),
         .forensic = scoring->extractor->forensic};
     DESY_TRY(desy_sampling_parse(&scoring->request.sampling, desy_detector_sampling(scoring->detector)));
-    DESY_TRY(desy_extract_config(&scoring->config, scoring->extractor, scoring->state, &scoring->request));
+    DESY_TRY(desy_extract_config(&scoring->config, scoring->extractor, scoring->state, &scoring->request, 0));
     DESY_TRY(check_weights(scoring, desy_rank(world) == 0));
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));

@@ -196,6 +196,30 @@ static void windows_of_each_kind_differ(void **state)
     assert_int_equal(desy_sample_windows(WANTED, DESY_SAMPLING_UNIFORM, 5, &brief), 3); /* of 16 frames each */
 }
 
+/* Frames at i / rate; times .37 + k / 8. */
+static void near_takes_the_nearest_within_its_span(void **state)
+{
+    static const int rates[] = {8, 10, 15, 24, 25, 30, 60};
+    double at[WANTED];
+    (void)state;
+    for (int k = 0; k < WANTED; k++) at[k] = .37 + k / 8.;
+    for (size_t r = 0; r < sizeof rates / sizeof *rates; r++) {
+        const struct desy_times times = {even_times(rates[r], 4 * rates[r]), 4 * rates[r], NULL, 0};
+        assert_int_equal(desy_sample_near(frames, WANTED, at, &times), WANTED);
+        for (int k = 0; k < WANTED; k++) assert_int_equal(frames[k], nearest(rates[r] * (37 * 8 + 100 * k), 800));
+    }
+    const struct desy_times slow = {even_times(4, 20), 20, NULL, 0};
+    assert_int_equal(desy_sample_near(frames, WANTED, at, &slow), 9); /* frame 1, at .25 s, to 9, at 2.25 s: nearest to .37 and to 2.245 */
+    for (int k = 0; k < 9; k++) assert_int_equal(frames[k], 1 + k);
+    const struct desy_times brief = {even_times(30, 9), 9, NULL, 0};
+    assert_int_equal(desy_sample_near(frames, WANTED, at, &brief), 1); /* all are nearest to the last one */
+    assert_int_equal(frames[0], 8);
+    const double close[] = {.1, .101, .102, .3}; /* three times nearest to one frame */
+    assert_int_equal(desy_sample_near(frames, 4, close, &brief), 4);
+    static const int64_t apart[] = {3, 4, 5, 8};
+    for (int k = 0; k < 4; k++) assert_int_equal(frames[k], apart[k]);
+}
+
 static void names_are_three(void **state)
 {
     enum desy_sampling sampling;
@@ -217,7 +241,7 @@ int main(void)
         cmocka_unit_test(slow_clips_give_neighbours), cmocka_unit_test(uneven_times_are_searched), cmocka_unit_test(a_gap_gives_no_frame_twice),
         cmocka_unit_test(uniform_is_from_end_to_end), 
         cmocka_unit_test(keyframe_starts_at_the_key_frame_nearest_the_middle), cmocka_unit_test(keyframe_of_a_slow_clip_gives_what_follows),
-        cmocka_unit_test(windows_are_spread_over_the_video), cmocka_unit_test(windows_of_each_kind_differ), cmocka_unit_test(names_are_three),
+        cmocka_unit_test(windows_are_spread_over_the_video), cmocka_unit_test(windows_of_each_kind_differ), cmocka_unit_test(near_takes_the_nearest_within_its_span), cmocka_unit_test(names_are_three),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
