@@ -20,7 +20,8 @@
 
 static struct {
     const char *model, *scores, *split, *level, *device, *threshold, *protocol;
-} settings = {.split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
+    double false_alarms;
+} settings = {.false_alarms = 1, .split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
 
 const struct poptOption desy_eval_options[] = {
     {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
@@ -28,6 +29,7 @@ const struct poptOption desy_eval_options[] = {
     {"split", 0, POPT_ARG_STRING, &settings.split, 0, "which part of the store (default test)", "test|val|all"},
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels together, or one (default all)", "all|low|mid|high"},
     {"protocol", 0, POPT_ARG_STRING, &settings.protocol, 0, "holdout: one model on one part; lodo: models fitted without a generator and a group of real sources (docs/evaluation.md)", "holdout|lodo"},
+    {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "of --protocol lodo: as of train (default 1)", "R"},
     {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "called AI-generated from this score on (default: the model's; .5 for --scores)", "T"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
     POPT_TABLEEND,
@@ -308,7 +310,7 @@ int desy_eval_command(struct desy_invocation *invocation)
     if (strcmp(settings.protocol, "lodo") == 0) {
         if (settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || settings.threshold)
             return desy_error(DESY_EUSAGE, "eval --protocol lodo fits its own models, on all parts: it takes no --model, --split, --level and --threshold");
-        return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output);
+        return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output, settings.false_alarms);
     }
     if (strcmp(settings.protocol, "holdout") != 0) return desy_error(DESY_EUSAGE, "--protocol must be holdout or lodo, not %s", settings.protocol);
     if (!settings.model)

@@ -322,10 +322,10 @@ out:
     return rc;
 }
 
-int desy_lodo_stage(struct desy_invocation *invocation, const char *store, const char *directory)
+int desy_lodo_stage(struct desy_invocation *invocation, const char *store, const char *directory, double most_false_alarms)
 {
     desy_world *world = invocation->world;
-    struct lodo l = {.world = world, .views = 1, .options = {.seed = invocation->seed, .level = DESY_TRAIN_ALL, .size = DESY_SIZE_SMALL, .device = "cpu"}};
+    struct lodo l = {.world = world, .views = 1, .options = {.seed = invocation->seed, .level = DESY_TRAIN_ALL, .size = DESY_SIZE_SMALL, .most_false_alarms = most_false_alarms, .device = "cpu"}};
     double areas[HALVES] = {0}, *others = NULL;
     void *all = NULL, *thresholds = NULL;
     size_t total;

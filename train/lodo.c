@@ -87,7 +87,7 @@ int desy_lodo_fit(struct desy_training_set *set, const float *facts, const struc
     struct desy_fitting f = {0};
     int rc;
     DESY_TRY(fit_all(&f, set, options, options->seed));
-    DESY_TRY(desy_agree(set->world, desy_choose_threshold(&f.measured, f.logits, threshold)));
+    DESY_TRY(desy_agree(set->world, desy_choose_threshold(&f.measured, f.logits, options->most_false_alarms, threshold)));
     DESY_TRY(score_rows(&f, scores));
     rc = fit_probe(&f, facts, scores);
 out:
