@@ -3,6 +3,7 @@
 #ifndef DESY_FEATURES_CLIP_H
 #define DESY_FEATURES_CLIP_H
 
+#include "features/blocks.h"
 #include "features/sampling.h"
 
 #include <stdbool.h>
@@ -11,7 +12,6 @@
 
 #define DESY_MAX_FRAMES 64
 #define DESY_INPUT_SIDE 224
-#define DESY_FORENSIC_DIMS 768
 #define DESY_MAX_WINDOWS 64        /* clips of one video */
 #define DESY_CROPS 4               /* of a clip: of its samples 0, 5, 10, 15 of 16 */
 #define DESY_AUDIO_RATE 16000      /* samples a second, mono */
@@ -45,7 +45,7 @@ struct desy_clip_request {
     int view;                      /* 0: the video as it is; else an augmented view of it (features/augment.h), a function of: */
     uint64_t seed, item;
     enum desy_transform transform;
-    bool forensic, crops, audio;   /* also the 768 numbers of each frame, the crops, the sound */
+    bool forensic, crops, audio;   /* also the forensic numbers of each frame, the crops, the sound */
     bool path_too_long;            /* the paths are not here, and the video is unreadable for that */
 };
 
@@ -70,7 +70,7 @@ struct desy_clip {
     int64_t frame_index[DESY_MAX_FRAMES];    /* of each sampled frame, in presentation order */
     double pts[DESY_MAX_FRAMES];             /* its presentation time, seconds */
     int16_t audio[DESY_AUDIO_SAMPLES];       /* (n), 16 kHz mono */
-    float forensic[DESY_MAX_FRAMES][DESY_FORENSIC_DIMS];                     /* (n, 768) */
+    float forensic[DESY_MAX_FRAMES][DESY_FORENSIC_DIMS];                     /* (n, 448) */
     uint8_t crops[DESY_CROPS][DESY_INPUT_SIDE][DESY_INPUT_SIDE][3];          /* (4, 224, 224, 3), native resolution; a frame smaller than that
                                                                               * lies in the middle, mirrored beyond its borders */
     uint8_t rgb[DESY_MAX_FRAMES][DESY_INPUT_SIDE][DESY_INPUT_SIDE][3];       /* (n, 224, 224, 3) */

@@ -7,12 +7,6 @@
 #define CLASSES 39 /* of triples, up to sign and direction */
 #define MARGIN 3   /* pixels of the border without a residual */
 
-enum direction { ALONG, ACROSS, BOTH }; /* x first, y first, mean of x and y */
-static const enum direction directions[DESY_RESIDUALS] = {
-    [DESY_RESIDUAL_H2] = ALONG, [DESY_RESIDUAL_V2] = ACROSS, [DESY_RESIDUAL_H3] = ALONG,
-    [DESY_RESIDUAL_V3] = ACROSS, [DESY_RESIDUAL_KB] = BOTH, [DESY_RESIDUAL_KV] = BOTH,
-};
-
 /* share[c]: mean share over the members of class c: the triple, its negation, and both reversed. Classes in ascending order
  * of their smallest member. */
 static void class_shares(double share[CLASSES], const uint32_t counts[DESY_TRIPLES], double total) {
@@ -25,17 +19,29 @@ static void class_shares(double share[CLASSES], const uint32_t counts[DESY_TRIPL
     }
 }
 
-void desy_cooccurrence(float *out, const struct desy_region *region, const struct desy_kernels *kernels) {
-    int width = region->width - 2 * MARGIN, height = region->height - 2 * MARGIN;
-    for (int k = 0; k < DESY_RESIDUALS; k++) {
-        uint32_t counts[2][DESY_TRIPLES];
-        double x_share[CLASSES], y_share[CLASSES];
-        kernels->count_triples(counts, (enum desy_residual)k, region);
-        class_shares(x_share, counts[0], (double)(width - 2) * height);
-        class_shares(y_share, counts[1], (double)width * (height - 2));
-        const double *first = directions[k] == ACROSS ? y_share : x_share, *second = directions[k] == ACROSS ? x_share : y_share;
-        for (int c = 0; c < CLASSES; c++) *out++ = (float)sqrt(directions[k] == BOTH ? (first[c] + second[c]) / 2 : first[c]);
-        if (directions[k] == BOTH) continue;
-        for (int c = 0; c < CLASSES; c++) *out++ = (float)sqrt(second[c]);
+/* (x, y): of the triples along x and along y. */
+static void shares_of(double x[CLASSES], double y[CLASSES], enum desy_residual residual, const struct desy_region *region, const struct desy_kernels *kernels)
+{
+    const int width = region->width - 2 * MARGIN, height = region->height - 2 * MARGIN;
+    uint32_t counts[2][DESY_TRIPLES];
+    kernels->count_triples(counts, residual, region);
+    class_shares(x, counts[0], (double)(width - 2) * height);
+    class_shares(y, counts[1], (double)width * (height - 2));
+}
+
+/* What a transposed picture would give is averaged with what this one gives: a filter along x and its triples along x go with the
+ * filter along y and its triples along y. */
+void desy_cooccurrence(float *out, const struct desy_region *region, const struct desy_kernels *kernels)
+{
+    static const enum desy_residual pairs[][2] = {{DESY_RESIDUAL_H2, DESY_RESIDUAL_V2}, {DESY_RESIDUAL_H3, DESY_RESIDUAL_V3}};
+    static const enum desy_residual alone[] = {DESY_RESIDUAL_KB, DESY_RESIDUAL_KV};
+    double x[2][CLASSES], y[2][CLASSES];
+    for (int p = 0; p < 2; p++, out += 2 * CLASSES) {
+        for (int k = 0; k < 2; k++) shares_of(x[k], y[k], pairs[p][k], region, kernels);
+        for (int c = 0; c < CLASSES; c++) out[c] = (float)sqrt((x[0][c] + y[1][c]) / 2), out[CLASSES + c] = (float)sqrt((y[0][c] + x[1][c]) / 2);
+    }
+    for (int p = 0; p < 2; p++, out += CLASSES) {
+        shares_of(x[0], y[0], alone[p], region, kernels);
+        for (int c = 0; c < CLASSES; c++) out[c] = (float)sqrt((x[0][c] + y[0][c]) / 2);
     }
 }

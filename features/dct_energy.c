@@ -18,12 +18,11 @@ static double total_double(const double lanes[DESY_DCT_LANES]) {
 
 void desy_dct_energy(float *energy, float *normalised, float *deviation, const struct desy_region *region, const struct desy_kernels *kernels) {
     struct desy_dct_sums sums = {0};
-    kernels->dct_sums(&sums, region, normalised != NULL);
+    kernels->dct_sums(&sums, region);
     double blocks = region->width / 8 * (region->height / 8);
     for (int i = 1; i < 64; i++) {
         int k = i % 8 * 8 + i / 8; /* row-major number i */
         energy[i - 1] = (float)log(total_float(sums.magnitude[k]) / blocks + .05);
-        if (!normalised) continue;
         /* ln(2 c + 1) is ln(c + .5) + ln 2: the same deviation, and 0 where c is 0. */
         double mean = total_double(sums.log[k]) / blocks, variance = total_double(sums.square[k]) / blocks - mean * mean;
         normalised[i - 1] = (float)log(total_float(sums.share[k]) / blocks + 1e-4);

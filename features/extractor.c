@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct desy_extractor desy_extractors[] = {
-    {"hybrid", DESY_HYBRID_DIMS, 2, true, true, "EfficientNet-Lite0 (1280) and forensic statistics (768)",
+    {"hybrid", DESY_HYBRID_DIMS, 3, true, true, "EfficientNet-Lite0 (1600) and forensic statistics (448)",
      desy_hybrid_open, desy_hybrid_transform, desy_hybrid_extract, desy_hybrid_describe, desy_hybrid_close},
     {"resnet50", DESY_RESNET50_DIMS, 1, false, false, "ResNet-50 (2048); needs --weights",
      desy_resnet50_open, desy_resnet50_transform, desy_resnet50_extract, desy_resnet50_describe, desy_resnet50_close},

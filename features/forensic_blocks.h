@@ -1,4 +1,4 @@
-/* The blocks of the 768 forensic numbers, internal to features/. Definitions: docs/features.md. */
+/* The blocks of the 448 forensic numbers, internal to features/. Definitions: docs/features.md. */
 #ifndef DESY_FEATURES_FORENSIC_BLOCKS_H
 #define DESY_FEATURES_FORENSIC_BLOCKS_H
 
@@ -7,7 +7,6 @@
 
 #define DESY_SCALED_HEIGHT 256
 #define DESY_SCALED_SIDE 256 /* of the region looked at, after the rescale */
-#define DESY_NATIVE_SIDE 448 /* of the region looked at, as decoded */
 
 /* Part of a luma plane. Width and height are multiples of 16, at least 16. */
 struct desy_region {
@@ -23,14 +22,15 @@ int desy_rescale_width(int width, int height);
 /* Columns first .. first + count - 1 of the rescaled plane: out (256, count). DESY_EENV: memory. */
 int desy_rescale_columns(uint8_t *out, int first, int count, const uint8_t *luma, ptrdiff_t stride, int width, int height, const struct desy_kernels *kernels);
 
-/* 63 numbers each; normalised and deviation may be NULL. */
+/* 63 numbers each. */
 void desy_dct_energy(float *energy, float *normalised, float *deviation, const struct desy_region *region, const struct desy_kernels *kernels);
-/* out[390]. */
+/* out[234]. */
 void desy_cooccurrence(float *out, const struct desy_region *region, const struct desy_kernels *kernels);
-/* out[126]. DESY_EENV: memory. */
-int desy_haar_statistics(float *out, const struct desy_region *region, const struct desy_kernels *kernels);
+/* out[18]. */
+void desy_luma_statistics(float *out, const struct desy_region *region);
 
-/* desy_forensic_frame (features/forensic.h) with the kernels of one level. */
-int desy_forensic_numbers(float *out, const uint8_t *luma, int stride, int width, int height, const struct desy_kernels *kernels);
+/* The parts of desy_forensic_frame (features/forensic.h): the region that is looked at, in scaled[256 * 256]; and out[448] of it, but for `warp`. */
+int desy_forensic_region(struct desy_region *region, uint8_t *scaled, const uint8_t *luma, int stride, int width, int height, const struct desy_kernels *kernels);
+void desy_forensic_numbers(float *out, const struct desy_region *region, const struct desy_kernels *kernels);
 
 #endif

@@ -37,7 +37,7 @@ int desy_hybrid_extract(void *state, const struct desy_clip *clip, float *featur
     int rc = desy_encoder_run(encoder, clip, features, DESY_HYBRID_DIMS);
     if (rc != DESY_OK) return rc;
     for (int t = 0; t < clip->frames; t++)
-        memcpy(features + (size_t)t * DESY_HYBRID_DIMS + DESY_HYBRID_ENCODER_DIMS, clip->forensic[t], sizeof clip->forensic[t]);
+        memcpy(features + (size_t)t * DESY_HYBRID_DIMS + DESY_ENCODER_DIMS + DESY_TEXTURE_DIMS, clip->forensic[t], sizeof clip->forensic[t]);
     desy_encoder_repeat_last(encoder, clip, features, DESY_HYBRID_DIMS);
     return DESY_OK;
 }

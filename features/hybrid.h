@@ -1,11 +1,8 @@
-/* The default extractor: 1280 numbers of EfficientNet-Lite0, then the 768 forensic ones (features/forensic.h). */
+/* The default extractor: 1600 numbers of EfficientNet-Lite0, then 448 forensic ones (features/blocks.h). */
 #ifndef DESY_FEATURES_HYBRID_H
 #define DESY_FEATURES_HYBRID_H
 
 #include "features/extractor.h"
-
-#define DESY_HYBRID_ENCODER_DIMS 1280
-#define DESY_HYBRID_DIMS (DESY_HYBRID_ENCODER_DIMS + DESY_FORENSIC_DIMS)
 
 int desy_hybrid_open(void **state, const struct desy_extractor_options *options);
 enum desy_transform desy_hybrid_transform(const void *state);

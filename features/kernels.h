@@ -31,16 +31,6 @@ struct desy_dct_sums {
 enum desy_residual { DESY_RESIDUAL_H2, DESY_RESIDUAL_V2, DESY_RESIDUAL_H3, DESY_RESIDUAL_V3, DESY_RESIDUAL_KB, DESY_RESIDUAL_KV, DESY_RESIDUALS };
 static const int8_t desy_residual_divisors[DESY_RESIDUALS] = {2, 2, 3, 3, 4, 12};
 
-/* A Haar band is an array of int16 with this much room after it; at most 224 wide. */
-#define DESY_HAAR_PADDING 288
-__extension__ typedef __int128 desy_wide;
-struct desy_haar_sums {
-    int64_t value, magnitude, square, cube;
-    desy_wide fourth;
-    int64_t large;                         /* how many of magnitude >= 1/2, that is 2^level in their integers */
-    int64_t right, right_magnitude, lower; /* of products with the next number, and with the one a row on */
-};
-
 struct desy_kernels {
     const char *name; /* "scalar", "avx2", "avx512", "neon" */
 
@@ -54,22 +44,12 @@ struct desy_kernels {
     /* The horizontal pass; sums[0] is of source pixel `origin`. */
     void (*resize_across)(uint8_t *out, ptrdiff_t stride, const struct desy_resize_column *sums, int channels, int origin, const struct desy_axis *axis, int rows);
 
-    /* Adds to magnitude, and if `texture` to the others. */
-    void (*dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region, bool texture);
+    /* Adds to all of them. */
+    void (*dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region);
 
     /* How often each triple of levels lies along x, counts[0], and along y, counts[1]: residuals of the region, at most 256 x 256,
      * less 3 pixels at each border, to the nearest (ties to even), clipped to -2..2. */
     void (*count_triples)(uint32_t counts[2][DESY_TRIPLES], enum desy_residual residual, const struct desy_region *region);
-
-    /* One level: sums and differences of 2 x 2 of `from` (2 height, 2 width), each array with the padding; that of the bands becomes 0. */
-    void (*haar_split)(uint16_t *mean, int16_t *const bands[3], const uint16_t *from, int width, int height);
-    /* Over the n numbers of a band, rows in one piece: the end of a row and the beginning of the next are neighbours, too, and the padding counts
-     * as neighbours that are 0. level 0..3: no number is larger than 255 * 2^(2 level + 1). */
-    void (*haar_sums)(struct desy_haar_sums *sums, const int16_t *band, int width, int n, int level);
-    /* Sum of abs(a[i] b[i]), of numbers so large and with 0 in the padding. */
-    int64_t (*haar_products)(const int16_t *a, const int16_t *b, int n, int level);
-    /* Sums of 2 x 2 magnitudes of `fine` (2 height, 2 width), each with the padding, which becomes 0. */
-    void (*haar_gather)(int16_t *sums, const int16_t *fine, int width, int height);
 };
 
 /* The best of this processor's, or the one that the environment's DESY_SIMD names. DESY_EENV: it names none, or one that can't run here. */

@@ -45,6 +45,7 @@ struct desy_video {
     struct desy_video_picture picture;
     struct desy_video_turn turn;
     struct desy_transform_axes axes;
+    desy_forensic *forensic; /* NULL: not asked for */
     bool askew;          /* its display matrix turns it by no multiple of 90 degrees */
     int window, windows; /* the next one; 0 windows: not opened yet */
     bool skipping;       /* leaves out what no other picture refers to */
@@ -95,7 +96,7 @@ static int take_frame(void *context, int k)
     DESY_TRY(desy_transform_frame(&clip->rgb[k][0][0][0], &video->picture.frame, video->request.transform, &video->axes));
     if (video->request.crops) desy_crop_clip(clip, k, video->request.frames, &video->picture.frame);
     if (video->request.forensic)
-        DESY_TRY(desy_forensic_frame(clip->forensic[k], video->picture.frame.luma, video->picture.frame.luma_stride,
+        DESY_TRY(desy_forensic_frame(video->forensic, clip->forensic, k, video->picture.frame.luma, video->picture.frame.luma_stride,
                                      video->picture.frame.width, video->picture.frame.height));
 out:
     return rc;
@@ -362,7 +363,9 @@ int desy_video_open(desy_video **out, const struct desy_clip_request *request)
     video->request = *request;
     video->size = video->mtime_ns = -1;
     *out = video;
-    return DESY_OK;
+    const int rc = request->forensic ? desy_forensic_open(&video->forensic) : DESY_OK;
+    if (rc != DESY_OK) desy_video_close(out);
+    return rc;
 }
 
 int desy_video_next(desy_video *video, struct desy_clip *clip)
@@ -385,6 +388,7 @@ int desy_video_next(desy_video *video, struct desy_clip *clip)
 void desy_video_close(desy_video **video)
 {
     if (!*video) return;
+    desy_forensic_close(&(*video)->forensic);
     desy_reencode_close(&(*video)->stretch.reencode);
     free((*video)->stretch.frames);
     desy_transform_axes_close(&(*video)->axes);

@@ -29,7 +29,7 @@ struct kind_facts {
     const char *advice;
 };
 const kind_facts facts[] = {
-    {"EfficientNet-Lite0", 1280, 1, {127, 127, 127}, {128, 128, 128},
+    {"EfficientNet-Lite0", 1600, 1, {127, 127, 127}, {128, 128, 128},
      "run ./quickstart.sh or cmake/fetch_weights.sh to get the weights, or give --weights FILE"},
     {"ResNet-50", 2048, 255, {.485, .456, .406}, {.229, .224, .225},
      "save torchvision's or timm's resnet50 with safetensors.torch.save_file(model.state_dict(), FILE) and give --weights FILE"},

@@ -65,7 +65,8 @@ struct network final : encoder {
     {
         at::Tensor x = stem(images);
         for (const block &b : blocks) x = b(x);
-        return head(x).mean({2, 3}, false, at::kFloat);
+        const at::Tensor texture = x.mean({2, 3}, false, at::kFloat);
+        return at::cat({head(x).mean({2, 3}, false, at::kFloat), texture}, 1);
     }
 };
 

@@ -35,7 +35,7 @@ int desy_precision_parse(enum desy_precision *precision, const char *name);
 typedef struct desy_backbone desy_backbone;
 
 enum desy_backbone_kind {
-    DESY_BACKBONE_EFFICIENTNET_LITE0, /* Tan & Le 2019, the "lite" variant; input (x - 127) / 128; 1280 numbers */
+    DESY_BACKBONE_EFFICIENTNET_LITE0, /* Tan & Le 2019, the "lite" variant; input (x - 127) / 128; 1600 numbers: means of the last feature map (1280) and of the one before (320) */
     DESY_BACKBONE_RESNET50,           /* He et al. 2015, torchvision's v1.5; input ImageNet mean/std; 2048 numbers */
     DESY_BACKBONE_TORCHSCRIPT,        /* any module [N,3,224,224] -> [N,dims] (`.pt`, needs allow_code); input ImageNet mean/std */
 };

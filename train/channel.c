@@ -1,15 +1,16 @@
 #include "train/channel.h"
 
-#include "features/forensic.h"
+#include "features/blocks.h"
 
 #include <stddef.h>
 #include <string.h>
 
 const struct desy_channel desy_channels[] = {
-    {"e", DESY_LOW, DESY_FORM_SMALL, DESY_POOL_FORENSIC, 1, "e", NULL, "linear on the block energies at height 256"},
-    {"step", DESY_MID, DESY_FORM_SMALL, DESY_POOL_STEP, 1, NULL, NULL, "linear on how much each number of the encoder changes from frame to frame"},
-    {"mean", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_MEAN, 1, NULL, NULL, "linear on the mean embedding"},
-    {"high_mlp", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 2, NULL, "high_mlp", "a network on mean and deviation of the embedding"},
+    {"e", DESY_LOW, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "e", NULL, true, "linear on the block energies at height 256"},
+    {"step", DESY_MID, DESY_FORM_SMALL, DESY_POOL_STEP, 1, NULL, NULL, false, "linear on how much each number of the encoder changes from frame to frame"},
+    {"mean", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_MEAN, 1, NULL, NULL, true, "linear on the mean embedding"},
+    {"texture", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "texture", NULL, true, "linear on the mean of the feature map before the embedding's"},
+    {"high_mlp", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 2, NULL, "high_mlp", true, "a network on mean and deviation of the embedding"},
     {0},
 };
 
@@ -30,12 +31,9 @@ bool desy_channel_inputs(const struct desy_channel *channel, const struct desy_l
 {
     *offset = desy_pool_offset(layout, channel->part);
     *inputs = channel->parts * layout->encoder;
-    if (channel->part != DESY_POOL_FORENSIC) return true;
-    for (const struct desy_feature_block *block = desy_forensic_blocks; block->name; block++)
-        if (strcmp(block->name, channel->block) == 0) {
-            *offset += block->first;
-            *inputs = block->count;
-            return layout->forensic >= block->first + block->count;
-        }
-    return false;
+    if (channel->part != DESY_POOL_BLOCKS) return true;
+    const struct desy_feature_block *block = desy_feature_block_find(channel->block);
+    *offset += block->first - DESY_ENCODER_DIMS;
+    *inputs = block->count;
+    return layout->blocks >= block->first - DESY_ENCODER_DIMS + block->count;
 }

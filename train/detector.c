@@ -108,8 +108,8 @@ int desy_detector_open(desy_detector **out, const char *model, const char *devic
     DESY_TRY(desy_json_read(&d->model, path));
     DESY_TRY(read_members(d));
     DESY_TRY(desy_ensemble_read(&d->ensemble, d->directory, d->model, device));
-    if (d->ensemble.layout.encoder + d->ensemble.layout.forensic != d->dims)
-        DESY_TRY(desy_error(DESY_EDATA, "%s: a layout of %d + %d numbers, where frames have %d", path, d->ensemble.layout.encoder, d->ensemble.layout.forensic, d->dims));
+    if (d->ensemble.layout.encoder + d->ensemble.layout.blocks != d->dims)
+        DESY_TRY(desy_error(DESY_EDATA, "%s: a layout of %d + %d numbers, where frames have %d", path, d->ensemble.layout.encoder, d->ensemble.layout.blocks, d->dims));
     DESY_TRY(hash_files(d, d->sha256));
     d->vector = malloc((size_t)desy_pool_width(&d->ensemble.layout) * sizeof *d->vector);
     if (!d->vector) DESY_TRY(desy_error_memory("a model"));

@@ -21,6 +21,13 @@ bool desy_ensemble_level(const struct desy_ensemble *ensemble, enum desy_level l
     return members > 0;
 }
 
+bool desy_ensemble_is_fused(const struct desy_ensemble *ensemble, enum desy_level level)
+{
+    bool fused = false;
+    for (int i = 0; i < ensemble->n; i++) fused |= ensemble->heads[i].channel->level == level && ensemble->heads[i].channel->fused;
+    return fused;
+}
+
 double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *logits)
 {
     double fused = ensemble->bias, value;

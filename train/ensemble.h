@@ -21,6 +21,8 @@ struct desy_ensemble {
 
 /* A level's logit is the mean of its channels' standardised logits; false: it has none. logits: one a head. */
 bool desy_ensemble_level(const struct desy_ensemble *ensemble, enum desy_level level, const double *logits, double *value);
+/* Does it have a part in the fused logit? */
+bool desy_ensemble_is_fused(const struct desy_ensemble *ensemble, enum desy_level level);
 /* The fused, calibrated logit. */
 double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *logits);
 double desy_sigmoid(double logit);

@@ -102,7 +102,7 @@ int desy_ensemble_write(const struct desy_ensemble *ensemble, const char *direct
     cJSON *fusion = cJSON_AddObjectToObject(model, "fusion");
     if (!layout || !channels || !fusion) return desy_error_memory("a model");
     cJSON_AddNumberToObject(layout, "encoder", ensemble->layout.encoder);
-    cJSON_AddNumberToObject(layout, "forensic", ensemble->layout.forensic);
+    cJSON_AddNumberToObject(layout, "blocks", ensemble->layout.blocks);
     for (int i = 0; i < ensemble->n; i++) cJSON_AddItemToArray(channels, describe_head(&ensemble->heads[i]));
     cJSON_AddNumberToObject(fusion, "bias", ensemble->bias);
     for (int level = 0; level < DESY_LEVELS; level++) {
@@ -197,17 +197,17 @@ out:
 int desy_ensemble_read(struct desy_ensemble *ensemble, const char *directory, const cJSON *model, const char *device)
 {
     desy_safetensors *file = NULL;
-    long long encoder, forensic;
+    long long encoder, blocks;
     char *path = desy_path_join(directory, "weights.safetensors");
     int rc = path ? DESY_OK : desy_error_memory("a model");
     memset(ensemble, 0, sizeof *ensemble);
     const cJSON *layout = cJSON_GetObjectItemCaseSensitive(model, "layout"), *channel = NULL;
     DESY_TRY(rc);
     DESY_TRY(desy_json_integer(&encoder, layout, "encoder", "model.json: layout"));
-    DESY_TRY(desy_json_integer(&forensic, layout, "forensic", "model.json: layout"));
-    if (encoder < 1 || encoder > 1 << 20 || forensic < 0 || forensic > 1 << 20)
-        DESY_TRY(desy_error(DESY_EDATA, "model.json: a layout of %lld and %lld numbers", encoder, forensic));
-    ensemble->layout = (struct desy_layout){(int)encoder, (int)forensic};
+    DESY_TRY(desy_json_integer(&blocks, layout, "blocks", "model.json: layout"));
+    if (encoder < 1 || encoder > 1 << 20 || blocks < 0 || blocks > 1 << 20)
+        DESY_TRY(desy_error(DESY_EDATA, "model.json: a layout of %lld and %lld numbers", encoder, blocks));
+    ensemble->layout = (struct desy_layout){(int)encoder, (int)blocks};
     if (desy_safetensors_open(&file, path) != DESY_OK) DESY_TRY(desy_error(DESY_EDATA, "%s", desy_error_message()));
     cJSON_ArrayForEach(channel, cJSON_GetObjectItemCaseSensitive(model, "channels"))
         DESY_TRY(read_head(ensemble, channel, file, path, device));

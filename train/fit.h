@@ -35,7 +35,7 @@ int desy_fit_principal(const struct desy_fit *fit, int offset, int inputs, const
 
 /* Logistic regression with an L2 penalty: minimises |w|^2 / 2 + C sum_i weight_i loss_i; the intercept is free. Newton to a
  * gradient of 1e-8 of the weights' sum. x (count, k) of this rank; theta[k + 1]: w, intercept. k <= DESY_LOGISTIC_MOST. */
-#define DESY_LOGISTIC_MOST 64
+#define DESY_LOGISTIC_MOST 96
 int desy_fit_logistic(const struct desy_fit *fit, const double *x, int k, double C, double *theta);
 
 /* -ln of the probability that sigmoid(logit) gives to the label, 0 or 1; without overflow. Not collective. */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMPONENTS 40
-#define PENALTY .03
+#define COMPONENTS 80
+#define PENALTY .3
 
 int desy_head_open(struct desy_head *head, const struct desy_channel *channel, const struct desy_layout *layout)
 {

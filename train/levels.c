@@ -78,7 +78,7 @@ static int load_level(struct desy_ensemble *ensemble, double *logits, const char
     int rc = model && path ? DESY_OK : desy_error(DESY_EDATA, "%s: the model there can't be read", directory);
     DESY_TRY(rc);
     DESY_TRY(desy_ensemble_read(&one, directory, model, device));
-    if (one.layout.encoder != ensemble->layout.encoder || one.layout.forensic != ensemble->layout.forensic)
+    if (one.layout.encoder != ensemble->layout.encoder || one.layout.blocks != ensemble->layout.blocks)
         DESY_TRY(desy_error(DESY_EDATA, "%s: was trained on features of another layout", directory));
     if (desy_safetensors_open(&file, path) != DESY_OK) DESY_TRY(desy_error(DESY_EDATA, "%s: cannot be read: train that level again", path));
     for (int k = 0; k < one.n; k++) {

@@ -7,7 +7,7 @@
 
 int desy_pool_width(const struct desy_layout *layout)
 {
-    return 3 * layout->encoder + layout->forensic;
+    return 3 * layout->encoder + layout->blocks;
 }
 
 int desy_pool_offset(const struct desy_layout *layout, int part)
@@ -18,13 +18,13 @@ int desy_pool_offset(const struct desy_layout *layout, int part)
 /* Column d of the first n rows. */
 static void pool_column(float *vector, const struct desy_layout *layout, const float *features, int n, int d)
 {
-    const size_t dims = (size_t)layout->encoder + (size_t)layout->forensic;
+    const size_t dims = (size_t)layout->encoder + (size_t)layout->blocks;
     const float *x = features + d;
     double sum = 0, square = 0, change = 0;
     for (int t = 0; t < n; t++) sum += (double)x[(size_t)t * dims];
     double mean = sum / n;
     if (d >= layout->encoder) {
-        vector[desy_pool_offset(layout, DESY_POOL_FORENSIC) + d - layout->encoder] = (float)mean;
+        vector[desy_pool_offset(layout, DESY_POOL_BLOCKS) + d - layout->encoder] = (float)mean;
         return;
     }
     for (int t = 0; t < n; t++) {
@@ -40,7 +40,7 @@ static void pool_column(float *vector, const struct desy_layout *layout, const f
 int desy_pool(float *vector, const struct desy_layout *layout, const float *features, int frames, int n_frames)
 {
     if (n_frames < 1 || n_frames > frames) return desy_error(DESY_EDATA, "a clip of %d frames, where 1 to %d are stored", n_frames, frames);
-    for (int d = 0; d < layout->encoder + layout->forensic; d++) pool_column(vector, layout, features, n_frames, d);
+    for (int d = 0; d < layout->encoder + layout->blocks; d++) pool_column(vector, layout, features, n_frames, d);
     for (int i = 0; i < desy_pool_width(layout); i++)
         if (!isfinite(vector[i])) return desy_error(DESY_EDATA, "a feature is not finite: extract these videos again");
     return DESY_OK;

@@ -2,13 +2,13 @@
 #ifndef DESY_TRAIN_POOL_H
 #define DESY_TRAIN_POOL_H
 
-/* D = encoder + forensic; forensic is 0 or DESY_FORENSIC_DIMS. */
+/* D = encoder + blocks; blocks is 0, or DESY_HYBRID_DIMS - DESY_ENCODER_DIMS (features/blocks.h). */
 struct desy_layout {
-    int encoder, forensic;
+    int encoder, blocks;
 };
 
-/* The vector: mean, deviation and step of the encoder's numbers over time, then the means of the forensic ones. */
-enum { DESY_POOL_MEAN, DESY_POOL_DEVIATION, DESY_POOL_STEP, DESY_POOL_FORENSIC };
+/* The vector: mean, deviation and step of the encoder's numbers over time, then the means of the others. */
+enum { DESY_POOL_MEAN, DESY_POOL_DEVIATION, DESY_POOL_STEP, DESY_POOL_BLOCKS };
 int desy_pool_width(const struct desy_layout *layout);
 int desy_pool_offset(const struct desy_layout *layout, int part);
 

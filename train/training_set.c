@@ -167,7 +167,7 @@ int desy_training_set_read(struct desy_training_set *set, desy_world *world, des
     if (rc == DESY_OK) desy_extractor_find(&extractor, desy_store_extractor(store)); /* another one is a TorchScript encoder: numbers without a layout */
     if (rc == DESY_OK && extractor && extractor->dims != desy_store_dims(store))
         rc = desy_error(DESY_EDATA, "the store holds %d numbers a frame, the extractor %s gives %d: extract again", desy_store_dims(store), extractor->name, extractor->dims);
-    if (rc == DESY_OK && extractor && extractor->forensic) layout = (struct desy_layout){extractor->dims - DESY_FORENSIC_DIMS, DESY_FORENSIC_DIMS};
+    if (rc == DESY_OK && extractor && extractor->forensic) layout = (struct desy_layout){DESY_ENCODER_DIMS, extractor->dims - DESY_ENCODER_DIMS};
     if (rc == DESY_OK) rc = desy_training_set_open(set, world, &layout, total);
     if (rc == DESY_OK) rc = place_items(set, items, n_frames);
     if (rc == DESY_OK) rc = desy_training_set_finish(set, seed);

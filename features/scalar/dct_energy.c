@@ -59,7 +59,7 @@ static void add_texture(struct desy_dct_sums *sums, int lane, const float magnit
     }
 }
 
-void DESY_KERNEL(dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region, bool texture)
+void DESY_KERNEL(dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region)
 {
     float magnitude[64];
     for (int y = 0; y < region->height; y += 8)
@@ -67,6 +67,6 @@ void DESY_KERNEL(dct_sums)(struct desy_dct_sums *sums, const struct desy_region 
             const int lane = x / 8 % DESY_DCT_LANES;
             transform_block(magnitude, region->luma + y * region->stride + x, region->stride);
             for (int k = 1; k < 64; k++) sums->magnitude[k][lane] += magnitude[k];
-            if (texture) add_texture(sums, lane, magnitude);
+            add_texture(sums, lane, magnitude);
         }
 }

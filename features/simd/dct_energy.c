@@ -96,27 +96,27 @@ static void add_logarithms(struct desy_dct_sums *restrict sums, float logarithms
 }
 
 /* 16 blocks side by side. */
-static void add_blocks(struct desy_dct_sums *sums, const uint8_t *luma, ptrdiff_t stride, bool texture)
+static void add_blocks(struct desy_dct_sums *sums, const uint8_t *luma, ptrdiff_t stride)
 {
     float logarithms[64][DESY_DCT_LANES];
     floats magnitude[64];
     for (int first = 0; first < DESY_DCT_LANES; first += LANES) {
         transform_blocks(magnitude, luma + 8 * first, stride);
         for (int k = 1; k < 64; k++) add(sums->magnitude[k], first, magnitude[k]);
-        if (texture) add_texture(sums, first, logarithms, magnitude);
+        add_texture(sums, first, logarithms, magnitude);
     }
-    if (texture) add_logarithms(sums, logarithms);
+    add_logarithms(sums, logarithms);
 }
 
-void DESY_KERNEL(dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region, bool texture)
+void DESY_KERNEL(dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region)
 {
     uint8_t last[8][ROW] = {{0}}; /* black blocks add 0 to every sum */
     for (int y = 0; y < region->height; y += 8) {
         const uint8_t *row = region->luma + y * region->stride;
         int x = 0;
-        for (; x + ROW <= region->width; x += ROW) add_blocks(sums, row + x, region->stride, texture);
+        for (; x + ROW <= region->width; x += ROW) add_blocks(sums, row + x, region->stride);
         if (x == region->width) continue;
         for (int i = 0; i < 8; i++) memcpy(last[i], row + i * region->stride + x, (size_t)(region->width - x));
-        add_blocks(sums, last[0], ROW, texture);
+        add_blocks(sums, last[0], ROW);
     }
 }

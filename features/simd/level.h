@@ -32,12 +32,8 @@ void DESY_KERNEL(blur_down)(uint16_t *out, const uint8_t *const *rows, const uin
 void DESY_KERNEL(blur_across)(uint8_t *out, const uint16_t *in, const uint16_t *weights, int radius, int width);
 void DESY_KERNEL(resize_down)(struct desy_resize_column *sums, const uint8_t *in, ptrdiff_t stride, int columns, const struct desy_axis *axis, int first, int rows);
 void DESY_KERNEL(resize_across)(uint8_t *out, ptrdiff_t stride, const struct desy_resize_column *sums, int channels, int origin, const struct desy_axis *axis, int rows);
-void DESY_KERNEL(dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region, bool texture);
+void DESY_KERNEL(dct_sums)(struct desy_dct_sums *sums, const struct desy_region *region);
 void DESY_KERNEL(count_triples)(uint32_t counts[2][DESY_TRIPLES], enum desy_residual residual, const struct desy_region *region);
-void DESY_KERNEL(haar_split)(uint16_t *mean, int16_t *const bands[3], const uint16_t *from, int width, int height);
-void DESY_KERNEL(haar_sums)(struct desy_haar_sums *sums, const int16_t *band, int width, int n, int level);
-int64_t DESY_KERNEL(haar_products)(const int16_t *a, const int16_t *b, int n, int level);
-void DESY_KERNEL(haar_gather)(int16_t *sums, const int16_t *fine, int width, int height);
 
 #ifdef DESY_VECTOR_BYTES
 #define DESY_INLINE static inline __attribute__((always_inline))

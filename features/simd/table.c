@@ -11,8 +11,4 @@ const struct desy_kernels DESY_KERNEL(kernels) = {
     .resize_across = DESY_KERNEL(resize_across),
     .dct_sums = DESY_KERNEL(dct_sums),
     .count_triples = DESY_KERNEL(count_triples),
-    .haar_split = DESY_KERNEL(haar_split),
-    .haar_sums = DESY_KERNEL(haar_sums),
-    .haar_products = DESY_KERNEL(haar_products),
-    .haar_gather = DESY_KERNEL(haar_gather),
 };

@@ -64,9 +64,9 @@ def reference_logits(x, label, weights, chosen):
     z = np.clip((x - median) / scale, -3, 3)
     z -= z[chosen].mean(axis=0)
     _, size, components = np.linalg.svd(z[chosen], full_matrices=False)
-    y = z @ components[size > 1e-6 * size[0]][:40].T  # what no item varies in is no component
+    y = z @ components[size > 1e-6 * size[0]][:80].T  # what no item varies in is no component
     y /= y[chosen].std(axis=0).mean()
-    logits = regression(y[chosen], label[chosen], weights[chosen], .03).decision_function(y)
+    logits = regression(y[chosen], label[chosen], weights[chosen], .3).decision_function(y)
     return median, scale, (logits - logits[chosen].mean()) / logits[chosen].std()
 
 
@@ -101,8 +101,8 @@ def check_small_forms():
     check_small("Gram, fewer items than components allow", "mean", 60, 0, .6, 0, 60, False, fold=2)
     check_small("covariance", "step", 48, 0, 2, 96, 48, True)
     check_small("fewer inputs than components", "mean", 9, 0, 1, 0, 9, True)
-    check_small("forensic", "e", 8, 768, 4, 24, 63, True)
-    check_small("without a fold", "e", 8, 768, 4, 24, 63, True, fold=3)
+    check_small("forensic", "e", 8, 768, 4, 24 + 320, 63, True)
+    check_small("without a fold", "e", 8, 768, 4, 24 + 320, 63, True, fold=3)
 
 
 def coefficients(x, label, weights, C):

@@ -17,7 +17,7 @@ static void make_good(void)
     for (int k = 0; k < 16; k++) {
         shared->frame_index[k] = 2 * k;
         shared->pts[k] = .08 * k;
-        shared->forensic[k][767] = (float)k;
+        shared->forensic[k][DESY_FORENSIC_DIMS - 1] = (float)k;
         shared->rgb[k][223][223][2] = (uint8_t)k;
     }
 }
@@ -60,7 +60,7 @@ static void nonsense_is_refused(void **state)
     REFUSED(shared->total_frames = 30); /* the last frame is number 30 */
     REFUSED(shared->pts[15] = 0);
     REFUSED(shared->pts[3] = NAN);
-    REFUSED(shared->forensic[15][767] = NAN);
+    REFUSED(shared->forensic[15][DESY_FORENSIC_DIMS - 1] = NAN);
     REFUSED(shared->forensic[0][0] = -INFINITY);
     REFUSED(shared->windows = 0);
     REFUSED(shared->windows = 2); /* more than were asked for */

@@ -21,7 +21,7 @@ compile() { # LEVEL SOURCE...: what cmake/kernels.cmake says of the levels
 }
 compile neon features/simd/*.c &
 compile scalar features/scalar/*.c features/simd/table.c
-compile common features/{forensic,rescale,resize,dct_energy,cooccurrence,haar,kernels}.c base/error.c tests/unit/test_kernels.c
+compile common features/{forensic,rescale,resize,dct_energy,cooccurrence,luma,warp,warp_flow,kernels}.c base/error.c tests/unit/test_kernels.c
 wait $!
 $compiler -static "$work"/*.o -lm -o "$work/test_kernels"
 $emulator "$work/test_kernels" | tee "$work/there"

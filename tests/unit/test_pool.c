@@ -21,7 +21,7 @@ static void the_vector_is_laid_out_part_by_part(void **state)
     assert_int_equal(desy_pool_offset(&layout, DESY_POOL_MEAN), 0);
     assert_int_equal(desy_pool_offset(&layout, DESY_POOL_DEVIATION), 2);
     assert_int_equal(desy_pool_offset(&layout, DESY_POOL_STEP), 4);
-    assert_int_equal(desy_pool_offset(&layout, DESY_POOL_FORENSIC), 6);
+    assert_int_equal(desy_pool_offset(&layout, DESY_POOL_BLOCKS), 6);
 }
 
 /* a = 2, 4, 4, 6: mean 4, squares from it 4, 0, 0, 4, changes 2, 0, 2. b = 1, 1, -3, 1: mean 0, squares 1, 1, 9, 1, changes 0, 4, 4.
