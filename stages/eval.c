@@ -9,6 +9,7 @@
 #include "eval/report.h"
 #include "features/store.h"
 #include "model/model.h"
+#include "stages/default_model.h"
 #include "stages/lodo.h"
 #include "train/detector.h"
 #include "train/items.h"
@@ -313,7 +314,9 @@ int desy_eval_command(struct desy_invocation *invocation)
         return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output, settings.false_alarms);
     }
     if (strcmp(settings.protocol, "holdout") != 0) return desy_error(DESY_EUSAGE, "--protocol must be holdout or lodo, not %s", settings.protocol);
-    if (!settings.model)
-        return desy_error(DESY_EENV, "no model ships with this version: train one (desy run DATASET -o out) and name it (--model out/best_models_pth)");
-    return desy_eval_stage(invocation, invocation->arguments[0], settings.model, invocation->output, false);
+    char *ours = NULL;
+    int rc = settings.model ? DESY_OK : desy_default_model(&ours);
+    if (rc == DESY_OK) rc = desy_eval_stage(invocation, invocation->arguments[0], settings.model ? settings.model : ours, invocation->output, false);
+    free(ours);
+    return rc;
 }
