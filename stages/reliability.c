@@ -57,16 +57,33 @@ __attribute__((format(printf, 2, 3))) static void add_reason(char *text, const c
     snprintf(text + used, DESY_RELIABILITY_TEXT - used, "%s%s", used ? "; " : "", reason);
 }
 
-static double fact(const desy_detector *detector, const char *name)
+static double fact(const cJSON *facts, const char *name)
 {
-    const cJSON *fact = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(desy_detector_model(detector), "reliability"), name);
+    const cJSON *fact = cJSON_GetObjectItemCaseSensitive(facts, name);
     return cJSON_IsNumber(fact) ? fact->valuedouble : NAN;
+}
+
+/* The channel that is farthest beyond its limit, of those that have a part in the verdict. */
+static void add_far(char *text, const cJSON *limits, const desy_detector *detector, const struct desy_score *score)
+{
+    int worst = -1;
+    double most = 1;
+    for (int c = 0; c < score->channels; c++) {
+        const double beyond = score->distances[c] / fact(limits, desy_detector_channel(detector, c));
+        if (!(beyond > most) || !desy_detector_has_part(detector, c)) continue;
+        most = beyond;
+        worst = c;
+    }
+    if (worst >= 0)
+        add_reason(text, "unlike the training clips: the numbers of %s lie %.2f standard deviations from theirs, which lie within %.2f", desy_detector_channel(detector, worst),
+                   score->distances[worst], score->distances[worst] / most);
 }
 
 bool desy_reliability_judge(char *text, const struct desy_reliability *r, const desy_detector *detector, const struct desy_score *score, double logit, double threshold,
                             bool level_alone)
 {
-    const double limit = fact(detector, "distance_limit"), half_width = fact(detector, "band_half_width");
+    const cJSON *facts = cJSON_GetObjectItemCaseSensitive(desy_detector_model(detector), "reliability");
+    const double half_width = fact(facts, "band_half_width");
     const double from_threshold = fabs(logit - (log(threshold) - log1p(-threshold)));
     text[0] = '\0';
     if (r->side < SMALLEST) add_reason(text, "tiny: the shorter side has %d pixels, fewer than %d", r->side, SMALLEST);
@@ -75,7 +92,7 @@ bool desy_reliability_judge(char *text, const struct desy_reliability *r, const 
     if (2 * r->black >= r->frames) add_reason(text, "black: %d of %d frames show next to nothing", r->black, r->frames);
     else if (2 * r->flat >= r->frames) add_reason(text, "flat: %d of %d frames are of one colour", r->flat, r->frames);
     if (r->change < STILL) add_reason(text, "static: nothing moves");
-    if (score->distance > limit) add_reason(text, "unlike the training clips: %.2f from them, where all of theirs lie within %.2f", score->distance, limit);
+    add_far(text, cJSON_GetObjectItemCaseSensitive(facts, "distance_limits"), detector, score);
     if (!level_alone && half_width > 0 && from_threshold <= half_width)
         add_reason(text, "undecided: as near to the threshold as this, the model told fewer than 3 in 4 clips of new sources right");
     if (text[0]) return false;

@@ -16,7 +16,7 @@ struct desy_reliability {
 };
 void desy_reliability_add(struct desy_reliability *reliability, const struct desy_clip *clip);
 
-/* "ok", or why not, in words; text[DESY_RELIABILITY_TEXT]. score->distance and `logit` (of the confidence that is given, at its prior) beside
+/* "ok", or why not, in words; text[DESY_RELIABILITY_TEXT]. score->distances and `logit` (of the confidence that is given, at its prior) beside
  * what the model knows ("reliability" of model.json): a rule that it has no figure for is not applied, nor is the band of undecided clips
  * if the logit is that of one level (`level_alone`). True: ok. */
 #define DESY_RELIABILITY_TEXT 600

@@ -145,9 +145,9 @@ int desy_detector_add(desy_detector *d, const float *features, int n_frames, str
     for (int i = 0; i < ensemble->n; i++) {
         DESY_TRY(desy_head_logits(&ensemble->heads[i], d->vector, 0, 1, &logit));
         score->channel_logits[i] += logit;
+        score->distances[i] += desy_evidence_distance(&ensemble->heads[i], d->vector);
     }
     desy_evidence_add(&d->evidence, ensemble, d->vector, score->group_logits, score->group_values);
-    score->distance += desy_evidence_distance(ensemble, d->vector);
     score->windows++;
 out:
     return rc;
@@ -160,12 +160,14 @@ int desy_detector_finish(const desy_detector *d, struct desy_score *score)
     const struct desy_ensemble *ensemble = &d->ensemble;
     if (score->windows < 1) return desy_error(DESY_EUSAGE, "a score of no clip");
     score->channels = ensemble->n;
-    for (int i = 0; i < ensemble->n; i++) score->channel_logits[i] /= score->windows;
+    for (int i = 0; i < ensemble->n; i++) {
+        score->channel_logits[i] /= score->windows;
+        score->distances[i] /= score->windows;
+    }
     for (int g = 0; g < d->evidence.n; g++) {
         score->group_logits[g] /= score->windows;
         score->group_values[g] /= score->windows;
     }
-    score->distance /= score->windows;
     score->logit = desy_ensemble_fuse(ensemble, score->channel_logits);
     for (int level = 0; level < DESY_LEVELS; level++) {
         bool present = desy_ensemble_level(ensemble, (enum desy_level)level, score->channel_logits, &value);
@@ -207,3 +209,4 @@ const struct desy_ensemble *desy_detector_ensemble(const desy_detector *d) { ret
 const struct desy_evidence *desy_detector_evidence(const desy_detector *d) { return &d->evidence; }
 int desy_detector_channels(const desy_detector *d) { return d->ensemble.n; }
 const char *desy_detector_channel(const desy_detector *d, int index) { return d->ensemble.heads[index].channel->name; }
+bool desy_detector_has_part(const desy_detector *d, int index) { return d->ensemble.weight[d->ensemble.heads[index].channel->level] != 0; }

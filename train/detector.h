@@ -21,7 +21,7 @@ struct desy_score {
     int channels;          /* of channel_logits, named by desy_detector_channel */
     double channel_logits[DESY_MAX_CHANNELS]; /* standardised on the training items: mean 0, deviation 1 there */
     double group_logits[DESY_MAX_GROUPS], group_values[DESY_MAX_GROUPS]; /* desy_evidence_add */
-    double distance;       /* desy_evidence_distance; NaN: not known */
+    double distances[DESY_MAX_CHANNELS]; /* desy_evidence_distance of each channel */
 };
 
 /* `model`: a model directory (model.json, weights.safetensors), or a save directory whose file `current` names one.
@@ -57,6 +57,7 @@ const struct desy_ensemble *desy_detector_ensemble(const desy_detector *detector
 const struct desy_evidence *desy_detector_evidence(const desy_detector *detector);
 int desy_detector_channels(const desy_detector *detector);
 const char *desy_detector_channel(const desy_detector *detector, int index);
+bool desy_detector_has_part(const desy_detector *detector, int index); /* in the fused logit: its level has a weight */
 
 /* The probability at a prior share of AI-generated videos in (0, 1): sigmoid(logit + ln(prior / (1 - prior))), since logits are
  * calibrated at prior .5. Pure. */

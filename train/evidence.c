@@ -86,17 +86,12 @@ double desy_evidence_constant(const struct desy_head *head)
     return (head->bias - head->mean) / head->deviation;
 }
 
-double desy_evidence_distance(const struct desy_ensemble *ensemble, const float *vector)
+double desy_evidence_distance(const struct desy_head *head, const float *vector)
 {
-    const struct desy_head *head = NULL;
-    const int n = ensemble->layout.encoder;
-    for (int c = 0; c < ensemble->n && !head; c++)
-        if (ensemble->heads[c].channel->part == DESY_POOL_MEAN && ensemble->heads[c].inputs >= n) head = &ensemble->heads[c];
-    if (!head) return NAN;
     double sum = 0;
-    for (int d = 0; d < n; d++) {
+    for (int d = 0; d < head->inputs; d++) {
         const double z = ((double)vector[head->offset + d] - head->median[d]) / head->scale[d];
         sum += z * z < FARTHEST * FARTHEST ? z * z : FARTHEST * FARTHEST;
     }
-    return sqrt(sum / n);
+    return sqrt(sum / head->inputs);
 }

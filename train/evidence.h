@@ -26,8 +26,7 @@ void desy_evidence_add(const struct desy_evidence *evidence, const struct desy_e
 /* What is left of a channel's standardised logit: (bias - mean) / deviation. */
 double desy_evidence_constant(const struct desy_head *head);
 
-/* How far from the training clips: the root mean square of the standardised mean embedding, each number within [-10, 10]; 1 is usual.
- * NaN: no channel of this model knows how to standardise it. */
-double desy_evidence_distance(const struct desy_ensemble *ensemble, const float *vector);
+/* How far the inputs of a channel lie from those of the training clips: the root mean square of (x - median) / scale, each within [-10, 10]. */
+double desy_evidence_distance(const struct desy_head *head, const float *vector);
 
 #endif

@@ -59,10 +59,10 @@ static double add_contribution(cJSON *json, double contribution, double real, do
 {
     const bool known = isfinite(real) && isfinite(ai);
     const double evidence = contribution - (known ? (real + ai) / 2 : 0);
-    cJSON_AddNumberToObject(json, "contribution", contribution);
+    cJSON_AddNumberToObject(json, "contribution", contribution + 0.); /* no -0 */
     if (known) {
-        cJSON_AddNumberToObject(json, "typical_real", real);
-        cJSON_AddNumberToObject(json, "typical_ai", ai);
+        cJSON_AddNumberToObject(json, "typical_real", real + 0.);
+        cJSON_AddNumberToObject(json, "typical_ai", ai + 0.);
     }
     cJSON_AddStringToObject(json, "says", evidence >= SAYS ? "ai" : evidence <= -SAYS ? "real" : "nothing");
     return evidence;

@@ -11,7 +11,8 @@
 #define MARGIN 1.25 /* of the largest distance of a training or validation clip */
 #define SHARE .75   /* of right verdicts, below which a clip is undecided */
 
-/* This rank's clips: numbers (count, width), a column for each channel, then logits and values of each group, then the distance. */
+/* This rank's clips: numbers (count, width), a column for each channel, then logits and values of each
+ * group, then a distance for each channel. */
 struct columns {
     size_t width, count;
     double *numbers;
@@ -21,16 +22,18 @@ static int measure(const struct desy_fitting *f, const struct desy_evidence *evi
 {
     const struct desy_ensemble *ensemble = &f->ensemble;
     const size_t channels = (size_t)ensemble->n, groups = (size_t)evidence->n;
-    columns->width = channels + 2 * groups + 1;
+    columns->width = 2 * channels + 2 * groups;
     columns->count = f->set->count;
     columns->numbers = calloc(columns->count * columns->width + 1, sizeof *columns->numbers);
     int rc = columns->numbers ? DESY_OK : desy_error_memory("typical clips");
     for (size_t i = 0; rc == DESY_OK && i < columns->count; i++) {
         const float *vector = f->fit.vectors + i * f->fit.stride;
         double *row = columns->numbers + i * columns->width;
-        for (size_t c = 0; rc == DESY_OK && c < channels; c++) rc = desy_head_logits(&ensemble->heads[c], vector, f->fit.stride, 1, &row[c]);
+        for (size_t c = 0; rc == DESY_OK && c < channels; c++) {
+            rc = desy_head_logits(&ensemble->heads[c], vector, f->fit.stride, 1, &row[c]);
+            row[columns->width - channels + c] = desy_evidence_distance(&ensemble->heads[c], vector);
+        }
         desy_evidence_add(evidence, ensemble, vector, row + channels, row + channels + groups);
-        row[columns->width - 1] = desy_evidence_distance(ensemble, vector);
     }
     return desy_agree(f->set->world, rc);
 }
@@ -49,7 +52,7 @@ static int class_means(const struct desy_fitting *f, const struct columns *colum
         chosen++;
     }
     const struct desy_fit fit = desy_training_fit(f->set, weights, chosen);
-    for (size_t k = 0; k + 1 < columns->width; k++) {
+    for (size_t k = 0; k < columns->width; k++) {
         for (size_t i = 0; i < columns->count; i++) column[i] = columns->numbers[i * columns->width + k];
         DESY_TRY(desy_fit_moments(&fit, column, &means[k], &deviation));
     }
@@ -77,19 +80,21 @@ static cJSON *describe_class(const struct desy_fitting *f, const struct desy_evi
     return json;
 }
 
-/* The largest distance of a clip that was trained on or validated with; 0: not known. Collective. */
-static int largest_distance(const struct desy_fitting *f, const struct columns *columns, double *largest)
+/* The largest distance of a clip that was trained on or validated with, for each channel. Collective. */
+static int largest_distances(const struct desy_fitting *f, const struct columns *columns, double *largest)
 {
+    const size_t channels = (size_t)f->ensemble.n;
     size_t total = 0;
-    double mine = 0, *all = NULL;
+    double mine[DESY_MAX_CHANNELS] = {0}, *all = NULL;
     for (size_t i = 0; i < columns->count; i++) {
         const size_t row = f->set->first + i;
-        const double distance = columns->numbers[i * columns->width + columns->width - 1];
-        if ((f->weights[row] > 0 || f->validation_weights[row] > 0) && !f->set->augmented[row] && distance > mine) mine = distance;
+        const double *distances = columns->numbers + (i + 1) * columns->width - channels;
+        if ((!(f->weights[row] > 0) && !(f->validation_weights[row] > 0)) || f->set->augmented[row]) continue;
+        for (size_t c = 0; c < channels; c++) mine[c] = distances[c] > mine[c] ? distances[c] : mine[c];
     }
-    const int rc = desy_gatherall(f->set->world, &mine, 1, sizeof mine, (void **)&all, &total);
-    *largest = 0;
-    for (size_t i = 0; rc == DESY_OK && i < total; i++) *largest = all[i] > *largest ? all[i] : *largest;
+    const int rc = desy_gatherall(f->set->world, mine, channels, sizeof *mine, (void **)&all, &total);
+    memset(largest, 0, channels * sizeof *largest);
+    for (size_t i = 0; rc == DESY_OK && i < total; i++) largest[i % channels] = all[i] > largest[i % channels] ? all[i] : largest[i % channels];
     free(all);
     return rc;
 }
@@ -135,14 +140,14 @@ int desy_undecided_band(const struct desy_fit *fit, const double *logits, double
 static int describe_reliability(const struct desy_fitting *f, const struct columns *columns, const double *fused, double threshold, cJSON *json)
 {
     char over[160];
-    double largest, half_width, middle = log(threshold) - log1p(-threshold), band[2];
-    int rc = largest_distance(f, columns, &largest);
+    cJSON *limits;
+    double largest[DESY_MAX_CHANNELS], half_width, middle = log(threshold) - log1p(-threshold), band[2];
+    int rc = largest_distances(f, columns, largest);
     if (rc != DESY_OK) return rc;
-    if (largest > 0) {
-        cJSON_AddNumberToObject(json, "distance_limit", MARGIN * largest);
-        cJSON_AddNumberToObject(json, "distance_largest", largest);
-        cJSON_AddStringToObject(json, "distance_over", "root mean square of the standardised mean embedding; the largest of a training or validation clip");
-    }
+    limits = cJSON_AddObjectToObject(json, "distance_limits");
+    for (int c = 0; c < f->ensemble.n; c++) cJSON_AddNumberToObject(limits, f->ensemble.heads[c].channel->name, MARGIN * largest[c]);
+    snprintf(over, sizeof over, "root mean square of a channel's standardised inputs: %g of the largest of a training or validation clip", MARGIN);
+    cJSON_AddStringToObject(json, "distance_over", over);
     if (!isfinite(middle)) return DESY_OK;
     rc = desy_agree(f->set->world, desy_undecided_band(&f->measured, fused, middle, SHARE, &half_width));
     if (rc != DESY_OK) return rc;
@@ -164,7 +169,7 @@ int desy_reference_describe(const struct desy_fitting *f, const double *fused, d
     *reference = cJSON_CreateObject();
     *reliability = cJSON_CreateObject();
     int rc = desy_evidence_open(&evidence, &f->ensemble);
-    if (rc == DESY_OK && !(means = malloc(((size_t)f->ensemble.n + 2 * DESY_MAX_GROUPS + 1) * sizeof *means))) rc = desy_error_memory("typical clips");
+    if (rc == DESY_OK && !(means = malloc((2 * (size_t)f->ensemble.n + 2 * DESY_MAX_GROUPS) * sizeof *means))) rc = desy_error_memory("typical clips");
     DESY_TRY(desy_agree(f->set->world, rc));
     DESY_TRY(measure(f, &evidence, &columns));
     cJSON_AddStringToObject(*reference, "over", "means over the training clips of each class, by the final channels, which know them");
