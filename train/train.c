@@ -9,6 +9,7 @@
 #include "train/levels.h"
 #include "train/model_directory.h"
 #include "train/provenance.h"
+#include "train/reference.h"
 #include "train/training_set.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct training {
     struct desy_fitting fitting;
     double *kept_logits; /* (training items, ensemble.n): out-of-fold, of what the model keeps */
     uint64_t *kept_ids;
+    cJSON *reference, *reliability; /* of model.json; moved into it */
 };
 
 static int open_training(struct training *t, desy_store *store)
@@ -54,6 +56,8 @@ static void close_training(struct training *t)
     desy_training_set_close(&t->set);
     free(t->kept_logits);
     free(t->kept_ids);
+    cJSON_Delete(t->reference);
+    cJSON_Delete(t->reliability);
 }
 
 /* In place of desy_fitting_channels: heads and out-of-fold logits of the levels that were trained one by one. */
@@ -148,6 +152,11 @@ static int publish(struct training *t, desy_store *store, const struct desy_trai
     char training_sha256[65];
     int rc = model ? desy_training_sha256(&t->items, training_sha256) : desy_error_memory("a model");
     if (rc == DESY_OK) rc = desy_train_describe(model, store, t->options, identity, training_sha256, m, &t->fitting.curve);
+    if (rc == DESY_OK) {
+        cJSON_AddItemToObject(model, "reference", t->reference);
+        cJSON_AddItemToObject(model, "reliability", t->reliability);
+        t->reference = t->reliability = NULL;
+    }
     if (rc == DESY_OK) rc = desy_model_publish(t->options->save_dir, &t->fitting.ensemble, model, directory);
     cJSON_Delete(model);
     return rc;
@@ -164,7 +173,8 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
     else DESY_TRY(desy_fitting_channels(&t.fitting));
     DESY_TRY(desy_agree(world, keep_logits(&t)));
     DESY_TRY(desy_fitting_fuse(&t.fitting));
-    DESY_TRY(measure(&t, &metrics));
+    DESY_TRY(measure(&t, &metrics)); /* fitting.logits are fused from here on */
+    DESY_TRY(desy_reference_describe(&t.fitting, t.fitting.logits, metrics.threshold, &t.reference, &t.reliability));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));
     result->by_source = metrics.by_source;
