@@ -135,7 +135,7 @@ static void print_csv_row(FILE *stream, const cJSON *result)
     char text[DESY_NUMBER_TEXT];
     const cJSON *scores = cJSON_GetObjectItem(result, "feature_scores"), *verdict = cJSON_GetObjectItem(result, "is_ai_generated");
     print_csv_text(stream, cJSON_GetStringValue(cJSON_GetObjectItem(result, "video_path")));
-    fprintf(stream, ",%s,%s", cJSON_GetStringValue(cJSON_GetObjectItem(result, "status")), verdict ? cJSON_IsTrue(verdict) ? "1" : "0" : "");
+    fprintf(stream, ",%s,%s", cJSON_GetStringValue(cJSON_GetObjectItem(result, "status")), cJSON_IsBool(verdict) ? cJSON_IsTrue(verdict) ? "1" : "0" : "");
     for (int i = 0; i < 5; i++) {
         const cJSON *number = i < 2 ? cJSON_GetObjectItem(result, numbers[i]) : cJSON_GetObjectItem(scores, levels[i - 2]);
         fprintf(stream, ",%s", cJSON_IsNumber(number) ? desy_number_text(text, number->valuedouble) : "");

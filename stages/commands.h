@@ -7,6 +7,7 @@
 int desy_synth_command(struct desy_invocation *invocation);
 int desy_check_command(struct desy_invocation *invocation);
 int desy_extract_command(struct desy_invocation *invocation);
+int desy_fusion_weights_command(struct desy_invocation *invocation);
 int desy_info_command(struct desy_invocation *invocation);
 int desy_train_command(struct desy_invocation *invocation);
 int desy_eval_command(struct desy_invocation *invocation);

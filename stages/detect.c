@@ -5,28 +5,19 @@
 #include "features/dataset.h"
 #include "mpi/signals.h"
 #include "stages/commands.h"
+#include "stages/detect_words.h"
 #include "stages/scoring.h"
+#include "stages/timeline_svg.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void print_words(const cJSON *result)
-{
-    const char *path = cJSON_GetStringValue(cJSON_GetObjectItem(result, "video_path"));
-    const char *status = cJSON_GetStringValue(cJSON_GetObjectItem(result, "status"));
-    if (strcmp(status, "ok") != 0) {
-        printf("%s: no answer: %s (%s)\n", path, status, cJSON_GetStringValue(cJSON_GetObjectItem(result, "reason")));
-        return;
-    }
-    double confidence = cJSON_GetNumberValue(cJSON_GetObjectItem(result, "confidence"));
-    printf("%s: %s (%.1f %% likely AI-generated, threshold %.1f %%, at a prior of %g)\n", path,
-           cJSON_IsTrue(cJSON_GetObjectItem(result, "is_ai_generated")) ? "AI-generated" : "real", 100 * confidence,
-           100 * cJSON_GetNumberValue(cJSON_GetObjectItem(result, "threshold")), cJSON_GetNumberValue(cJSON_GetObjectItem(result, "prior")));
-    const cJSON *level = NULL;
-    cJSON_ArrayForEach(level, cJSON_GetObjectItem(result, "feature_scores")) printf("    %-4s %.3f\n", level->string, level->valuedouble);
-    const char *warning = cJSON_GetStringValue(cJSON_GetObjectItem(result, "warning"));
-    if (warning) printf("    note: %s\n", warning);
-}
+static const char *svg_path;
+
+const struct poptOption desy_detect_options[] = {
+    {"svg", 0, POPT_ARG_STRING, &svg_path, 0, "of one video: also draw its timeline (with --timeline)", "FILE"},
+    {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_scoring_options, 0, "Options of scoring:", NULL},
+    POPT_TABLEEND};
 
 /* This rank's results, one line of JSON each, in the order of its items. */
 static int score_share(desy_scoring *scoring, const desy_dataset *dataset, int rank, int size, char **text, size_t *length)
@@ -69,16 +60,18 @@ static int print_all(char *lines, size_t bytes, size_t n, int size, bool json, s
         starts[item] = line;
         line = end + 1;
     }
-    for (size_t i = 0; i < n; i++) {
+    int rc = DESY_OK;
+    for (size_t i = 0; rc == DESY_OK && i < n; i++) {
         cJSON *result = cJSON_Parse(starts[i]);
         const char *status = cJSON_GetStringValue(cJSON_GetObjectItem(result, "status"));
         if (status && strcmp(status, "ok") != 0) (*failed)++;
         if (json) puts(starts[i]);
-        else print_words(result);
+        else desy_detect_print_words(result);
+        if (svg_path) rc = desy_timeline_svg(result, svg_path);
         cJSON_Delete(result);
     }
     free(starts);
-    return DESY_OK;
+    return rc;
 }
 
 int desy_detect_command(struct desy_invocation *invocation)
@@ -93,6 +86,9 @@ int desy_detect_command(struct desy_invocation *invocation)
     if (invocation->output) return desy_error(DESY_EUSAGE, "detect prints to stdout and takes no -o: redirect it, or use desy batch -o SCORES.jsonl");
     /* Command lines are short: every rank reads the paths itself. */
     DESY_TRY(desy_agree(world, desy_dataset_from_paths(&dataset, invocation->arguments, (size_t)invocation->argument_count)));
+    if (svg_path && desy_dataset_count(dataset) != 1)
+        DESY_TRY(desy_error(DESY_EUSAGE, "--svg draws one video, not %zu; for many, desy batch --timeline -o SCORES.jsonl has their numbers", desy_dataset_count(dataset)));
+    if (svg_path) desy_scoring_want_timeline();
     DESY_TRY(desy_agree(world, desy_scoring_open(&scoring, world)));
     DESY_TRY(desy_scoring_agree(scoring, world));
     DESY_TRY(desy_agree(world, score_share(scoring, dataset, desy_rank(world), desy_size(world), &mine, &length)));

@@ -8,8 +8,11 @@
 #include "features/helper.h"
 #include "features/torchscript.h"
 #include "model/model.h"
+#include "stages/default_model.h"
 #include "stages/extract.h"
+#include "stages/reliability.h"
 #include "train/detector.h"
+#include "train/explanation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,11 +21,11 @@
 static struct {
     const char *model, *threshold, *level, *weights, *device, *precision, *audio, *text;
     double prior, deadline;
-    int windows, workers, threads, allow_code;
+    int windows, workers, threads, allow_code, timeline, explain, abstain;
 } settings = {.precision = "fp32", .windows = 1, .prior = .5, .deadline = 120, .threads = 1};
 
 const struct poptOption desy_scoring_options[] = {
-    {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
+    {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version); default: the one that ships, models/hybrid-1", "MODEL"},
     {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "call it AI-generated from this score on (default: the model's)", "T"},
     {"prior", 0, POPT_ARG_DOUBLE, &settings.prior, 0, "share of AI-generated videos to expect (default 0.5)", "P"},
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "score by one level alone: low, mid or high (default all)", "L"},
@@ -36,6 +39,9 @@ const struct poptOption desy_scoring_options[] = {
     {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --weights be TorchScript, which is executable code", NULL},
     {"audio", 0, POPT_ARG_STRING, &settings.audio, 0, "none or auto: models of this version have no audio level", "A"},
     {"text", 0, POPT_ARG_STRING, &settings.text, 0, "a description: models of this version have no text level", "TEXT"},
+    {"timeline", 0, POPT_ARG_NONE, &settings.timeline, 0, "also score the video part by part, in windows of its whole length, 64 at most", NULL},
+    {"explain", 0, POPT_ARG_NONE, &settings.explain, 0, "say which levels, blocks and seconds spoke for and against (with --timeline)", NULL},
+    {"abstain", 0, POPT_ARG_NONE, &settings.abstain, 0, "give no verdict on a video that the model has no hold on (default: only warn)", NULL},
     POPT_TABLEEND};
 
 struct desy_scoring {
@@ -73,6 +79,7 @@ static int parse_settings(struct desy_scoring *scoring)
     if (settings.windows < 1 || settings.windows > DESY_MAX_WINDOWS) return desy_error(DESY_EUSAGE, "--windows must be 1 to %d, not %d", DESY_MAX_WINDOWS, settings.windows);
     if (settings.threads < 1 || settings.workers < 0 || !(settings.deadline > 0))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers not negative, --deadline above 0");
+    settings.timeline |= settings.explain;
     if (settings.audio && strcmp(settings.audio, "none") != 0) desy_log_warning("this model has no audio level: --audio changes nothing");
     if (settings.text) desy_log_warning("this model has no text level: --text changes nothing");
     return DESY_OK;
@@ -115,10 +122,12 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     if (!scoring) return desy_error_memory("scoring");
     DESY_TRY(parse_settings(scoring));
     DESY_TRY(desy_precision_parse(&precision, settings.precision));
-    if (!settings.model)
-        DESY_TRY(desy_error(DESY_EENV, "no model ships with this version: train one (desy run DATASET -o out) and name it (--model out/best_models_pth)"));
+    char *ours = NULL;
     DESY_TRY(desy_torch_device(device, settings.device ? settings.device : "auto", desy_local_rank(world)));
-    DESY_TRY(desy_detector_open(&scoring->detector, settings.model, device));
+    if (!settings.model) DESY_TRY(desy_default_model(&ours));
+    rc = desy_detector_open(&scoring->detector, settings.model ? settings.model : ours, device);
+    free(ours);
+    DESY_TRY(rc);
     if (!settings.threshold) scoring->threshold = desy_detector_threshold(scoring->detector);
     DESY_TRY(choose_extractor(scoring));
     DESY_TRY(desy_extractor_check_precision(scoring->extractor, precision));
@@ -152,17 +161,32 @@ int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *sho
     if (!name) return desy_error_memory("the name of a video");
     desy_clip_request_paths(&request, path, "");
     scoring->shown[(scoring->first + scoring->queued++) % scoring->room] = name;
-    return desy_helper_submit(scoring->helpers, &request);
+    int rc = desy_helper_submit(scoring->helpers, &request);
+    request.windows = DESY_MAX_WINDOWS; /* those of the timeline are clips of their own: the score stays what it is without it */
+    return rc == DESY_OK && settings.timeline ? desy_helper_submit(scoring->helpers, &request) : rc;
+}
+
+static double prior_logit(void)
+{
+    return log(settings.prior) - log1p(-settings.prior);
+}
+
+/* The logit that the confidence is made of, at prior .5. */
+static double logit_of(const desy_scoring *scoring, const struct desy_score *score)
+{
+    const double levels[] = {score->low, score->mid, score->high};
+    return scoring->level < 0 ? score->logit : log(levels[scoring->level]) - log1p(-levels[scoring->level]);
 }
 
 /* The fields of a readable video. */
-static void add_scores(cJSON *result, const desy_scoring *scoring, const struct desy_score *score)
+static void add_scores(cJSON *result, const desy_scoring *scoring, const struct desy_score *score, const struct desy_reliability *seen)
 {
     const double levels[] = {score->low, score->mid, score->high};
-    /* A level's probability is calibrated like the whole; its logit stands in for the fused one. */
-    double logit = scoring->level < 0 ? score->logit : log(levels[scoring->level]) - log1p(-levels[scoring->level]);
-    double confidence = desy_confidence(logit, settings.prior);
-    cJSON_AddBoolToObject(result, "is_ai_generated", confidence >= scoring->threshold);
+    double logit = logit_of(scoring, score), confidence = desy_confidence(logit, settings.prior);
+    char text[DESY_RELIABILITY_TEXT];
+    const bool reliable = desy_reliability_judge(text, seen, scoring->detector, score, logit + prior_logit(), scoring->threshold, scoring->level >= 0);
+    if (settings.abstain && !reliable) cJSON_AddNullToObject(result, "is_ai_generated");
+    else cJSON_AddBoolToObject(result, "is_ai_generated", confidence >= scoring->threshold);
     cJSON_AddNumberToObject(result, "confidence", confidence);
     cJSON_AddNumberToObject(result, "logit", logit);
     cJSON_AddNumberToObject(result, "prior", settings.prior);
@@ -175,6 +199,10 @@ static void add_scores(cJSON *result, const desy_scoring *scoring, const struct 
     cJSON_AddNumberToObject(result, "windows", score->windows);
     cJSON_AddStringToObject(result, "model", desy_detector_name(scoring->detector));
     cJSON_AddBoolToObject(result, "calibrated", desy_detector_calibrated(scoring->detector));
+    cJSON_AddStringToObject(result, "reliability", text);
+    if (!settings.abstain) return;
+    cJSON_AddBoolToObject(result, "abstained", !reliable);
+    if (!reliable) cJSON_AddStringToObject(result, "abstain_reason", text);
 }
 
 /* What became of a video: how its last clip that counts ended, and the first thing odd about one of them, or "". */
@@ -183,8 +211,22 @@ struct outcome {
     char reason[sizeof((struct desy_clip *)NULL)->reason];
 };
 
-/* All clips of the oldest queued video, up to the first that failed: the mean of those before it. */
-static int score_clips(desy_scoring *scoring, struct desy_score *score, struct outcome *outcome)
+/* The clip whose features were just extracted, on its own. */
+static int add_window(cJSON *timeline, desy_scoring *scoring, const struct desy_clip *clip)
+{
+    struct desy_score score;
+    const int rc = desy_detector_score(scoring->detector, scoring->features, clip->frames, &score);
+    if (rc != DESY_OK) return rc;
+    cJSON *window = cJSON_CreateObject();
+    cJSON_AddNumberToObject(window, "start", clip->pts[0]);
+    cJSON_AddNumberToObject(window, "end", clip->pts[clip->frames - 1]);
+    cJSON_AddNumberToObject(window, "score", desy_confidence(logit_of(scoring, &score), settings.prior));
+    return cJSON_AddItemToArray(timeline, window) ? DESY_OK : desy_error_memory("a timeline");
+}
+
+/* All clips of the oldest queued request, up to the first that failed: the mean of those before it. seen: of those that were scored;
+ * timeline: an object for each of them is added. Both may be NULL. */
+static int score_clips(desy_scoring *scoring, struct desy_score *score, struct outcome *outcome, struct desy_reliability *seen, cJSON *timeline)
 {
     int rc;
     bool finite = true;
@@ -199,36 +241,73 @@ static int score_clips(desy_scoring *scoring, struct desy_score *score, struct o
         if (clip->status != DESY_STATUS_OK) continue;
         DESY_TRY(desy_extractor_extract(scoring->extractor, scoring->state, clip, scoring->features, &finite));
         if (finite) DESY_TRY(desy_detector_add(scoring->detector, scoring->features, clip->frames, score));
-        else *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
+        if (finite && seen) desy_reliability_add(seen, clip);
+        if (finite && timeline) DESY_TRY(add_window(timeline, scoring, clip));
+        if (!finite) *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
     } while (!desy_clip_is_last(clip));
     if (score->windows > 0) rc = desy_detector_finish(scoring->detector, score);
 out:
     return rc;
 }
 
+/* Of the timeline, the windows with the highest and the lowest score. */
+static void add_seconds(cJSON *explanation, const cJSON *timeline)
+{
+    const cJSON *window, *highest = NULL, *lowest = NULL;
+    cJSON_ArrayForEach(window, timeline)
+    {
+        const double score = cJSON_GetNumberValue(cJSON_GetObjectItem(window, "score"));
+        if (!highest || score > cJSON_GetNumberValue(cJSON_GetObjectItem(highest, "score"))) highest = window;
+        if (!lowest || score < cJSON_GetNumberValue(cJSON_GetObjectItem(lowest, "score"))) lowest = window;
+    }
+    if (!highest) return;
+    cJSON *seconds = cJSON_AddObjectToObject(explanation, "seconds");
+    cJSON_AddItemToObject(seconds, "highest", cJSON_Duplicate(highest, true));
+    cJSON_AddItemToObject(seconds, "lowest", cJSON_Duplicate(lowest, true));
+}
+
+static int explain(cJSON *result, const desy_scoring *scoring, const struct desy_score *score)
+{
+    cJSON *explanation = NULL;
+    const int rc = desy_detector_explain(scoring->detector, score, scoring->level, &explanation);
+    if (rc == DESY_OK) add_seconds(explanation, cJSON_GetObjectItem(result, "timeline"));
+    if (!cJSON_AddItemToObject(result, "explanation", explanation)) cJSON_Delete(explanation);
+    return rc;
+}
+
 int desy_scoring_next(desy_scoring *scoring, cJSON **out)
 {
     int rc;
-    struct desy_score score;
-    struct outcome outcome;
-    cJSON *result = NULL;
+    struct desy_score score, parts;
+    struct outcome outcome, later;
+    struct desy_reliability seen = {0};
+    cJSON *result = NULL, *timeline = settings.timeline ? cJSON_CreateArray() : NULL;
     char *shown = scoring->shown[scoring->first];
     scoring->first = (scoring->first + 1) % scoring->room;
     scoring->queued--;
-    DESY_TRY(score_clips(scoring, &score, &outcome));
+    DESY_TRY(score_clips(scoring, &score, &outcome, &seen, NULL));
+    if (timeline) DESY_TRY(score_clips(scoring, &parts, &later, NULL, timeline));
     result = cJSON_CreateObject();
     if (!result || !cJSON_AddStringToObject(result, "video_path", shown) ||
         !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : outcome.status)))
         DESY_TRY(desy_error_memory("a result"));
     if (score.windows) {
-        add_scores(result, scoring, &score);
+        add_scores(result, scoring, &score, &seen);
         if (outcome.reason[0]) cJSON_AddStringToObject(result, "warning", outcome.reason);
+        if (timeline && cJSON_AddItemToObject(result, "timeline", timeline)) timeline = NULL;
+        if (settings.explain) DESY_TRY(explain(result, scoring, &score));
     } else cJSON_AddStringToObject(result, "reason", outcome.reason);
     *out = result, result = NULL;
 out:
     cJSON_Delete(result);
+    cJSON_Delete(timeline);
     free(shown);
     return rc;
+}
+
+void desy_scoring_want_timeline(void)
+{
+    settings.timeline = 1;
 }
 
 int desy_scoring_agree(const desy_scoring *scoring, desy_world *world)
@@ -239,7 +318,8 @@ int desy_scoring_agree(const desy_scoring *scoring, desy_world *world)
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65])
 {
     char *config = cJSON_PrintUnformatted(scoring->config);
-    char *text = config ? desy_format("%s %.17g %.17g %d %s", desy_detector_sha256(scoring->detector), scoring->threshold, settings.prior, scoring->level, config) : NULL;
+    char *text = config ? desy_format("%s %.17g %.17g %d %d%d%d %s", desy_detector_sha256(scoring->detector), scoring->threshold, settings.prior, scoring->level, settings.timeline,
+                                    settings.explain, settings.abstain, config) : NULL;
     int rc = text ? desy_sha256_bytes(hex, text, strlen(text)) : desy_error_memory("the configuration");
     cJSON_free(config);
     free(text);

@@ -6,7 +6,8 @@
 
 #include <cjson/cJSON.h>
 
-/* --model, --threshold, --prior, --level, --windows, --weights, --device, --num-workers, --threads, --deadline, --audio, --text. */
+/* --model, --threshold, --prior, --level, --windows, --weights, --device, --num-workers, --threads, --deadline, --audio, --text,
+ * --timeline, --explain, --abstain. */
 extern const struct poptOption desy_scoring_options[];
 
 typedef struct desy_scoring desy_scoring;
@@ -21,6 +22,8 @@ int desy_scoring_next(desy_scoring *scoring, cJSON **result);
 int desy_scoring_agree(const desy_scoring *scoring, desy_world *world);
 /* What decides the scores: SHA-256 of the model, threshold, prior, level, and all that decides the features. */
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65]);
+/* --timeline, also where another option needs it. Before desy_scoring_open. */
+void desy_scoring_want_timeline(void);
 void desy_scoring_close(desy_scoring **scoring);
 
 #endif

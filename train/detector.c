@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "train/ensemble.h"
+#include "train/evidence.h"
 #include "train/model_directory.h"
 
 #include <math.h>
@@ -15,6 +16,7 @@ struct desy_detector {
     char *directory, *name;
     cJSON *model; /* texts below borrow from it */
     struct desy_ensemble ensemble;
+    struct desy_evidence evidence;
     const char *extractor, *weights_sha256, *precision, *sampling, *data_sha256, *training_sha256;
     int extractor_version, frames, dims;
     double threshold;
@@ -111,6 +113,7 @@ int desy_detector_open(desy_detector **out, const char *model, const char *devic
     if (d->ensemble.layout.encoder + d->ensemble.layout.blocks != d->dims)
         DESY_TRY(desy_error(DESY_EDATA, "%s: a layout of %d + %d numbers, where frames have %d", path, d->ensemble.layout.encoder, d->ensemble.layout.blocks, d->dims));
     DESY_TRY(hash_files(d, d->sha256));
+    DESY_TRY(desy_evidence_open(&d->evidence, &d->ensemble));
     d->vector = malloc((size_t)desy_pool_width(&d->ensemble.layout) * sizeof *d->vector);
     if (!d->vector) DESY_TRY(desy_error_memory("a model"));
 out:
@@ -123,6 +126,7 @@ void desy_detector_close(desy_detector **detector)
 {
     desy_detector *d = *detector;
     if (!d) return;
+    desy_evidence_close(&d->evidence);
     desy_ensemble_close(&d->ensemble);
     cJSON_Delete(d->model);
     free(d->directory);
@@ -141,7 +145,9 @@ int desy_detector_add(desy_detector *d, const float *features, int n_frames, str
     for (int i = 0; i < ensemble->n; i++) {
         DESY_TRY(desy_head_logits(&ensemble->heads[i], d->vector, 0, 1, &logit));
         score->channel_logits[i] += logit;
+        score->distances[i] += desy_evidence_distance(&ensemble->heads[i], d->vector);
     }
+    desy_evidence_add(&d->evidence, ensemble, d->vector, score->group_logits, score->group_values);
     score->windows++;
 out:
     return rc;
@@ -154,7 +160,14 @@ int desy_detector_finish(const desy_detector *d, struct desy_score *score)
     const struct desy_ensemble *ensemble = &d->ensemble;
     if (score->windows < 1) return desy_error(DESY_EUSAGE, "a score of no clip");
     score->channels = ensemble->n;
-    for (int i = 0; i < ensemble->n; i++) score->channel_logits[i] /= score->windows;
+    for (int i = 0; i < ensemble->n; i++) {
+        score->channel_logits[i] /= score->windows;
+        score->distances[i] /= score->windows;
+    }
+    for (int g = 0; g < d->evidence.n; g++) {
+        score->group_logits[g] /= score->windows;
+        score->group_values[g] /= score->windows;
+    }
     score->logit = desy_ensemble_fuse(ensemble, score->channel_logits);
     for (int level = 0; level < DESY_LEVELS; level++) {
         bool present = desy_ensemble_level(ensemble, (enum desy_level)level, score->channel_logits, &value);
@@ -191,5 +204,9 @@ uint64_t desy_detector_seed(const desy_detector *d) { return d->seed; }
 const char *desy_detector_data_sha256(const desy_detector *d) { return d->data_sha256; }
 const char *desy_detector_training_sha256(const desy_detector *d) { return d->training_sha256; }
 const cJSON *desy_detector_out_of_fold(const desy_detector *d) { return cJSON_GetObjectItemCaseSensitive(d->model, "out_of_fold"); }
+const cJSON *desy_detector_model(const desy_detector *d) { return d->model; }
+const struct desy_ensemble *desy_detector_ensemble(const desy_detector *d) { return &d->ensemble; }
+const struct desy_evidence *desy_detector_evidence(const desy_detector *d) { return &d->evidence; }
 int desy_detector_channels(const desy_detector *d) { return d->ensemble.n; }
 const char *desy_detector_channel(const desy_detector *d, int index) { return d->ensemble.heads[index].channel->name; }
+bool desy_detector_has_part(const desy_detector *d, int index) { return d->ensemble.weight[d->ensemble.heads[index].channel->level] != 0; }

@@ -8,8 +8,11 @@
 #include <stdint.h>
 
 #define DESY_MAX_CHANNELS 16
+#define DESY_MAX_GROUPS 64 /* of inputs (train/evidence.h) */
 
 typedef struct desy_detector desy_detector;
+struct desy_ensemble;
+struct desy_evidence;
 
 struct desy_score {
     double logit;          /* fused and calibrated at prior .5: sigmoid(logit) is the probability of AI-generated */
@@ -17,6 +20,8 @@ struct desy_score {
     int windows;           /* clips of the video that this is the score of */
     int channels;          /* of channel_logits, named by desy_detector_channel */
     double channel_logits[DESY_MAX_CHANNELS]; /* standardised on the training items: mean 0, deviation 1 there */
+    double group_logits[DESY_MAX_GROUPS], group_values[DESY_MAX_GROUPS]; /* desy_evidence_add */
+    double distances[DESY_MAX_CHANNELS]; /* desy_evidence_distance of each channel */
 };
 
 /* `model`: a model directory (model.json, weights.safetensors), or a save directory whose file `current` names one.
@@ -47,8 +52,12 @@ uint64_t desy_detector_seed(const desy_detector *detector);          /* of the s
 const char *desy_detector_data_sha256(const desy_detector *detector);     /* content_sha256 of the store it was trained on */
 const char *desy_detector_training_sha256(const desy_detector *detector); /* desy_training_sha256 of its training part */
 const cJSON *desy_detector_out_of_fold(const desy_detector *detector);    /* roc_auc, over (in words) and more, of its training; NULL: none */
+const cJSON *desy_detector_model(const desy_detector *detector);         /* model.json */
+const struct desy_ensemble *desy_detector_ensemble(const desy_detector *detector);
+const struct desy_evidence *desy_detector_evidence(const desy_detector *detector);
 int desy_detector_channels(const desy_detector *detector);
 const char *desy_detector_channel(const desy_detector *detector, int index);
+bool desy_detector_has_part(const desy_detector *detector, int index); /* in the fused logit: its level has a weight */
 
 /* The probability at a prior share of AI-generated videos in (0, 1): sigmoid(logit + ln(prior / (1 - prior))), since logits are
  * calibrated at prior .5. Pure. */

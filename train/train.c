@@ -9,6 +9,7 @@
 #include "train/levels.h"
 #include "train/model_directory.h"
 #include "train/provenance.h"
+#include "train/reference.h"
 #include "train/training_set.h"
 
 #include <stdio.h>
@@ -23,16 +24,19 @@ struct training {
     struct desy_fitting fitting;
     double *kept_logits; /* (training items, ensemble.n): out-of-fold, of what the model keeps */
     uint64_t *kept_ids;
+    cJSON *reference, *reliability; /* of model.json; moved into it */
 };
 
 static int open_training(struct training *t, desy_store *store)
 {
     size_t n = 0;
     int rc;
-    DESY_TRY(desy_items_read(t->world, store, t->options->seed, true, &t->items));
+    DESY_TRY(desy_items_read(t->world, store, t->options->seed, !t->options->all_parts, &t->items));
+    for (size_t i = 0; t->options->all_parts && i < t->items.count; i++)
+        if (t->items.split[i].label >= 0) t->items.split[i].part = DESY_SPLIT_TRAIN;
     DESY_TRY(desy_training_set_read(&t->set, t->world, store, &t->items, t->options->seed));
     /* The split was drawn over all items; those that could not be read may have been a class of this part. */
-    for (int label = 0; rc == DESY_OK && label < 2; label++)
+    for (int label = 0; rc == DESY_OK && !t->options->all_parts && label < 2; label++)
         if (t->set.counts[DESY_SPLIT_VAL][label] == 0)
             rc = desy_error(DESY_EDATA, "no %s video of the validation part could be read: add videos of that class", label ? "AI-generated" : "real");
     t->kept_ids = malloc((t->set.total + 1) * sizeof *t->kept_ids);
@@ -52,6 +56,8 @@ static void close_training(struct training *t)
     desy_training_set_close(&t->set);
     free(t->kept_logits);
     free(t->kept_ids);
+    cJSON_Delete(t->reference);
+    cJSON_Delete(t->reliability);
 }
 
 /* In place of desy_fitting_channels: heads and out-of-fold logits of the levels that were trained one by one. */
@@ -114,7 +120,8 @@ static int measure(struct training *t, struct desy_train_metrics *m)
     DESY_TRY(final_logits(t, &fused));
     rc = desy_fit_auc(&t->fitting.measured, t->fitting.logits, &m->out_of_fold_auc);
     if (rc == DESY_OK) rc = desy_fit_auc(&t->fitting.validation_measured, fused, &m->validation_auc);
-    if (rc == DESY_OK) rc = desy_choose_threshold(&t->fitting.validation_measured, fused, &m->threshold);
+    if (rc == DESY_OK) rc = t->options->all_parts ? desy_choose_threshold(&t->fitting.measured, t->fitting.logits, t->options->most_false_alarms, &m->threshold)
+                                                  : desy_choose_threshold(&t->fitting.validation_measured, fused, t->options->most_false_alarms, &m->threshold);
     DESY_TRY(desy_agree(t->world, rc));
     desy_fit_log_loss(&t->fitting.measured, t->fitting.logits, &m->out_of_fold_loss, &m->out_of_fold_accuracy);
     desy_fit_log_loss(&t->fitting.validation_measured, fused, &m->validation_loss, &m->validation_accuracy);
@@ -145,6 +152,11 @@ static int publish(struct training *t, desy_store *store, const struct desy_trai
     char training_sha256[65];
     int rc = model ? desy_training_sha256(&t->items, training_sha256) : desy_error_memory("a model");
     if (rc == DESY_OK) rc = desy_train_describe(model, store, t->options, identity, training_sha256, m, &t->fitting.curve);
+    if (rc == DESY_OK) {
+        cJSON_AddItemToObject(model, "reference", t->reference);
+        cJSON_AddItemToObject(model, "reliability", t->reliability);
+        t->reference = t->reliability = NULL;
+    }
     if (rc == DESY_OK) rc = desy_model_publish(t->options->save_dir, &t->fitting.ensemble, model, directory);
     cJSON_Delete(model);
     return rc;
@@ -161,7 +173,8 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
     else DESY_TRY(desy_fitting_channels(&t.fitting));
     DESY_TRY(desy_agree(world, keep_logits(&t)));
     DESY_TRY(desy_fitting_fuse(&t.fitting));
-    DESY_TRY(measure(&t, &metrics));
+    DESY_TRY(measure(&t, &metrics)); /* fitting.logits are fused from here on */
+    DESY_TRY(desy_reference_describe(&t.fitting, t.fitting.logits, metrics.threshold, &t.reference, &t.reliability));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));
     result->by_source = metrics.by_source;

@@ -1,0 +1,133 @@
+/* desy fusion-weights MODEL: what each level and channel contributes to a score. */
+#include "base/error.h"
+#include "base/json.h"
+#include "stages/commands.h"
+#include "train/detector.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static double number_of(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
+/* The mean logit of a channel over the training clips of a class; NaN: not recorded. */
+static double typical(const cJSON *model, const char *class, const char *channel)
+{
+    const cJSON *of_class = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(model, "reference"), class);
+    return number_of(cJSON_GetObjectItemCaseSensitive(of_class, "channels"), channel);
+}
+
+static void add_known(cJSON *object, const char *key, double value)
+{
+    if (isfinite(value)) cJSON_AddNumberToObject(object, key, value);
+}
+
+/* Channels of one level: its logit is their mean. */
+static cJSON *describe_channels(const cJSON *model, const char *level, double weight)
+{
+    cJSON *list = cJSON_CreateArray();
+    const cJSON *channel, *channels = cJSON_GetObjectItemCaseSensitive(model, "channels");
+    int members = 0;
+    cJSON_ArrayForEach(channel, channels) members += strcmp(text_of(channel, "level"), level) == 0;
+    cJSON_ArrayForEach(channel, channels)
+    {
+        const char *name = text_of(channel, "name");
+        if (strcmp(text_of(channel, "level"), level) != 0) continue;
+        cJSON *json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "name", name);
+        cJSON_AddStringToObject(json, "form", text_of(channel, "form"));
+        cJSON_AddNumberToObject(json, "inputs", number_of(channel, "inputs"));
+        cJSON_AddNumberToObject(json, "share", 1. / members);
+        cJSON_AddNumberToObject(json, "weight", weight / members);
+        add_known(json, "typical_real", typical(model, "real", name));
+        add_known(json, "typical_ai", typical(model, "ai", name));
+        cJSON_AddItemToArray(list, json);
+    }
+    return list;
+}
+
+/* New. What a level adds between a typical real and a typical AI-generated clip is its `gap`: weights alone do not tell how much they move. */
+static cJSON *describe(const desy_detector *detector)
+{
+    const cJSON *model = desy_detector_model(detector), *fusion = cJSON_GetObjectItemCaseSensitive(model, "fusion"), *of_level, *channel;
+    cJSON *report = cJSON_CreateObject(), *levels;
+    cJSON_AddStringToObject(report, "model", desy_detector_name(detector));
+    cJSON_AddNumberToObject(report, "bias", number_of(fusion, "bias"));
+    cJSON_AddNumberToObject(report, "threshold", desy_detector_threshold(detector));
+    levels = cJSON_AddArrayToObject(report, "levels");
+    cJSON_ArrayForEach(of_level, fusion)
+    {
+        if (!cJSON_IsObject(of_level)) continue;
+        cJSON *json = cJSON_CreateObject(), *channels;
+        double gap = 0;
+        cJSON_AddStringToObject(json, "level", of_level->string);
+        cJSON_AddNumberToObject(json, "weight", number_of(of_level, "weight"));
+        cJSON_AddNumberToObject(json, "slope", number_of(of_level, "slope"));
+        cJSON_AddNumberToObject(json, "intercept", number_of(of_level, "intercept"));
+        channels = describe_channels(model, of_level->string, number_of(of_level, "weight"));
+        cJSON_ArrayForEach(channel, channels) gap += number_of(channel, "weight") * (number_of(channel, "typical_ai") - number_of(channel, "typical_real"));
+        add_known(json, "gap", gap);
+        cJSON_AddItemToObject(json, "channels", channels);
+        cJSON_AddItemToArray(levels, json);
+    }
+    return report;
+}
+
+static void print_number(int width, double value)
+{
+    if (isfinite(value)) printf(" %+*.3f", width, value);
+    else printf(" %*s", width, "-");
+}
+
+static void print_table(const cJSON *report)
+{
+    const cJSON *level, *channel;
+    printf("%s: logit = %+.3f + sum of weight x level; AI-generated from %.3f on\n", text_of(report, "model"), number_of(report, "bias"), number_of(report, "threshold"));
+    printf("%-6s %-12s %-6s %6s %6s %8s %8s %9s %8s %8s %8s\n", "level", "channel", "form", "inputs", "share", "weight", "slope", "intercept", "real", "ai", "gap");
+    cJSON_ArrayForEach(level, cJSON_GetObjectItem(report, "levels"))
+    {
+        printf("%-6s %-12s %-6s %6s %6s", text_of(level, "level"), "", "", "", "");
+        print_number(8, number_of(level, "weight"));
+        print_number(8, number_of(level, "slope"));
+        print_number(9, number_of(level, "intercept"));
+        printf(" %8s %8s", "", "");
+        print_number(8, number_of(level, "gap"));
+        putchar('\n');
+        cJSON_ArrayForEach(channel, cJSON_GetObjectItem(level, "channels"))
+        {
+            printf("%-6s %-12s %-6s %6.0f %6.2f", "", text_of(channel, "name"), text_of(channel, "form"), number_of(channel, "inputs"), number_of(channel, "share"));
+            print_number(8, number_of(channel, "weight"));
+            printf(" %8s %9s", "", "");
+            print_number(8, number_of(channel, "typical_real"));
+            print_number(8, number_of(channel, "typical_ai"));
+            putchar('\n');
+        }
+    }
+    printf("real, ai: mean logits of the training clips; gap: what the level adds between the two. A level of weight 0 has a score, and no part in the verdict.\n");
+}
+
+int desy_fusion_weights_command(struct desy_invocation *invocation)
+{
+    desy_detector *detector = NULL;
+    cJSON *report = NULL;
+    int rc;
+    if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "name one model: desy fusion-weights MODEL");
+    if (invocation->output) return desy_error(DESY_EUSAGE, "fusion-weights prints to stdout and takes no -o");
+    DESY_TRY(desy_detector_open(&detector, invocation->arguments[0], "cpu"));
+    report = describe(detector);
+    if (invocation->json) rc = desy_json_print(report, true, invocation->arguments[0]);
+    else print_table(report);
+out:
+    cJSON_Delete(report);
+    desy_detector_close(&detector);
+    return rc;
+}
