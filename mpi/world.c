@@ -39,13 +39,20 @@ const char *desy_mpi_version(void)
     return text;
 }
 
-int desy_world_open(desy_world **out)
+int desy_world_open_alone(desy_world **out)
 {
-    int provided;
     desy_world *world = *out = calloc(1, sizeof *world);
     if (!world) return desy_error_memory("the world of ranks");
     *world = (desy_world){.comm = MPI_COMM_NULL, .size = 1, .local_size = 1};
-    if (!desy_world_launched()) return DESY_OK;
+    return DESY_OK;
+}
+
+int desy_world_open(desy_world **out)
+{
+    int provided;
+    const int rc = desy_world_open_alone(out);
+    if (rc != DESY_OK || !desy_world_launched()) return rc;
+    desy_world *world = *out;
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS || provided < MPI_THREAD_FUNNELED)
         return desy_error(DESY_EENV, "MPI does not start with MPI_THREAD_FUNNELED");
     MPI_Comm node;

@@ -16,7 +16,9 @@ bool desy_world_launched(void);
 
 /* Collective over the job. MPI_Init_thread(FUNNELED) if launched. One a process. */
 int desy_world_open(desy_world **world);
-/* Collective: a last barrier, MPI_Finalize. NULL-safe; sets *world to NULL. */
+/* Not collective. This process alone, whatever job it is part of: what it computes there all ranks together would compute to the bit. */
+int desy_world_open_alone(desy_world **world);
+/* Collective: a last barrier, MPI_Finalize (of the job's world). NULL-safe; sets *world to NULL. */
 void desy_world_close(desy_world **world);
 
 /* The library's own version string, its first part: "Open MPI v4.1.4". Static; needs no started MPI. */

@@ -9,6 +9,8 @@
 #include "eval/report.h"
 #include "features/store.h"
 #include "model/model.h"
+#include "stages/default_model.h"
+#include "stages/lodo.h"
 #include "train/detector.h"
 #include "train/items.h"
 
@@ -18,14 +20,17 @@
 #include <string.h>
 
 static struct {
-    const char *model, *scores, *split, *level, *device, *threshold;
-} settings = {.split = "test", .level = "all", .device = "auto"};
+    const char *model, *scores, *split, *level, *device, *threshold, *protocol;
+    double false_alarms;
+} settings = {.false_alarms = 1, .split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
 
 const struct poptOption desy_eval_options[] = {
     {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
     {"scores", 0, POPT_ARG_STRING, &settings.scores, 0, "a report from these scores, no model: CSV or JSON Lines with id,label,score", "FILE"},
     {"split", 0, POPT_ARG_STRING, &settings.split, 0, "which part of the store (default test)", "test|val|all"},
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels together, or one (default all)", "all|low|mid|high"},
+    {"protocol", 0, POPT_ARG_STRING, &settings.protocol, 0, "holdout: one model on one part; lodo: models fitted without a generator and a group of real sources (docs/evaluation.md)", "holdout|lodo"},
+    {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "of --protocol lodo: as of train (default 1)", "R"},
     {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "called AI-generated from this score on (default: the model's; .5 for --scores)", "T"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
     POPT_TABLEEND,
@@ -303,7 +308,15 @@ int desy_eval_command(struct desy_invocation *invocation)
         return eval_scores(invocation, settings.scores, invocation->output);
     }
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");
-    if (!settings.model)
-        return desy_error(DESY_EENV, "no model ships with this version: train one (desy run DATASET -o out) and name it (--model out/best_models_pth)");
-    return desy_eval_stage(invocation, invocation->arguments[0], settings.model, invocation->output, false);
+    if (strcmp(settings.protocol, "lodo") == 0) {
+        if (settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || settings.threshold)
+            return desy_error(DESY_EUSAGE, "eval --protocol lodo fits its own models, on all parts: it takes no --model, --split, --level and --threshold");
+        return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output, settings.false_alarms);
+    }
+    if (strcmp(settings.protocol, "holdout") != 0) return desy_error(DESY_EUSAGE, "--protocol must be holdout or lodo, not %s", settings.protocol);
+    char *ours = NULL;
+    int rc = settings.model ? DESY_OK : desy_default_model(&ours);
+    if (rc == DESY_OK) rc = desy_eval_stage(invocation, invocation->arguments[0], settings.model ? settings.model : ours, invocation->output, false);
+    free(ours);
+    return rc;
 }

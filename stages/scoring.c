@@ -8,6 +8,7 @@
 #include "features/helper.h"
 #include "features/torchscript.h"
 #include "model/model.h"
+#include "stages/default_model.h"
 #include "stages/extract.h"
 #include "stages/reliability.h"
 #include "train/detector.h"
@@ -24,7 +25,7 @@ static struct {
 } settings = {.precision = "fp32", .windows = 1, .prior = .5, .deadline = 120, .threads = 1};
 
 const struct poptOption desy_scoring_options[] = {
-    {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
+    {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version); default: the one that ships, models/hybrid-1", "MODEL"},
     {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "call it AI-generated from this score on (default: the model's)", "T"},
     {"prior", 0, POPT_ARG_DOUBLE, &settings.prior, 0, "share of AI-generated videos to expect (default 0.5)", "P"},
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "score by one level alone: low, mid or high (default all)", "L"},
@@ -121,10 +122,12 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     if (!scoring) return desy_error_memory("scoring");
     DESY_TRY(parse_settings(scoring));
     DESY_TRY(desy_precision_parse(&precision, settings.precision));
-    if (!settings.model)
-        DESY_TRY(desy_error(DESY_EENV, "no model ships with this version: train one (desy run DATASET -o out) and name it (--model out/best_models_pth)"));
+    char *ours = NULL;
     DESY_TRY(desy_torch_device(device, settings.device ? settings.device : "auto", desy_local_rank(world)));
-    DESY_TRY(desy_detector_open(&scoring->detector, settings.model, device));
+    if (!settings.model) DESY_TRY(desy_default_model(&ours));
+    rc = desy_detector_open(&scoring->detector, settings.model ? settings.model : ours, device);
+    free(ours);
+    DESY_TRY(rc);
     if (!settings.threshold) scoring->threshold = desy_detector_threshold(scoring->detector);
     DESY_TRY(choose_extractor(scoring));
     DESY_TRY(desy_extractor_check_precision(scoring->extractor, precision));

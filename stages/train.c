@@ -16,16 +16,18 @@
 #include <string.h>
 
 static struct {
-    const char *save_dir, *level, *size, *loss, *device, *data_dir;
+    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts;
     int epochs, batch_size, patience, fast, resume;
-    double learning_rate, weight_decay, gamma, alpha;
+    double learning_rate, weight_decay, gamma, alpha, false_alarms;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
-              .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1};
+              .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1};
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels and their fusion, one alone, or the fusion of those trained so (default all)", "all|low|mid|high|fusion"},
     {"size", 0, POPT_ARG_STRING, &settings.size, 0, "small forms (solved), full ones (trained by epochs), or those where they are clearly better out of fold (default auto)", "auto|small|full"},
+    {"parts", 0, POPT_ARG_STRING, &settings.parts, 0, "fit to the training part, or to all labelled videos, with the threshold chosen out of fold (default train)", "train|all"},
+    {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "share of real videos above the threshold, at most (default 1: the best balanced accuracy)", "R"},
     {"epochs", 0, POPT_ARG_INT, &settings.epochs, 0, "of full forms, at most (default 30)", "N"},
     {"batch-size", 0, POPT_ARG_INT, &settings.batch_size, 0, "of full forms (default 2)", "N"},
     {"lr", 0, POPT_ARG_DOUBLE, &settings.learning_rate, 0, "learning rate of full forms (default 0.001)", "R"},
@@ -69,6 +71,12 @@ static int parse_settings(struct desy_train_options *options)
     if (!(settings.learning_rate > 0 && settings.learning_rate <= 10)) return desy_error(DESY_EUSAGE, "--lr must lie between 0 and 10, not %g", settings.learning_rate);
     if (!(settings.weight_decay >= 0 && settings.weight_decay < 1)) return desy_error(DESY_EUSAGE, "--weight-decay must lie in [0, 1), not %g", settings.weight_decay);
     if (!(settings.gamma >= 0 && settings.gamma <= 100) || !(settings.alpha <= 1)) return desy_error(DESY_EUSAGE, "--focal-gamma must lie in [0, 100], --focal-alpha in [0, 1]");
+    const bool all_parts = strcmp(settings.parts, "all") == 0;
+    if (!all_parts && strcmp(settings.parts, "train") != 0) return desy_error(DESY_EUSAGE, "--parts must be train or all, not %s", settings.parts);
+    if (all_parts && size != 1) return desy_error(DESY_EUSAGE, "--parts all goes with --size small: full forms stop by a validation part that they have not seen");
+    if (!(settings.false_alarms >= 0 && settings.false_alarms <= 1)) return desy_error(DESY_EUSAGE, "--false-alarms must lie in [0, 1], not %g", settings.false_alarms);
+    options->all_parts = all_parts;
+    options->most_false_alarms = settings.false_alarms;
     options->level = level < 4 ? level : DESY_TRAIN_ALL; /* the words are in the order of the numbers */
     options->size = (enum desy_size)size;
     options->focal = loss == 1;
@@ -83,8 +91,9 @@ static int say_result(const struct desy_invocation *invocation, const struct des
 {
     if (result->skipped) desy_log_info("train: %s was trained on the same data with the same options: nothing to do", result->directory);
     else {
-        desy_log_info("train: out-of-fold AUC %.4f (folds by %s), validation AUC %.4f, threshold %.4f", result->out_of_fold_auc, result->by_source ? "source" : "group",
-                      result->validation_auc, result->threshold);
+        char validation[48] = "";
+        if (isfinite(result->validation_auc)) snprintf(validation, sizeof validation, "validation AUC %.4f, ", result->validation_auc);
+        desy_log_info("train: out-of-fold AUC %.4f (folds by %s), %sthreshold %.4f", result->out_of_fold_auc, result->by_source ? "source" : "group", validation, result->threshold);
         desy_log_info("train: the model is %s", result->directory);
     }
     if (!invocation->json) return DESY_OK;

@@ -86,7 +86,7 @@ static int rank_items(const struct desy_fit *fit, const double *logits, struct r
     return DESY_OK;
 }
 
-int desy_choose_threshold(const struct desy_fit *fit, const double *logits, double *threshold)
+int desy_choose_threshold(const struct desy_fit *fit, const double *logits, double most_false_alarms, double *threshold)
 {
     struct ranked *items;
     size_t n, counts[2];
@@ -101,7 +101,8 @@ int desy_choose_threshold(const struct desy_fit *fit, const double *logits, doub
         if (after > before) {
             double cut = before < .5 && .5 <= after ? .5 : (before + after) / 2;
             double right = (double)below[0] / (double)counts[0] + (double)(counts[1] - below[1]) / (double)counts[1];
-            if (right > most + 1e-12 || (right > most - 1e-12 && fabs(cut - .5) < fabs(*threshold - .5))) {
+            const bool allowed = (double)(counts[0] - below[0]) <= most_false_alarms * (double)counts[0];
+            if (allowed && (right > most + 1e-12 || (right > most - 1e-12 && fabs(cut - .5) < fabs(*threshold - .5)))) {
                 most = right > most ? right : most;
                 *threshold = cut;
             }

@@ -9,9 +9,9 @@
  * input (C = 1); weights make the classes equal, so logits hold at prior .5. Collective. */
 int desy_fusion_fit(const struct desy_fit *fit, const double *logits, struct desy_ensemble *ensemble);
 
-/* The cut on probabilities with the largest balanced accuracy over items with a weight: .5 or midway between neighbours;
- * among equals the one nearest to .5. logits (total), fused. Not collective. DESY_EENV: memory. */
-int desy_choose_threshold(const struct desy_fit *fit, const double *logits, double *threshold);
+/* The cut on probabilities with the largest balanced accuracy over items with a weight, of those with no more than that share of
+ * the real ones above them: .5 or midway between neighbours; among equals the one nearest to .5. logits (total), fused. Not collective. DESY_EENV: memory. */
+int desy_choose_threshold(const struct desy_fit *fit, const double *logits, double most_false_alarms, double *threshold);
 
 /* Area under the ROC curve of items with a weight, ties counted half; NaN if a class is missing. Not collective. */
 int desy_fit_auc(const struct desy_fit *fit, const double *logits, double *auc);

@@ -32,6 +32,8 @@ static cJSON *describe_options(const struct desy_train_options *o)
         cJSON_AddNumberToObject(json, "focal_gamma", o->focal_gamma);
         if (o->focal_alpha >= 0) cJSON_AddNumberToObject(json, "focal_alpha", o->focal_alpha);
     }
+    cJSON_AddStringToObject(json, "parts", o->all_parts ? "all" : "train");
+    cJSON_AddNumberToObject(json, "most_false_alarms", o->most_false_alarms);
     cJSON_AddBoolToObject(json, "reproducible", !o->fast);
     return json;
 }
@@ -129,7 +131,7 @@ int desy_train_describe(cJSON *model, const desy_store *store, const struct desy
     bool ok = cJSON_AddStringToObject(model, "format", "desy-model-1") && cJSON_AddStringToObject(model, "desy", DESY_VERSION) &&
               cJSON_AddStringToObject(model, "torch", desy_torch_version()) && cJSON_AddStringToObject(model, "isa", desy_torch_isa()) &&
               cJSON_AddItemToObject(model, "extractor", describe_extractor(store)) &&
-              cJSON_AddNumberToObject(model, "threshold", metrics->threshold) && cJSON_AddStringToObject(model, "threshold_from", "validation") &&
+              cJSON_AddNumberToObject(model, "threshold", metrics->threshold) && cJSON_AddStringToObject(model, "threshold_from", options->all_parts ? "out_of_fold" : "validation") &&
               cJSON_AddTrueToObject(model, "calibrated") && cJSON_AddNumberToObject(model, "prior", .5) &&
               cJSON_AddItemToObject(model, "out_of_fold", describe_out_of_fold(metrics)) &&
               cJSON_AddItemToObject(model, "validation", describe_validation(metrics)) && cJSON_AddItemToObject(model, "training", training);

@@ -31,10 +31,12 @@ static int open_training(struct training *t, desy_store *store)
 {
     size_t n = 0;
     int rc;
-    DESY_TRY(desy_items_read(t->world, store, t->options->seed, true, &t->items));
+    DESY_TRY(desy_items_read(t->world, store, t->options->seed, !t->options->all_parts, &t->items));
+    for (size_t i = 0; t->options->all_parts && i < t->items.count; i++)
+        if (t->items.split[i].label >= 0) t->items.split[i].part = DESY_SPLIT_TRAIN;
     DESY_TRY(desy_training_set_read(&t->set, t->world, store, &t->items, t->options->seed));
     /* The split was drawn over all items; those that could not be read may have been a class of this part. */
-    for (int label = 0; rc == DESY_OK && label < 2; label++)
+    for (int label = 0; rc == DESY_OK && !t->options->all_parts && label < 2; label++)
         if (t->set.counts[DESY_SPLIT_VAL][label] == 0)
             rc = desy_error(DESY_EDATA, "no %s video of the validation part could be read: add videos of that class", label ? "AI-generated" : "real");
     t->kept_ids = malloc((t->set.total + 1) * sizeof *t->kept_ids);
@@ -118,7 +120,8 @@ static int measure(struct training *t, struct desy_train_metrics *m)
     DESY_TRY(final_logits(t, &fused));
     rc = desy_fit_auc(&t->fitting.measured, t->fitting.logits, &m->out_of_fold_auc);
     if (rc == DESY_OK) rc = desy_fit_auc(&t->fitting.validation_measured, fused, &m->validation_auc);
-    if (rc == DESY_OK) rc = desy_choose_threshold(&t->fitting.validation_measured, fused, &m->threshold);
+    if (rc == DESY_OK) rc = t->options->all_parts ? desy_choose_threshold(&t->fitting.measured, t->fitting.logits, t->options->most_false_alarms, &m->threshold)
+                                                  : desy_choose_threshold(&t->fitting.validation_measured, fused, t->options->most_false_alarms, &m->threshold);
     DESY_TRY(desy_agree(t->world, rc));
     desy_fit_log_loss(&t->fitting.measured, t->fitting.logits, &m->out_of_fold_loss, &m->out_of_fold_accuracy);
     desy_fit_log_loss(&t->fitting.validation_measured, fused, &m->validation_loss, &m->validation_accuracy);

@@ -19,6 +19,8 @@ struct desy_train_options {
     double learning_rate, weight_decay;
     bool focal;
     double focal_gamma, focal_alpha; /* alpha < 0: unweighted */
+    bool all_parts;               /* fits to all labelled items, whatever their part; the threshold is then chosen out of fold. Small forms alone */
+    double most_false_alarms;     /* of the threshold: share of real clips above it, at most; 1: no limit */
     bool fast;                    /* float sums of gradients: not reproducible across rank counts */
     const char *device;           /* as desy_torch_device gives it */
 };

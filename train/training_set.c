@@ -103,6 +103,8 @@ int desy_training_set_finish(struct desy_training_set *set, uint64_t seed)
     size_t n = 0;
     int rc = chosen && folds ? DESY_OK : desy_error_memory("folds");
     if (rc != DESY_OK) goto out;
+    memset(set->counts, 0, sizeof set->counts);
+    memset(set->kin, 0, set->total * sizeof *set->kin);
     for (size_t i = 0; i < set->total; i++) {
         const struct desy_split_item *item = &set->items[i];
         set->labels[i] = item->label == 1;
@@ -151,7 +153,7 @@ static int place_items(struct desy_training_set *set, const struct desy_items *i
             if ((size_t)clip->row != placed || placed == set->total) /* in data-set order: what training_set.h says of an item's rows */
                 return desy_error(DESY_EDATA, "the store is inconsistent: item %zu names row %lld of %zu; extract again", i, (long long)clip->row, set->total);
             set->items[placed] = items->split[i];
-            set->augmented[placed] = clip->view > 0;
+            set->augmented[placed] = (uint8_t)clip->view;
             n_frames[placed++] = clip->n_frames;
         }
     return placed == set->total ? DESY_OK : desy_error(DESY_EDATA, "the store is inconsistent: %zu of its %zu feature rows have an item; extract again", placed, set->total);

@@ -18,7 +18,7 @@ struct desy_training_set {
     size_t total, first, count;    /* rows over all ranks; this rank's, whole tiles */
     float *vectors;                /* (count, desy_pool_width) */
     struct desy_split_item *items; /* (total), on every rank */
-    uint8_t *augmented;            /* (total): 1 for views: they are fitted to, and nothing is measured by them */
+    uint8_t *augmented;            /* (total): the view, 0 for none: views are fitted to, and nothing is measured by them */
     uint8_t *labels;               /* (total) */
     int *folds;                    /* (total): 0..DESY_FOLDS - 1 for training items, else -1 */
     uint8_t *kin;                  /* (total): bit f: fold f has an item of the same group */
@@ -28,7 +28,7 @@ struct desy_training_set {
 
 /* Room for `total` rows, and which are this rank's. Not collective. The caller fills items (with parts) and vectors. */
 int desy_training_set_open(struct desy_training_set *set, desy_world *world, const struct desy_layout *layout, size_t total);
-/* From the filled items: labels, counts, folds. Not collective; the same on every rank. DESY_EDATA: fewer than 4 training items
+/* From the filled items: labels, counts, folds; again, when their parts have changed. Not collective; the same on every rank. DESY_EDATA: fewer than 4 training items
  * of a class, or folds that lack one. */
 int desy_training_set_finish(struct desy_training_set *set, uint64_t seed);
 /* Collective: both of the above and the vectors, each rank reading its rows by hyperslabs of a tile. */

@@ -116,7 +116,7 @@ static void digest_small(desy_world *on, desy_sha256 *hash)
     double *logits = gather_logits(on, &fit, &ensemble);
     check(desy_fusion_fit(&fit, logits, &ensemble) == DESY_OK);
     for (size_t i = 0; i < ITEMS; i++) fused[i] = desy_ensemble_fuse(&ensemble, logits + i * 3);
-    check(desy_choose_threshold(&validation, fused, &threshold) == DESY_OK);
+    check(desy_choose_threshold(&validation, fused, 1, &threshold) == DESY_OK);
     add(hash, ensemble.weight, sizeof ensemble.weight);
     add(hash, ensemble.slope, sizeof ensemble.slope);
     add(hash, ensemble.intercept, sizeof ensemble.intercept);

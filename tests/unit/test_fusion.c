@@ -33,7 +33,7 @@ static void check_threshold(const double *probabilities, const uint8_t *labels, 
     double logits[MOST], threshold = -1;
     const struct desy_fit fit = fit_of(labels, weights, n);
     for (size_t i = 0; i < n; i++) logits[i] = logit_of(probabilities[i]);
-    assert_int_equal(desy_choose_threshold(&fit, logits, &threshold), DESY_OK);
+    assert_int_equal(desy_choose_threshold(&fit, logits, 1, &threshold), DESY_OK);
     check_near(threshold, wanted);
 }
 
@@ -67,7 +67,7 @@ static void saturated_probabilities_are_ties(void **state)
     (void)state;
     double threshold;
     const struct desy_fit fit = fit_of((uint8_t[]){0, 1, 1}, ones, 3);
-    assert_int_equal(desy_choose_threshold(&fit, (double[]){50, 60, 700}, &threshold), DESY_OK);
+    assert_int_equal(desy_choose_threshold(&fit, (double[]){50, 60, 700}, 1, &threshold), DESY_OK);
     check_near(threshold, .5);
 }
 

@@ -1,0 +1,340 @@
+#include "eval/lodo.h"
+
+#include "base/error.h"
+#include "base/random.h"
+#include "eval/pairs.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAWS 300 /* of calibration's intervals */
+
+static double *scores_of(const struct desy_lodo *lodo, int kind, int view)
+{
+    return lodo->scores + ((size_t)kind * (size_t)lodo->views + (size_t)view) * (size_t)lodo->cells * lodo->items;
+}
+
+static int open_pairs(struct desy_pairs *pairs, const struct desy_lodo *lodo, int kind, int view)
+{
+    return desy_pairs_open(pairs, scores_of(lodo, kind, view), lodo->cells, lodo->items, lodo->labels, lodo->sources, lodo->n_sources);
+}
+
+static void add_number(cJSON *object, const char *key, double value)
+{
+    if (isfinite(value)) cJSON_AddNumberToObject(object, key, value); /* not computed: absent */
+}
+
+static void add_interval(cJSON *object, const char *key, const double interval[2])
+{
+    if (isfinite(interval[0])) cJSON_AddItemToObject(object, key, cJSON_CreateDoubleArray(interval, 2));
+}
+
+/* Share of the pairs, with both intervals. */
+static int add_pairs(cJSON *to, const char *key, const struct desy_pairs *pairs, uint64_t seed)
+{
+    double right, all, interval[2];
+    cJSON *json = cJSON_CreateObject();
+    int rc = DESY_OK;
+    desy_pairs_count(pairs, NULL, &right, &all);
+    if (all > 0) {
+        cJSON_AddItemToObject(to, key, json);
+        add_number(json, "pairs", all);
+        add_number(json, "ranked_right", right / all);
+        DESY_TRY(desy_pairs_interval(pairs, NULL, DESY_PAIRS_CLIPS, seed, interval));
+        add_interval(json, "ci_clips", interval);
+        DESY_TRY(desy_pairs_interval(pairs, NULL, DESY_PAIRS_SOURCES, seed, interval));
+        add_interval(json, "ci_sources", interval);
+    } else cJSON_Delete(json);
+out:
+    return rc;
+}
+
+/* Every kind in every view. */
+static int add_views(const struct desy_lodo *lodo, cJSON *json)
+{
+    int rc = DESY_OK;
+    for (int view = 0; rc == DESY_OK && view < lodo->views; view++) {
+        char name[24];
+        snprintf(name, sizeof name, view ? "view_%d" : "as_is", view);
+        cJSON *of_view = cJSON_AddObjectToObject(json, name);
+        for (int kind = 0; rc == DESY_OK && kind < lodo->n_kinds; kind++) {
+            struct desy_pairs pairs;
+            rc = open_pairs(&pairs, lodo, kind, view);
+            if (rc == DESY_OK) rc = add_pairs(of_view, lodo->kinds[kind], &pairs, lodo->seed);
+            desy_pairs_close(&pairs);
+        }
+    }
+    return rc;
+}
+
+/* Each source against all of the other label, view by view. */
+static int add_sources(const struct desy_lodo *lodo, cJSON *json, int label)
+{
+    double *weights = malloc((lodo->items + 1) * sizeof *weights);
+    int rc = weights ? DESY_OK : desy_error_memory("the figures of a source");
+    for (size_t s = 0; rc == DESY_OK && s < lodo->n_sources; s++) {
+        size_t n = 0;
+        for (size_t i = 0; i < lodo->items; i++) {
+            weights[i] = lodo->labels[i] != label || lodo->sources[i] == s;
+            n += lodo->labels[i] == label && lodo->sources[i] == s;
+        }
+        if (n == 0) continue;
+        cJSON *row = cJSON_CreateObject(), *shares = cJSON_CreateArray();
+        cJSON_AddItemToArray(json, row);
+        cJSON_AddStringToObject(row, "source", lodo->names[s]);
+        cJSON_AddNumberToObject(row, "clips", (double)n);
+        cJSON_AddItemToObject(row, "ranked_right", shares);
+        for (int view = 0; rc == DESY_OK && view < lodo->views; view++) {
+            struct desy_pairs pairs;
+            rc = open_pairs(&pairs, lodo, 0, view);
+            if (rc == DESY_OK) cJSON_AddItemToArray(shares, cJSON_CreateNumber(desy_pairs_share(&pairs, weights)));
+            desy_pairs_close(&pairs);
+        }
+    }
+    free(weights);
+    return rc;
+}
+
+/* Pairs of clips that came in the same packaging. */
+static int add_equal_packaging(const struct desy_lodo *lodo, cJSON *json, int kind)
+{
+    struct desy_pairs pairs;
+    double right = 0, all = 0, *weights = malloc((lodo->items + 1) * sizeof *weights);
+    bool *done = calloc(lodo->items + 1, sizeof *done);
+    int rc = open_pairs(&pairs, lodo, kind, 0);
+    if (rc == DESY_OK && (!weights || !done)) rc = desy_error_memory("a control");
+    for (size_t k = 0; rc == DESY_OK && k < lodo->items; k++) {
+        double of_right, of_all;
+        if (done[k]) continue;
+        for (size_t i = 0; i < lodo->items; i++) {
+            weights[i] = lodo->packaging[i] == lodo->packaging[k];
+            done[i] |= weights[i] > 0;
+        }
+        desy_pairs_count(&pairs, weights, &of_right, &of_all);
+        right += of_right, all += of_all;
+    }
+    if (all > 0) {
+        cJSON *control = cJSON_AddObjectToObject(json, kind ? "equal_packaging_metadata" : "equal_packaging");
+        add_number(control, "pairs", all);
+        add_number(control, "ranked_right", right / all);
+    }
+    desy_pairs_close(&pairs);
+    free(weights);
+    free(done);
+    return rc;
+}
+
+/* An AI-generated clip and the real ones that look most like it. */
+static void add_content_control(const struct desy_lodo *lodo, cJSON *json)
+{
+    const double *scores = scores_of(lodo, 0, 0);
+    double right = 0, all = 0;
+    for (size_t i = 0; i < lodo->items; i++)
+        for (int k = 0; lodo->labels[i] == 1 && k < lodo->n_neighbours; k++) {
+            const size_t j = lodo->neighbours[i * (size_t)lodo->n_neighbours + (size_t)k];
+            for (int c = 0; j < lodo->items && c < lodo->cells; c++) { /* of one cell alone both are scored */
+                const double ai = scores[(size_t)c * lodo->items + i], real = scores[(size_t)c * lodo->items + j];
+                if (isnan(ai) || isnan(real)) continue;
+                right += ai > real ? 1 : ai == real ? .5 : 0;
+                all++;
+            }
+        }
+    if (all == 0) return;
+    cJSON *control = cJSON_AddObjectToObject(json, "content_matched");
+    add_number(control, "pairs", all);
+    add_number(control, "ranked_right", right / all);
+}
+
+static void add_real_against_real(const struct desy_lodo *lodo, cJSON *json)
+{
+    double sum = 0;
+    if (lodo->n_halves == 0) return;
+    for (int i = 0; i < lodo->n_halves; i++) sum += lodo->real_against_real[i];
+    cJSON *control = cJSON_AddObjectToObject(json, "real_against_real");
+    add_number(control, "roc_auc", sum / lodo->n_halves);
+    cJSON_AddItemToObject(control, "of_halves", cJSON_CreateDoubleArray(lodo->real_against_real, lodo->n_halves));
+}
+
+/* ---- calibration: what the models say of clips of sources that they did not see ---- */
+
+struct saying {
+    double logit, weight; /* a clip that several models score counts once in all */
+    size_t item;
+    int label;
+};
+
+static int list_sayings(const struct desy_lodo *lodo, struct saying **list, size_t *n)
+{
+    const double *scores = scores_of(lodo, 0, 0);
+    *n = 0;
+    *list = malloc(((size_t)lodo->cells * lodo->items + 1) * sizeof **list);
+    if (!*list) return desy_error_memory("calibration");
+    for (size_t i = 0; i < lodo->items; i++) {
+        const size_t first = *n;
+        for (int c = 0; c < lodo->cells; c++) {
+            const double logit = scores[(size_t)c * lodo->items + i];
+            if (!isnan(logit)) (*list)[(*n)++] = (struct saying){logit, 0, i, lodo->labels[i]};
+        }
+        for (size_t k = first; k < *n; k++) (*list)[k].weight = 1 / (double)(*n - first);
+    }
+    return DESY_OK;
+}
+
+static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
+
+/* Logistic regression of the label on the logit, by Newton's method: a calibrated logit gives slope 1, intercept 0 where classes are as frequent
+ * as the prior says; weights make them so. times: (items), NULL: 1. */
+static void regress(const struct saying *list, size_t n, const double *times, double *slope, double *intercept)
+{
+    double total[2] = {0};
+    for (size_t k = 0; k < n; k++) total[list[k].label] += list[k].weight * (times ? times[list[k].item] : 1);
+    *slope = 1, *intercept = 0;
+    for (int step = 0; step < 50; step++) {
+        double g0 = 0, g1 = 0, h00 = 1e-9, h01 = 0, h11 = 1e-9;
+        for (size_t k = 0; k < n; k++) {
+            const double w = list[k].weight * (times ? times[list[k].item] : 1) / (total[list[k].label] > 0 ? total[list[k].label] : 1);
+            const double p = sigmoid(*slope * list[k].logit + *intercept), r = w * (p - list[k].label), h = w * p * (1 - p);
+            g0 += r, g1 += r * list[k].logit;
+            h00 += h, h01 += h * list[k].logit, h11 += h * list[k].logit * list[k].logit;
+        }
+        const double det = h00 * h11 - h01 * h01, db = (h11 * g0 - h01 * g1) / det, da = (h00 * g1 - h01 * g0) / det;
+        *slope -= da, *intercept -= db;
+        if (fabs(da) + fabs(db) < 1e-10) break;
+    }
+}
+
+struct calibration {
+    double brier, base_brier, ece;
+};
+
+/* With classes weighted to halves, as the logits mean it. expected: labels are drawn as the probabilities say; what a perfectly calibrated
+ * model would show on so few clips. */
+static struct calibration measure(const struct saying *list, size_t n, const double *times, bool expected, uint64_t seed, uint64_t stream)
+{
+    double total[2] = {0}, sum = 0, weights[10] = {0}, said[10] = {0}, was[10] = {0};
+    struct calibration c = {.base_brier = .25};
+    for (size_t k = 0; k < n; k++) total[list[k].label] += list[k].weight * (times ? times[list[k].item] : 1);
+    for (size_t k = 0; k < n; k++) {
+        const double w = list[k].weight * (times ? times[list[k].item] : 1) / (2 * total[list[k].label]), p = sigmoid(list[k].logit);
+        const double label = expected ? desy_random_uniform(seed, stream, list[k].item) < p : list[k].label;
+        const int bin = p >= 1 ? 9 : (int)(p * 10);
+        c.brier += w * (p - label) * (p - label);
+        weights[bin] += w, said[bin] += w * p, was[bin] += w * label, sum += w;
+    }
+    for (int b = 0; b < 10; b++) c.ece += fabs(said[b] - was[b]) / sum;
+    c.brier /= sum;
+    return c;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+static void add_percentiles(cJSON *json, const char *key, double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, ascending);
+    const double interval[2] = {values[(size_t)(.025 * (double)(n - 1) + .5)], values[(size_t)(.975 * (double)(n - 1) + .5)]};
+    add_interval(json, key, interval);
+}
+
+static int add_calibration(const struct desy_lodo *lodo, cJSON *json)
+{
+    struct saying *list = NULL;
+    size_t n;
+    double slope, intercept, slopes[DRAWS], intercepts[DRAWS], briers[DRAWS], perfect = 0;
+    double *times = malloc((lodo->items + 1) * sizeof *times);
+    int rc = list_sayings(lodo, &list, &n);
+    if (rc == DESY_OK && !times) rc = desy_error_memory("calibration");
+    if (rc != DESY_OK || n == 0) goto out;
+    regress(list, n, NULL, &slope, &intercept);
+    const struct calibration whole = measure(list, n, NULL, false, 0, 0);
+    for (int d = 0; d < DRAWS; d++) {
+        memset(times, 0, lodo->items * sizeof *times);
+        for (size_t k = 0; k < lodo->items; k++) times[(size_t)(desy_random_uniform(lodo->seed, (uint64_t)d, k) * (double)lodo->items)]++;
+        regress(list, n, times, &slopes[d], &intercepts[d]);
+        briers[d] = measure(list, n, times, false, 0, 0).brier;
+        perfect += measure(list, n, NULL, true, lodo->seed, (uint64_t)(DRAWS + d)).ece / DRAWS;
+    }
+    add_number(json, "slope", slope);
+    add_percentiles(json, "slope_ci", slopes, DRAWS);
+    add_number(json, "intercept", intercept);
+    add_percentiles(json, "intercept_ci", intercepts, DRAWS);
+    add_number(json, "brier", whole.brier);
+    add_percentiles(json, "brier_ci", briers, DRAWS);
+    add_number(json, "brier_of_base_rate", whole.base_brier);
+    add_number(json, "ece", whole.ece);
+    add_number(json, "ece_of_perfect_calibration", perfect);
+out:
+    free(list);
+    free(times);
+    return rc;
+}
+
+/* Real clips of sources that the model did not see, above its own threshold; and AI-generated ones. */
+static void add_alarms(const struct desy_lodo *lodo, cJSON *json)
+{
+    const double *scores = scores_of(lodo, 0, 0);
+    double above[2][2] = {{0}}, all[2] = {0};
+    cJSON *by_source = cJSON_CreateArray();
+    for (size_t s = 0; s < lodo->n_sources; s++) {
+        double of_source = 0, n = 0;
+        int label = 0;
+        for (size_t i = 0; i < lodo->items; i++)
+            for (int c = 0; lodo->sources[i] == s && c < lodo->cells; c++) {
+                const double logit = scores[(size_t)c * lodo->items + i];
+                if (isnan(logit)) continue;
+                label = lodo->labels[i];
+                const int at[2] = {sigmoid(logit) >= lodo->thresholds[c], logit >= 0};
+                double in = 0;
+                for (int k = 0; k < lodo->cells; k++) in += !isnan(scores[(size_t)k * lodo->items + i]);
+                for (int t = 0; t < 2; t++) above[label][t] += at[t] / in;
+                all[label] += 1 / in, n += 1 / in, of_source += at[0] / in;
+            }
+        if (n == 0 || label) continue;
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddStringToObject(row, "source", lodo->names[s]);
+        add_number(row, "clips", n);
+        add_number(row, "false_alarms", of_source / n);
+        cJSON_AddItemToArray(by_source, row);
+    }
+    add_number(json, "false_alarms", above[0][0] / all[0]);
+    add_number(json, "detected", above[1][0] / all[1]);
+    add_number(json, "false_alarms_at_half", above[0][1] / all[0]);
+    add_number(json, "detected_at_half", above[1][1] / all[1]);
+    cJSON_AddItemToObject(json, "by_source", by_source);
+}
+
+int desy_lodo_figures(const struct desy_lodo *lodo, cJSON **out)
+{
+    size_t n[2] = {0};
+    int rc;
+    cJSON *json = *out = cJSON_CreateObject();
+    if (!json) return desy_error_memory("figures");
+    for (size_t i = 0; i < lodo->items; i++) n[lodo->labels[i]]++;
+    add_number(json, "n_ai", (double)n[1]);
+    add_number(json, "n_real", (double)n[0]);
+    add_number(json, "cells", lodo->cells);
+    cJSON *views = cJSON_AddObjectToObject(json, "views");
+    DESY_TRY(add_views(lodo, views));
+    if (!cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(views, "as_is"), "fused"))
+        DESY_TRY(desy_error(DESY_EDATA, "no pair of an AI-generated and a real clip was scored"));
+    DESY_TRY(add_sources(lodo, cJSON_AddArrayToObject(json, "by_generator"), 1));
+    DESY_TRY(add_sources(lodo, cJSON_AddArrayToObject(json, "by_real_source"), 0));
+    cJSON *controls = cJSON_AddObjectToObject(json, "controls");
+    DESY_TRY(add_equal_packaging(lodo, controls, 0));
+    DESY_TRY(add_equal_packaging(lodo, controls, lodo->n_kinds - 1));
+    add_content_control(lodo, controls);
+    add_real_against_real(lodo, controls);
+    DESY_TRY(add_calibration(lodo, cJSON_AddObjectToObject(json, "calibration")));
+    add_alarms(lodo, cJSON_AddObjectToObject(json, "operating_point"));
+out:
+    if (rc != DESY_OK) {
+        cJSON_Delete(*out);
+        *out = NULL;
+    }
+    return rc;
+}
