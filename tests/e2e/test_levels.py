@@ -22,7 +22,7 @@ class Levels(program.Case):
         for name in ("weights.safetensors", "out_of_fold.safetensors"):
             self.assertEqual((whole / "v0001" / name).read_bytes(), (parts / "v0004" / name).read_bytes())
         one, other = (program.read_json(model, "model.json") for model in (whole / "v0001", parts / "v0004"))
-        for key in ("channels", "fusion", "threshold", "out_of_fold", "validation"):
+        for key in ("channels", "fusion", "threshold", "out_of_fold", "validation", "reference", "reliability"):
             self.assertEqual(one[key], other[key])
         self.assertEqual([channel["level"] for channel in program.read_json(parts, "v0002", "model.json")["channels"]], ["mid"])
         self.assertIn("there is none", program.run(1, "train", store, "--save-dir", parts, "--level", "fusion", "--seed", 2, code=2)[1])
