@@ -2,12 +2,27 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "features/encoder.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const weights_name = "efficientnet-lite0.safetensors";
+/* Of the file that cmake/fetch_weights.sh makes. */
+static const char *const weights_sha256 = "888e76e7429aa0277465b35886279b27e1f7e3e536b3af6aad4c6e91ad6b6ce8";
+
+/* Others may be meant; but a damaged file has a shape that fits, too. */
+static int check_weights(desy_encoder *encoder, const char *path)
+{
+    cJSON *facts = cJSON_CreateObject();
+    int rc = desy_encoder_describe(encoder, facts);
+    const char *found = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(facts, "weights_sha256"));
+    if (rc == DESY_OK && found && strcmp(found, weights_sha256) != 0)
+        desy_log_warning("%s: these are not the weights that cmake/fetch_weights.sh makes (their SHA-256 is %.12s...): damaged, unless they are your own", path, found);
+    cJSON_Delete(facts);
+    return rc;
+}
 
 int desy_hybrid_open(void **state, const struct desy_extractor_options *options)
 {
@@ -20,6 +35,7 @@ int desy_hybrid_open(void **state, const struct desy_extractor_options *options)
     if (!options->weights && !place) DESY_TRY(desy_error_memory("a path"));
     DESY_TRY(desy_encoder_open(&encoder, DESY_BACKBONE_EFFICIENTNET_LITE0, place ? place : options->weights, options));
     *state = encoder;
+    rc = check_weights(encoder, place ? place : options->weights);
 out:
     free(place);
     return rc;

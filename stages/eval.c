@@ -131,6 +131,12 @@ static int check_fit(const struct evaluation *evaluation, const char *store, con
     if (desy_store_frames(evaluation->store) != desy_detector_frames(evaluation->detector))
         return desy_error(DESY_EDATA, "%s has %d frames a clip (%s), the model %s takes %d (%s); extract with --frames %d", store, desy_store_frames(evaluation->store), made,
                           model, desy_detector_frames(evaluation->detector), wanted, desy_detector_frames(evaluation->detector));
+    const char *version = desy_store_attribute(evaluation->store, "extractor_version"), *weights = desy_store_attribute(evaluation->store, "weights_sha256");
+    if (version && atoi(version) != desy_detector_extractor_version(evaluation->detector))
+        return desy_error(DESY_EDATA, "%s holds features of version %s of the extractor %s, the model %s was trained on version %d: extract again, or train again", store, version, made,
+                          model, desy_detector_extractor_version(evaluation->detector));
+    if (weights && *weights && *desy_detector_weights_sha256(evaluation->detector) && strcmp(weights, desy_detector_weights_sha256(evaluation->detector)) != 0)
+        return desy_error(DESY_EDATA, "%s holds features by other weights of the extractor %s than the model %s was trained on: extract with those, or train again", store, made, model);
     const char *precision = desy_store_attribute(evaluation->store, "precision"), *trained = desy_detector_precision(evaluation->detector);
     if (first && precision && strcmp(precision, trained) != 0)
         desy_log_warning("%s holds features in %s, the model %s was trained on features in %s: scores move a little", store, precision, model, trained);

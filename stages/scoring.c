@@ -113,6 +113,19 @@ static int check_weights(const struct desy_scoring *scoring, bool first)
     return rc;
 }
 
+/* A model that was trained on one level has no others to score by. */
+static int check_level(const struct desy_scoring *scoring)
+{
+    const cJSON *channel, *channels = cJSON_GetObjectItemCaseSensitive(desy_detector_model(scoring->detector), "channels");
+    if (scoring->level < 0) return DESY_OK;
+    cJSON_ArrayForEach(channel, channels)
+    {
+        const char *level = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(channel, "level"));
+        if (level && strcmp(level, level_names[scoring->level]) == 0) return DESY_OK;
+    }
+    return desy_error(DESY_EUSAGE, "model %s has no level %s (desy fusion-weights shows those it has)", desy_detector_name(scoring->detector), level_names[scoring->level]);
+}
+
 int desy_scoring_open(desy_scoring **out, const desy_world *world)
 {
     int rc;
@@ -128,6 +141,7 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     rc = desy_detector_open(&scoring->detector, settings.model ? settings.model : ours, device);
     free(ours);
     DESY_TRY(rc);
+    DESY_TRY(check_level(scoring));
     if (!settings.threshold) scoring->threshold = desy_detector_threshold(scoring->detector);
     DESY_TRY(choose_extractor(scoring));
     DESY_TRY(desy_extractor_check_precision(scoring->extractor, precision));

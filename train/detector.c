@@ -91,11 +91,22 @@ static int read_members(desy_detector *d)
     d->calibrated = cJSON_IsTrue(calibrated);
     d->seed = strtoull(seed, NULL, 10);
     if (frames < 1 || frames > 1 << 20 || dims < 1 || dims > 1 << 20) return desy_error(DESY_EDATA, "%s: %lld frames of %lld numbers", where, frames, dims);
+    if (!(d->threshold >= 0 && d->threshold <= 1)) return desy_error(DESY_EDATA, "%s: a threshold of %g, where probabilities are cut", where, d->threshold);
     d->extractor_version = (int)version;
     d->frames = (int)frames;
     d->dims = (int)dims;
 out:
     return rc;
+}
+
+/* One without "sha256" was written by an older version, or edited by somebody who knows. */
+static int check_seal(const desy_detector *d)
+{
+    char hex[DESY_SHA256_HEX];
+    const char *expected = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(d->model, "sha256"));
+    const int rc = expected ? desy_model_sha256(hex, d->model) : DESY_OK;
+    if (rc != DESY_OK || !expected || strcmp(hex, expected) == 0) return rc;
+    return desy_error(DESY_EDATA, "%s: model.json is not what it was when it was written (its SHA-256 is another): take the model anew, or, if you changed it, remove its member \"sha256\"", d->directory);
 }
 
 int desy_detector_open(desy_detector **out, const char *model, const char *device)
@@ -113,6 +124,7 @@ int desy_detector_open(desy_detector **out, const char *model, const char *devic
     if (d->ensemble.layout.encoder + d->ensemble.layout.blocks != d->dims)
         DESY_TRY(desy_error(DESY_EDATA, "%s: a layout of %d + %d numbers, where frames have %d", path, d->ensemble.layout.encoder, d->ensemble.layout.blocks, d->dims));
     DESY_TRY(hash_files(d, d->sha256));
+    DESY_TRY(check_seal(d));
     DESY_TRY(desy_evidence_open(&d->evidence, &d->ensemble));
     d->vector = malloc((size_t)desy_pool_width(&d->ensemble.layout) * sizeof *d->vector);
     if (!d->vector) DESY_TRY(desy_error_memory("a model"));

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 
 #include <dirent.h>
@@ -104,6 +105,27 @@ static int write_current(const char *save_dir, const char *directory)
     return rc;
 }
 
+int desy_model_sha256(char hex[65], const cJSON *model)
+{
+    char *text = NULL;
+    cJSON *copy = cJSON_Duplicate(model, true);
+    int rc = copy ? DESY_OK : desy_error_memory("a model");
+    cJSON_DeleteItemFromObjectCaseSensitive(copy, "sha256");
+    if (rc == DESY_OK) rc = desy_json_text(&text, copy, false, "model.json");
+    if (rc == DESY_OK) rc = desy_sha256_bytes(hex, text, strlen(text));
+    cJSON_Delete(copy);
+    free(text);
+    return rc;
+}
+
+/* A digit that changes in model.json would be a score that nobody doubts. */
+static int seal(cJSON *model)
+{
+    char hex[DESY_SHA256_HEX];
+    const int rc = desy_model_sha256(hex, model);
+    return rc != DESY_OK || cJSON_AddStringToObject(model, "sha256", hex) ? rc : desy_error_memory("a model");
+}
+
 int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory)
 {
     int rc;
@@ -115,6 +137,7 @@ int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensembl
     if (!path) DESY_TRY(desy_error_memory("a path"));
     DESY_TRY(desy_make_directory(temporary));
     DESY_TRY(desy_ensemble_write(ensemble, temporary, model));
+    DESY_TRY(seal(model));
     DESY_TRY(desy_json_write(model, path));
     DESY_TRY(claim_version(save_dir, temporary, directory));
     rc = write_current(save_dir, *directory);

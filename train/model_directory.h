@@ -14,7 +14,10 @@ int desy_model_current(const char *save_dir, char **directory, char fingerprint[
 /* One more than the highest number of a version that is there. DESY_EENV: no such directory. */
 int desy_model_next_version(const char *save_dir, int *version);
 
-/* Writes ensemble and model.json (`model` gets the ensemble's members) as the next version, then `current`. *directory: new,
+/* SHA-256 of a model.json but for its member "sha256": what it says, however it is spaced. */
+int desy_model_sha256(char hex[65], const cJSON *model);
+
+/* Writes ensemble and model.json (`model` gets the ensemble's members and "sha256") as the next version, then `current`. *directory: new,
  * caller frees. Trainings that run at once get versions of their own. DESY_EENV. */
 int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory);
 

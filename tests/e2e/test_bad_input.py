@@ -1,6 +1,7 @@
 """Bad input of every kind: one clear message, the documented exit code on every rank, no hang, and nothing already done is lost."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -113,6 +114,7 @@ class BadInput(program.Case):
         model = self.folder / name
         shutil.copytree(self.models / "v0001", model)
         text = program.read_json(model, "model.json")
+        text.pop("sha256")  # it would tell
         change(text)
         (model / "model.json").write_text(json.dumps(text))
         return model
@@ -133,6 +135,79 @@ class BadInput(program.Case):
         cut = self.altered_model("cut", lambda model: None)
         os.truncate(cut / "weights.safetensors", 1000)
         self.refused(DATA, ["weights.safetensors"], "eval", self.store, "--model", cut, "-o", self.folder / "refused")
+
+    def flipped(self, path, copy, at):
+        data = bytearray(path.read_bytes())
+        data[at] ^= 4
+        copy.write_bytes(data)
+        return copy
+
+    def test_damaged_models(self):
+        clip = self.dataset.parent / "clips/00000.mp4"
+        other = self.altered_model("other-version", lambda model: model["extractor"].update(version=1))
+        self.refused(DATA, ["version 1", "hybrid", "train again"], "detect", clip, "--model", other)
+        self.refused(DATA, ["version 1", "hybrid", "extract again"], "eval", self.store, "--model", other, "-o", self.folder / "refused")
+        trained = self.altered_model("other-encoder", lambda model: model["extractor"].update(weights_sha256="0" * 64))
+        self.refused(DATA, ["other weights", "hybrid"], "eval", self.store, "--model", trained, "-o", self.folder / "refused")
+        whole = self.models / "v0001"
+        for name, words in (("missing", ["weights.safetensors"]), ("flipped", ["weights.safetensors", "SHA-256"]), ("digit", ["model.json", "SHA-256"]), ("short", ["model.json", "JSON"])):
+            model = self.folder / name
+            shutil.copytree(whole, model)
+            if name == "missing":
+                (model / "weights.safetensors").unlink()
+            elif name == "flipped":
+                self.flipped(whole / "weights.safetensors", model / "weights.safetensors", -100)
+            elif name == "digit":
+                text = (whole / "model.json").read_text()
+                at = re.search(r'"bias":\s*-?\d\.(\d)', text).start(1)
+                (model / "model.json").write_text(text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1:])
+            else:
+                os.truncate(model / "model.json", 700)
+            self.refused(DATA, words, "detect", clip, "--model", model, ranks=(1,))
+            self.refused(DATA, words, "fusion-weights", model, ranks=(1,))
+        low = self.folder / "low"
+        program.run(1, "train", self.store, "--save-dir", low, "--size", "small", "--level", "low")
+        self.refused(USAGE, ["no level high"], "detect", clip, "--model", low, "--level", "high")
+
+    def test_damaged_encoder_weights(self):
+        """Truncated: refused. A flipped bit: scores are refused, for the model names its weights; features alone are made, with a warning."""
+        clip, whole = self.dataset.parent / "clips/00000.mp4", pathlib.Path(os.environ["DESY_SOURCE_DIR"]) / "weights/efficientnet-lite0.safetensors"
+        if not whole.exists():
+            self.skipTest("the encoder's weights are elsewhere")
+        cut = self.folder / "cut.safetensors"
+        cut.write_bytes(whole.read_bytes()[:1 << 20])
+        flipped = self.flipped(whole, self.folder / "flipped.safetensors", 1 << 23)
+        self.refused(ENVIRONMENT, ["cut.safetensors", "truncated", "fetch_weights.sh"], "detect", clip, "--model", self.models, "--weights", cut)
+        self.refused(ENVIRONMENT, ["none.safetensors"], "detect", clip, "--model", self.models, "--weights", self.folder / "none.safetensors")
+        self.refused(DATA, ["other weights"], "detect", clip, "--model", self.models, "--weights", flipped)
+        one = self.write("one.json", json.dumps([{"video_path": "data/clips/00000.mp4", "label": 0}]))
+        said = program.run(1, "extract", one, "-o", self.folder / "by-flipped", "--weights", flipped)[1]
+        self.assertIn("not the weights that cmake/fetch_weights.sh makes", said)
+        self.assertNotIn("not the weights", program.run(1, "extract", one, "-o", self.folder / "by-whole", "--weights", whole)[1])
+
+    def test_stores_with_numbers_that_are_none(self):
+        """In the features as they lie there: training and evaluation stop; nothing is left out in silence."""
+        store = self.folder / "nan"
+        shutil.copytree(self.store, store)
+        with h5py.File(sorted((store / "seg").glob("*/*.h5"))[0], "r+") as file:
+            file["features/hybrid"][0, 0, 5] = float("nan")
+        self.refused(DATA, ["not finite"], "train", store, "--save-dir", self.folder / "refused")
+        self.refused(DATA, ["not finite"], "eval", store, "--model", self.models, "--split", "all", "-o", self.folder / "refused")
+        self.refused(DATA, ["bytes have changed"], "info", store, ranks=(1,))
+
+    def test_few_videos(self):
+        """Too few are refused with advice; a generator with one clip is no reason to."""
+        items = [item | {"video_path": f"data/{item['video_path']}"} for item in json.loads(self.dataset.read_text())]
+        real, ai = ([item for item in items if item["label"] == label] for label in (0, 1))
+        nine = self.write("nine.json", json.dumps(real[:5] + ai[:4]))
+        self.refused(DATA, ["part 'test'", "add videos"], "run", nine, "-o", self.folder / "nine", ranks=(2,))
+        parts = [item | {"split": "train"} for item in real[:3] + ai[:3]] + [item | {"split": part} for part, i in (("val", 4), ("test", 5)) for item in (real[i], ai[i])]
+        few = self.write("ten.json", json.dumps(parts))
+        self.refused(DATA, ["3 real training videos", "at least 4"], "run", few, "-o", self.folder / "ten", ranks=(2,))
+        ai[0]["source"] = "lonely"
+        lonely = self.write("lonely.json", json.dumps(real + ai))
+        program.run(2, "run", lonely, "-o", self.folder / "lonely", "--size", "small")
+        self.assertIn("roc_auc", program.read_json(self.folder, "lonely", "report", "metrics.json"))
 
     def test_weights(self):
         empty = self.folder / "no-weights"

@@ -221,6 +221,8 @@ static void damaged_descriptions_are_refused(void **state)
     refuse_model("\"desy-model-1\"", "\"desy-model-1", "bad/v0001/model.json:");
     refuse_model("\"format\"", "\"formal\"", "model.json: ");
     refuse_model("\"threshold\":\t0.4375", "\"threshold\":\t\"0.4375\"", "model.json: ");
+    refuse_model("\"threshold\":\t0.4375", "\"threshold\":\t4.4375", "model.json: a threshold of 4.4375");
+    refuse_model("\"threshold\":\t0.4375", "\"threshold\":\t0.4376", "bad/v0001: model.json is not what it was");
     refuse_model("\"dims\":\t3", "\"dims\":\t5", "bad/v0001/model.json: a layout of 3 + 0 numbers");
     refuse_model("\"frames\":\t4", "\"frames\":\t0", "model.json: 0 frames");
     refuse_model("\"name\":\t\"step\"", "\"name\":\t\"stride\"", "model.json: this version of desy knows no channel \"stride\"");
