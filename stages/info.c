@@ -8,6 +8,7 @@
 #include "train/detector.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What the clips of a store are like. */
 struct summary {
