@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """pictures.py DESY [OUT.svg]: the picture of docs/explain.md, made from generated clips alone.
 
-Trains a small model on clips of `desy synth`, joins other such clips (without encoding them again) to one real and one generated video of 8 s, and
+Trains a small model on clips of `desy synth`, joins other such clips to one camera-like and one generated video of 8 s, and
 draws what the program says of them: block energies at height 256 in standard deviations of the training clips, and the timeline."""
-import collections
 import json
 import pathlib
 import struct
@@ -29,17 +28,12 @@ def tensor(path, wanted):
 
 
 def join(folder, items, label, target):
-    """Four clips of one class and one format, one after another."""
-    kinds = collections.defaultdict(list)
-    for item in items:
-        path = folder / item["video_path"]
-        if item["label"] == label and path.suffix == ".mp4":
-            kinds[subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=codec_name,width,height,r_frame_rate", "-of", "csv=p=0", path],
-                                 check=True, stdout=subprocess.PIPE, text=True).stdout].append(path)
-    listed = target.with_suffix(".txt")
-    paths = max(kinds.values(), key=len)[:4]
-    listed.write_text("".join(f"file '{path}'\n" for path in paths))
-    subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", listed, "-an", "-c", "copy", target], check=True)
+    """Four clips of one class, of different sources, one after another, encoded once more."""
+    paths = [folder / item["video_path"] for item in items if item["label"] == label][:4]
+    scaled = "".join(f"[{i}:v]scale=320:240,setsar=1,fps=12[v{i}];" for i in range(len(paths)))
+    joined = "".join(f"[v{i}]" for i in range(len(paths))) + f"concat=n={len(paths)}:v=1[v]"
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *(word for path in paths for word in ("-i", path)), "-filter_complex", scaled + joined, "-map", "[v]",
+                    "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", target], check=True)
 
 
 def colour(z):
@@ -93,7 +87,7 @@ def main(out):
     desy("synth", "-o", folder / "train", "--videos", 96, "--seed", 1)
     desy("extract", folder / "train/dataset.json", "-o", folder / "store", "--quiet")
     desy("train", folder / "store", "--save-dir", folder / "models", "--size", "small", "--quiet")
-    desy("synth", "-o", folder / "other", "--videos", 60, "--seed", 2)
+    desy("synth", "-o", folder / "other", "--videos", 16, "--seed", 2)
     items = json.loads((folder / "other/dataset.json").read_text())
     names = {"real": "camera-like", "generated": "generated"}
     for label, name in enumerate(names):
