@@ -251,12 +251,13 @@ out:
     return rc;
 }
 
-int desy_reencode_take(desy_reencode **reencode, struct desy_video_bytes *bytes)
+int desy_reencode_take(desy_reencode **reencode, struct desy_video_bytes *bytes, int64_t *frames, int fewest)
 {
     int rc = DESY_OK;
     *bytes = (struct desy_video_bytes){0};
     if ((*reencode)->held->buf[0]) DESY_TRY(encode_held(*reencode, (*reencode)->held_at + TIE));
-    if (!(*reencode)->writer) DESY_TRY(desy_error(DESY_EDATA, "no frame of it can be decoded"));
+    *frames = (*reencode)->encoded;
+    if (*frames < fewest) DESY_TRY(desy_error(DESY_EDATA, "%lld frames, and at least %d are needed", (long long)*frames, fewest));
     DESY_TRY(desy_video_writer_take(&(*reencode)->writer, bytes));
 out:
     desy_reencode_close(reencode);

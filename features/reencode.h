@@ -21,8 +21,8 @@ int desy_reencode_open(desy_reencode **reencode, const struct desy_reencode_opti
 /* One decoded frame of any size and format, shown `seconds` after the first one (0); ascending. Not kept. One frame at a time is brought to its
  * size and encoded. DESY_EDATA: a frame that can't be converted; DESY_EENV: the encoder (named), memory. */
 int desy_reencode_frame(desy_reencode *reencode, const AVFrame *frame, double seconds);
-/* What came of them, an MP4 file; frees the rest whatever happens. No frame came: DESY_EDATA. */
-int desy_reencode_take(desy_reencode **reencode, struct desy_video_bytes *bytes);
+/* What came of them, an MP4 file of *frames frames; frees the rest whatever happens. DESY_EDATA: fewer than `fewest` (of fewer than 3, x265 gives times that it never set). */
+int desy_reencode_take(desy_reencode **reencode, struct desy_video_bytes *bytes, int64_t *frames, int fewest);
 void desy_reencode_close(desy_reencode **reencode); /* NULL-safe */
 
 #endif

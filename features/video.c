@@ -308,30 +308,40 @@ out:
 }
 
 /* The clip, of what was encoded of the stretch: a video as any other. */
-static int read_view(desy_video *video)
+static int decode_view(desy_video *video)
 {
     struct desy_clip *clip = video->clip;
     struct desy_video_bytes bytes = {0};
     struct desy_clip_request request = video->request;
-    char recipe[160], reason[sizeof clip->reason];
+    char reason[sizeof clip->reason];
     desy_video *view = NULL;
-    int rc;
+    int64_t frames = FEWEST_FRAMES;
     request.view = 0, request.windows = 1, request.audio = false;
-    DESY_TRY(desy_reencode_take(&video->stretch.reencode, &bytes));
+    int rc = desy_reencode_take(&video->stretch.reencode, &bytes, &frames, FEWEST_FRAMES);
+    if (frames < FEWEST_FRAMES) clip->status = DESY_STATUS_TOO_SHORT;
+    if (rc != DESY_OK) goto out;
     DESY_TRY(desy_video_open(&view, &request));
     view->bytes = &bytes, view->of = &video->stretch, view->turn = video->turn;
     DESY_TRY(desy_video_next(view, clip));
     clip->window = video->window, clip->windows = video->windows, clip->view = video->request.view;
     for (int k = 0; k < clip->frames; k++) clip->pts[k] += video->timeline.seconds[video->stretch.frames[0]];
-    if (clip->status == DESY_STATUS_OK) goto out;
-    const struct desy_augment_recipe made = desy_augment_recipe(video->request.seed, video->request.item, video->request.view);
-    desy_augment_describe(recipe, &made);
     snprintf(reason, sizeof reason, "%s", clip->reason);
-    rc = desy_error(DESY_EDATA, "its view %d (%s): %s", video->request.view, recipe, reason);
+    if (clip->status != DESY_STATUS_OK) rc = desy_error(DESY_EDATA, "%s", reason);
 out:
     desy_video_close(&view);
     free(bytes.data);
     return rc;
+}
+
+static int read_view(desy_video *video)
+{
+    const struct desy_augment_recipe recipe = desy_augment_recipe(video->request.seed, video->request.item, video->request.view);
+    char text[160], reason[sizeof video->clip->reason];
+    const int rc = decode_view(video);
+    if (rc == DESY_OK) return rc;
+    desy_augment_describe(text, &recipe);
+    snprintf(reason, sizeof reason, "%s", desy_error_message());
+    return desy_error(rc, "its view %d (%s): %s", video->request.view, text, reason);
 }
 
 static int read_window(desy_video *video)

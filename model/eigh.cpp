@@ -5,7 +5,12 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+
+/* MKL, where libtorch was built with it, has other code for other processors, with other last bits; and reads this at its first call:
+ * a model fitted to one store is to be the same on any x86-64. */
+[[maybe_unused]] static const int same_everywhere = setenv("MKL_CBWR", "COMPATIBLE", 1);
 
 /* -1 where the component of largest magnitude (of equal ones the first) is negative, else 1. */
 static double sign_of(const double *vector, size_t n)

@@ -1,6 +1,7 @@
 #include "train/provenance.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "features/split.h"
@@ -57,6 +58,22 @@ out:
 static void add_number(cJSON *object, const char *key, double value)
 {
     if (isfinite(value)) cJSON_AddNumberToObject(object, key, value); /* not computed: absent */
+}
+
+/* The commands that would make this model again; names of files are the user's. */
+static int add_commands(cJSON *training, const desy_store *store, const struct desy_train_options *o)
+{
+    static const char *const levels[] = {"low", "mid", "high", "fusion"};
+    const char *views = desy_store_attribute(store, "augment"), *sampling = desy_store_attribute(store, "sampling");
+    cJSON *commands = cJSON_AddArrayToObject(training, "commands");
+    char *extract = desy_format("desy extract DATASET -o STORE --extractor %s --sampling %s --frames %d --augment %s", desy_store_extractor(store),
+                                sampling ? sampling : "window", desy_store_frames(store), views ? views : "0");
+    char *train = desy_format("desy train STORE --save-dir DIR --level %s --size %s --parts %s --false-alarms %g --seed %llu", o->level < 0 ? "all" : levels[o->level],
+                              size_names[o->size], o->all_parts ? "all" : "train", o->most_false_alarms, (unsigned long long)o->seed);
+    const bool ok = commands && extract && train && cJSON_AddItemToArray(commands, cJSON_CreateString(extract)) && cJSON_AddItemToArray(commands, cJSON_CreateString(train));
+    free(extract);
+    free(train);
+    return ok ? DESY_OK : desy_error_memory("a model");
 }
 
 static cJSON *describe_extractor(const desy_store *store)
@@ -129,7 +146,8 @@ int desy_train_describe(cJSON *model, const desy_store *store, const struct desy
 {
     cJSON *training = describe_options(options);
     bool ok = cJSON_AddStringToObject(model, "format", "desy-model-1") && cJSON_AddStringToObject(model, "desy", DESY_VERSION) &&
-              cJSON_AddStringToObject(model, "torch", desy_torch_version()) && cJSON_AddStringToObject(model, "isa", desy_torch_isa()) &&
+              cJSON_AddStringToObject(model, "torch", desy_torch_version()) &&
+              (curve->count == 0 || cJSON_AddStringToObject(model, "isa", desy_torch_isa())) && /* small forms are the same on all */
               cJSON_AddItemToObject(model, "extractor", describe_extractor(store)) &&
               cJSON_AddNumberToObject(model, "threshold", metrics->threshold) && cJSON_AddStringToObject(model, "threshold_from", options->all_parts ? "out_of_fold" : "validation") &&
               cJSON_AddTrueToObject(model, "calibrated") && cJSON_AddNumberToObject(model, "prior", .5) &&
@@ -138,6 +156,7 @@ int desy_train_describe(cJSON *model, const desy_store *store, const struct desy
     if (!ok) return desy_error_memory("a model");
     ok = cJSON_AddStringToObject(training, "data_sha256", identity->data_sha256) && cJSON_AddStringToObject(training, "training_sha256", training_sha256) &&
          cJSON_AddStringToObject(training, "fingerprint", identity->fingerprint) && cJSON_AddItemToObject(training, "items", describe_counts(metrics));
+    if (ok) ok = add_commands(training, store, options) == DESY_OK;
     if (ok && curve->count) ok = cJSON_AddItemToObject(training, "curve", describe_curve(curve));
     return ok ? DESY_OK : desy_error_memory("a model");
 }

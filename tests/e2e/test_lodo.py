@@ -1,0 +1,71 @@
+"""eval --protocol lodo: who is left out with whom, that what is left out is not learnt from, the same figures at any number of ranks."""
+import json
+import unittest
+
+import program
+
+FIGURES = ("ranked_right", "ci_clips", "ci_sources")
+
+
+class Lodo(program.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        data = cls.dataset.parent
+        items = [item for item in json.loads(cls.dataset.read_text()) if "broken" not in item["video_path"]]
+        for i, item in enumerate(items):
+            item["source"] += f"-{i % 4 // 2}"  # more sources, of few clips
+            item.pop("group", None)
+        cls.items = items
+        cls.dataset = data / "lodo.json"
+        cls.dataset.write_text(json.dumps(items))
+        cls.store = cls.folder / "store"
+        program.run(2, "extract", cls.dataset, "-o", cls.store, "--augment", "1")
+
+    def figures(self, ranks, name, *options):
+        out, _ = program.run(ranks, "eval", self.store, "--protocol", "lodo", "-o", self.folder / name, "--json", *options)
+        self.assertEqual(json.loads(out), program.read_json(self.folder / name, "lodo.json"))
+        return json.loads(out)
+
+    def test_figures(self):
+        one, three = self.figures(1, "one"), self.figures(3, "three")
+        self.assertEqual(one, three)
+        counts = [sum(item["label"] == label for item in self.items) for label in (0, 1)]
+        self.assertEqual([one["n_real"], one["n_ai"]], counts)
+        generators = {item["source"] for item in self.items if item["label"] == 1}
+        self.assertEqual(one["cells"], 4 * len(generators))
+        self.assertEqual({row["source"] for row in one["by_generator"]}, generators)
+        self.assertEqual(set(one["views"]), {"as_is", "view_1"})
+        self.assertNotIn("metadata", one["views"]["view_1"])  # a view's packaging is not its video's
+        for kinds in one["views"].values():
+            for kind in kinds.values():
+                self.assertEqual(kind["pairs"], counts[0] * counts[1])  # every pair once
+                self.assertLessEqual(kind["ci_sources"][0], kind["ranked_right"])
+        self.assertEqual(set(one["controls"]) - {"equal_packaging", "equal_packaging_metadata"}, {"content_matched", "real_against_real"})
+        self.assertGreater(one["calibration"]["brier_of_base_rate"], one["calibration"]["brier"])
+
+    def test_what_is_left_out_is_not_learnt_from(self):
+        """Labels that are a matter of the source alone can't be known of a source that was not seen."""
+        items = json.loads(json.dumps(self.items))
+        for i, item in enumerate(sorted(items, key=lambda item: item["source"])):
+            item["label"], item["source"] = int(item["source"].endswith("0")), item["source"] + "-renamed"
+        dataset = self.dataset.parent / "coin.json"
+        dataset.write_text(json.dumps(items))
+        program.run(2, "extract", dataset, "-o", self.folder / "coin")
+        out, _ = program.run(2, "eval", self.folder / "coin", "--protocol", "lodo", "-o", self.folder / "coin-report", "--json")
+        share = json.loads(out)["views"]["as_is"]["fused"]["ranked_right"]
+        self.assertLess(share, .8)
+
+    def test_refused(self):
+        _, words = program.run(1, "eval", self.store, "--protocol", "lodo", "-o", self.folder / "no", "--split", "all", code=1)
+        self.assertIn("takes no --model", words)
+        items = [item for item in self.items if item["label"] == 0 or item["source"] == self.items[-1]["source"]]
+        dataset = self.dataset.parent / "one.json"
+        dataset.write_text(json.dumps([item | {"source": "same"} for item in items]))
+        program.run(2, "extract", dataset, "-o", self.folder / "one-source")
+        _, words = program.run(2, "eval", self.folder / "one-source", "--protocol", "lodo", "-o", self.folder / "no", code=2)
+        self.assertIn("real sources: the protocol lodo leaves sources out", words)
+
+
+if __name__ == "__main__":
+    unittest.main()
