@@ -2,6 +2,7 @@
 import csv
 import json
 import math
+import re
 import shutil
 import struct
 import subprocess
@@ -187,6 +188,15 @@ class Explain(program.Case):
         self.assertFalse(self.detect(self.clip, "--abstain", model=narrow)["abstained"])
         self.assertFalse(self.detect(self.clip, "--abstain", "--threshold", .95, model=wide)["abstained"])  # the band moves with the threshold
         self.assertFalse(self.detect(self.clip, "--abstain", "--level", "low", model=wide)["abstained"])    # and is that of the fused logit
+
+    def test_the_page_names_every_key(self):
+        page = (program.pathlib.Path(program.os.environ["DESY_SOURCE_DIR"]) / "docs/explain.md").read_text()
+        table = dict(re.findall(r"^\| (`.*?`) \| (.*) \|$", page.split("## In JSON")[1].split("## Over time")[0], re.MULTILINE))
+        result = self.detect(self.clip, "--explain")["explanation"]
+        self.assertEqual({key for keys in table for key in re.findall(r"`(\w+)`", keys)}, set(result))
+        for name in ("levels", "channels", "blocks"):
+            told = set(re.findall(r"`(\w+)`", table[f"`{name}`"]))
+            self.assertEqual({key for entry in result[name] for key in entry}, told)
 
     def test_fusion_weights(self):
         report = json.loads(program.run(1, "fusion-weights", self.models, "--json")[0])
