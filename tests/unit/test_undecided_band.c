@@ -12,14 +12,22 @@ static const double ones[MOST] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 static double band_of(const double *distances, const int *right, const double *weights, size_t n)
 {
     uint8_t labels[MOST];
-    double logits[MOST], half_width = -1;
-    for (size_t i = 0; i < n; i++) { /* every other one below the threshold */
-        logits[i] = i % 2 ? 1 - distances[i] : 1 + distances[i];
-        labels[i] = (logits[i] >= 1) == right[i];
+    double logits[MOST], below = -1, above = -1;
+    for (size_t i = 0; i < n; i++) {
+        logits[i] = 1 + distances[i];
+        labels[i] = right[i] == 1;
     }
     const struct desy_fit fit = {.total = n, .count = n, .weights = weights, .labels = labels, .chosen = n};
-    assert_int_equal(desy_undecided_band(&fit, logits, 1, .75, &half_width), DESY_OK);
-    return half_width;
+    assert_int_equal(desy_undecided_band(&fit, logits, 1, true, .75, &above), DESY_OK);
+    for (size_t i = 0; i < n; i++) { /* the same below */
+        logits[i] = 1 - distances[i];
+        labels[i] = right[i] != 1;
+    }
+    assert_int_equal(desy_undecided_band(&fit, logits, 1, false, .75, &below), DESY_OK);
+    assert_true(fabs(above - below) <= 1e-12);
+    assert_int_equal(desy_undecided_band(&fit, logits, 1, true, .75, &below), DESY_OK);
+    assert_true(below == 0); /* nothing is on that side */
+    return above;
 }
 
 static void check_near(double got, double wanted)
