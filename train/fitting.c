@@ -133,36 +133,47 @@ static int fit_folds(struct desy_fitting *f)
     return rc;
 }
 
-/* Out-of-fold logits of one channel, calibrated by Platt's method. calibrated (total). */
-static int calibrate(struct desy_fitting *f, int candidate, double *calibrated)
+/* Out-of-fold logits of a level in one of its forms (the mean of its channels), calibrated by Platt's method. calibrated (total). */
+static int calibrate(struct desy_fitting *f, enum desy_level level, enum desy_form form, double *calibrated)
 {
-    struct desy_ensemble alone = {.layout = f->set->layout, .n = 1};
-    alone.heads[0].channel = f->candidates[candidate];
-    const enum desy_level level = f->candidates[candidate]->level;
-    for (size_t i = 0; i < f->set->total; i++) calibrated[i] = f->out_of_fold[i * (size_t)f->n + (size_t)candidate];
-    int rc = desy_fusion_fit(&f->measured, calibrated, &alone);
-    for (size_t i = 0; rc == DESY_OK && i < f->set->total; i++) calibrated[i] = alone.slope[level] * calibrated[i] + alone.intercept[level];
+    struct desy_ensemble alone = {.layout = f->set->layout};
+    int columns[DESY_MAX_CHANNELS];
+    for (int c = 0; c < f->n; c++) {
+        if (f->candidates[c]->level != level || f->candidates[c]->form != form) continue;
+        columns[alone.n] = c;
+        alone.heads[alone.n++].channel = f->candidates[c];
+    }
+    const size_t width = (size_t)alone.n;
+    double *logits = malloc((f->set->total * width + 1) * sizeof *logits);
+    int rc = desy_agree(f->set->world, logits ? DESY_OK : desy_error_memory("calibrated logits"));
+    for (size_t i = 0; rc == DESY_OK && i < f->set->total; i++)
+        for (size_t k = 0; k < width; k++) logits[i * width + k] = f->out_of_fold[i * (size_t)f->n + (size_t)columns[k]];
+    if (rc == DESY_OK) rc = desy_fusion_fit(&f->measured, logits, &alone);
+    for (size_t i = 0; rc == DESY_OK && i < f->set->total; i++) {
+        desy_ensemble_level(&alone, level, logits + i * width, &calibrated[i]);
+        calibrated[i] = alone.slope[level] * calibrated[i] + alone.intercept[level];
+    }
+    free(logits);
     return rc;
 }
 
-/* A full form stays if its out-of-fold loss is lower than the small one's by more than a standard error (Breiman et al. 1984, the
+/* The full form of a level stays if its out-of-fold loss is lower than the small one's by more than a standard error (Breiman et al. 1984, the
  * rule of one standard error): on few clips the difference is mostly chance, and the simpler form wins. */
-static int compare_forms(struct desy_fitting *f, int full, int small, bool *keep)
+static int compare_forms(struct desy_fitting *f, enum desy_level level, enum desy_form *kept)
 {
     double difference, error, loss[2], accuracy;
     double *room = malloc((2 * f->set->total + 1) * sizeof *room), *of_full = room, *of_small = room ? room + f->set->total : NULL;
     int rc = desy_agree(f->set->world, room ? DESY_OK : desy_error_memory("calibrated logits"));
     if (rc != DESY_OK) goto out;
-    DESY_TRY(calibrate(f, full, of_full));
-    DESY_TRY(calibrate(f, small, of_small));
+    DESY_TRY(calibrate(f, level, DESY_FORM_FULL, of_full));
+    DESY_TRY(calibrate(f, level, DESY_FORM_SMALL, of_small));
     desy_fit_loss_difference(&f->measured, of_full, of_small, &difference, &error);
     desy_fit_log_loss(&f->measured, of_full, &loss[0], &accuracy);
     desy_fit_log_loss(&f->measured, of_small, &loss[1], &accuracy);
-    keep[full] = difference + error < 0;
-    keep[small] = !keep[full];
+    *kept = difference + error < 0 ? DESY_FORM_FULL : DESY_FORM_SMALL;
     if (desy_rank(f->set->world) == 0)
-        desy_log_info("train: level %s stays in its %s form: out-of-fold log loss %.4f (%s), %.4f (%s), difference %.4f +- %.4f", desy_level_name(f->candidates[full]->level),
-                      keep[full] ? "full" : "small", loss[0], f->candidates[full]->name, loss[1], f->candidates[small]->name, difference, error);
+        desy_log_info("train: level %s stays in its %s form: out-of-fold log loss %.4f (full), %.4f (small), difference %.4f +- %.4f", desy_level_name(level),
+                      *kept == DESY_FORM_FULL ? "full" : "small", loss[0], loss[1], difference, error);
 out:
     free(room);
     return rc;
@@ -173,10 +184,15 @@ static int choose_forms(struct desy_fitting *f, bool *keep)
 {
     int rc = DESY_OK;
     for (int c = 0; c < f->n; c++) keep[c] = true;
-    for (int full = 0; full < f->n; full++)
-        for (int small = 0; small < f->n; small++)
-            if (f->candidates[full]->form == DESY_FORM_FULL && f->candidates[small]->form == DESY_FORM_SMALL && f->candidates[full]->level == f->candidates[small]->level)
-                DESY_TRY(compare_forms(f, full, small, keep));
+    for (int level = 0; level < DESY_LEVELS; level++) {
+        int channels[2] = {0};
+        enum desy_form kept;
+        for (int c = 0; c < f->n; c++) channels[f->candidates[c]->form] += (int)f->candidates[c]->level == level;
+        if (!channels[DESY_FORM_SMALL] || !channels[DESY_FORM_FULL]) continue;
+        DESY_TRY(compare_forms(f, (enum desy_level)level, &kept));
+        for (int c = 0; c < f->n; c++)
+            if ((int)f->candidates[c]->level == level) keep[c] = f->candidates[c]->form == kept;
+    }
 out:
     return rc;
 }
