@@ -83,8 +83,7 @@ bool desy_reliability_judge(char *text, const struct desy_reliability *r, const 
                             bool level_alone)
 {
     const cJSON *facts = cJSON_GetObjectItemCaseSensitive(desy_detector_model(detector), "reliability");
-    const double half_width = fact(facts, "band_half_width");
-    const double from_threshold = fabs(logit - (log(threshold) - log1p(-threshold)));
+    const double above = logit - (log(threshold) - log1p(-threshold)), width = fact(facts, above >= 0 ? "band_above" : "band_below");
     text[0] = '\0';
     if (r->side < SMALLEST) add_reason(text, "tiny: the shorter side has %d pixels, fewer than %d", r->side, SMALLEST);
     if (r->total_frames < FEWEST) add_reason(text, "very short: %lld frames, fewer than %d", (long long)r->total_frames, FEWEST);
@@ -93,7 +92,7 @@ bool desy_reliability_judge(char *text, const struct desy_reliability *r, const 
     else if (2 * r->flat >= r->frames) add_reason(text, "flat: %d of %d frames are of one colour", r->flat, r->frames);
     if (r->change < STILL) add_reason(text, "static: nothing moves");
     add_far(text, cJSON_GetObjectItemCaseSensitive(facts, "distance_limits"), detector, score);
-    if (!level_alone && half_width > 0 && from_threshold <= half_width)
+    if (!level_alone && width > 0 && fabs(above) <= width)
         add_reason(text, "undecided: as near to the threshold as this, the model told fewer than 3 in 4 clips of new sources right");
     if (text[0]) return false;
     strcpy(text, "ok");
