@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define NAME "models/hybrid-1"
+#define NAME "hybrid-1"
 
 /* Of the file that runs: an installed tree may have been moved. */
 static char *installed(void)
@@ -16,22 +16,25 @@ static char *installed(void)
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length < 1) return NULL;
     program[length] = '\0';
-    char *directory = desy_path_directory(program), *model = directory ? desy_format("%s/../share/desy/%s", directory, NAME) : NULL;
+    char *directory = desy_path_directory(program), *model = directory ? desy_format("%s/../share/desy/models/" NAME, directory) : NULL;
     free(directory);
     return model;
 }
 
 int desy_default_model(char **directory)
 {
-    char *places[] = {installed(), desy_path_join(DESY_SOURCE_DIR, NAME)};
+    const char *named = getenv("DESY_MODELS_DIR");
+    char *places[2] = {NULL};
     *directory = NULL;
+    if (named && *named) places[0] = desy_path_join(named, NAME);
+    else places[0] = installed(), places[1] = desy_path_join(DESY_SOURCE_DIR "/models", NAME);
     for (int i = 0; i < 2; i++) {
         char *file = places[i] ? desy_path_join(places[i], "model.json") : NULL;
         if (!*directory && file && desy_file_exists(file)) *directory = places[i];
         else free(places[i]);
         free(file);
     }
-    return *directory ? DESY_OK
-                      : desy_error(DESY_EENV, "the model that ships (%s) is neither beside this program nor in the source tree it was built in: install it again, or train one "
-                                              "(desy run DATASET -o out) and name it (--model out/best_models_pth)", NAME);
+    if (*directory) return DESY_OK;
+    return desy_error(DESY_EENV, "the model that ships, " NAME ", is not in %s: install it again, or train one (desy run DATASET -o out) and name it (--model out/best_models_pth)",
+                      named && *named ? named : "share/desy/models beside this program, nor in the source tree that it was built in");
 }

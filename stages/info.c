@@ -2,11 +2,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "features/blocks.h"
 #include "features/store.h"
 #include "stages/commands.h"
 #include "train/detector.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What the clips of a store are like. */
 struct summary {
@@ -95,6 +97,23 @@ static void describe_videos(cJSON *report, struct summary *s, const struct desy_
     cJSON_AddNumberToObject(report, "n_rotated", (double)s->rotated);
 }
 
+/* What the numbers of a frame are. */
+static int describe_blocks(cJSON *report)
+{
+    cJSON *blocks = cJSON_AddArrayToObject(report, "blocks");
+    for (const struct desy_feature_block *b = desy_feature_blocks; blocks && b->name; b++) {
+        cJSON *block = cJSON_CreateObject();
+        cJSON_AddItemToArray(blocks, block);
+        cJSON_AddStringToObject(block, "name", b->name);
+        cJSON_AddNumberToObject(block, "first", b->first);
+        cJSON_AddNumberToObject(block, "count", b->count);
+        cJSON_AddStringToObject(block, "scale", b->scale);
+        cJSON_AddStringToObject(block, "formula", b->formula);
+        cJSON_AddStringToObject(block, "source", b->source);
+    }
+    return blocks ? DESY_OK : desy_error_memory("the report");
+}
+
 static int describe_store(cJSON *report, const char *path)
 {
     int rc;
@@ -118,6 +137,7 @@ static int describe_store(cJSON *report, const char *path)
     cJSON_AddNumberToObject(report, "n_neg", (double)labels[1]);
     cJSON_AddNumberToObject(report, "n_unlabelled", (double)labels[0]);
     cJSON_AddNumberToObject(report, "n_failed", (double)summary.failed);
+    if (strcmp(desy_store_extractor(store), "hybrid") == 0) DESY_TRY(describe_blocks(report));
     describe_videos(report, &summary, desy_store_shape(store));
     cJSON_AddStringToObject(report, "content_sha256", sha256);
 out:

@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     }
     desy_signals_install();
     rc = run_stage(world, argc, argv);
-    if (fflush(stdout) != 0 && rc == DESY_OK) rc = desy_error(DESY_EENV, "stdout can't be written: %s", strerror(errno));
+    if ((fflush(stdout) != 0 || ferror(stdout)) && rc == DESY_OK) rc = desy_error(DESY_EENV, "stdout can't be written: %s", strerror(errno));
     rc = desy_agree(world, rc);
     if (rc != DESY_OK && desy_rank(world) == 0) desy_log_error("%s", desy_error_message());
     desy_log_close();

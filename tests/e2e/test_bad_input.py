@@ -106,8 +106,10 @@ class BadInput(program.Case):
         self.refused(DATA, [self.models, "store"], "train", self.models, "--save-dir", self.folder / "refused")
         self.refused(DATA, ["no-such"], "eval", self.store, "--model", self.folder / "no-such", "-o", self.folder / "refused")
         self.refused(DATA, ["model"], "eval", self.store, "--model", self.store, "-o", self.folder / "refused")
-        self.refused(ENVIRONMENT, ["--model", "desy run"], "eval", self.store, "-o", self.folder / "refused")
-        self.refused(ENVIRONMENT, ["--model", "desy run"], "detect", self.dataset.parent / "clips/00000.mp4")
+        for command in (("eval", self.store, "-o", self.folder / "refused"), ("detect", self.dataset.parent / "clips/00000.mp4")):
+            said = program.run(1, *command, code=ENVIRONMENT, environment={"DESY_MODELS_DIR": str(self.folder / "none")})[1]
+            self.assertIn("--model", said)
+            self.assertIn("desy run", said)
         self.refused(DATA, ["no-such.mp4"], "detect", self.folder / "no-such.mp4", "--model", self.models)
 
     def altered_model(self, name, change):
