@@ -83,7 +83,7 @@ bool desy_reliability_judge(char *text, const struct desy_reliability *r, const 
                             bool level_alone)
 {
     const cJSON *facts = cJSON_GetObjectItemCaseSensitive(desy_detector_model(detector), "reliability");
-    const double from_threshold = logit - (log(threshold) - log1p(-threshold)), width = fact(facts, from_threshold >= 0 ? "band_above" : "band_below");
+    const double above = logit - (log(threshold) - log1p(-threshold)), width = fact(facts, above >= 0 ? "band_above" : "band_below");
     text[0] = '\0';
     if (r->side < SMALLEST) add_reason(text, "tiny: the shorter side has %d pixels, fewer than %d", r->side, SMALLEST);
     if (r->total_frames < FEWEST) add_reason(text, "very short: %lld frames, fewer than %d", (long long)r->total_frames, FEWEST);
@@ -92,8 +92,8 @@ bool desy_reliability_judge(char *text, const struct desy_reliability *r, const 
     else if (2 * r->flat >= r->frames) add_reason(text, "flat: %d of %d frames are of one colour", r->flat, r->frames);
     if (r->change < STILL) add_reason(text, "static: nothing moves");
     add_far(text, cJSON_GetObjectItemCaseSensitive(facts, "distance_limits"), detector, score);
-    if (!level_alone && width > 0 && fabs(from_threshold) <= width)
-        add_reason(text, "undecided: as near to the threshold as this, on this side of it, the model told fewer than 3 in 4 clips of new sources right");
+    if (!level_alone && width > 0 && fabs(above) <= width)
+        add_reason(text, "undecided: as near to the threshold as this, the model told fewer than 3 in 4 clips of new sources right");
     if (text[0]) return false;
     strcpy(text, "ok");
     return true;

@@ -110,7 +110,7 @@ static int by_distance(const void *a, const void *b)
     return (x->right > y->right) - (x->right < y->right);
 }
 
-int desy_undecided_band(const struct desy_fit *fit, const double *logits, double middle, bool above, double share, double *width)
+int desy_undecided_band(const struct desy_fit *fit, const double *logits, double middle, double share, bool above, double *width)
 {
     size_t n = 0, pools = 0;
     *width = 0;
@@ -118,7 +118,7 @@ int desy_undecided_band(const struct desy_fit *fit, const double *logits, double
     if (!items) return desy_error_memory("the undecided band");
     for (size_t i = 0; i < fit->total; i++) {
         if (!(fit->weights[i] > 0) || (logits[i] >= middle) != above) continue;
-        const bool right = (logits[i] >= middle) == (fit->labels[i] == 1);
+        const bool right = above == (fit->labels[i] == 1);
         items[n++] = (struct verdict){fabs(logits[i] - middle), fit->weights[i], right ? fit->weights[i] : 0};
     }
     qsort(items, n, sizeof *items, by_distance);
@@ -141,7 +141,7 @@ static int describe_reliability(const struct desy_fitting *f, const struct colum
 {
     char over[160];
     cJSON *limits;
-    double largest[DESY_MAX_CHANNELS], below, above, middle = log(threshold) - log1p(-threshold), band[2];
+    double largest[DESY_MAX_CHANNELS], width[2], middle = log(threshold) - log1p(-threshold), band[2];
     int rc = largest_distances(f, columns, largest);
     if (rc != DESY_OK) return rc;
     limits = cJSON_AddObjectToObject(json, "distance_limits");
@@ -149,15 +149,14 @@ static int describe_reliability(const struct desy_fitting *f, const struct colum
     snprintf(over, sizeof over, "root mean square of a channel's standardised inputs: %g of the largest of a training or validation clip", MARGIN);
     cJSON_AddStringToObject(json, "distance_over", over);
     if (!isfinite(middle)) return DESY_OK;
-    rc = desy_undecided_band(&f->measured, fused, middle, false, SHARE, &below);
-    if (rc == DESY_OK) rc = desy_undecided_band(&f->measured, fused, middle, true, SHARE, &above);
+    for (int above = 0; rc == DESY_OK && above < 2; above++) rc = desy_undecided_band(&f->measured, fused, middle, SHARE, above, &width[above]);
     rc = desy_agree(f->set->world, rc);
     if (rc != DESY_OK) return rc;
-    band[0] = desy_sigmoid(middle - below), band[1] = desy_sigmoid(middle + above);
-    snprintf(over, sizeof over, "of the %zu training items, by channels that had not seen their %s: as near to the threshold as this, on that side of it, fewer than %g %% were told right",
+    band[0] = desy_sigmoid(middle - width[0]), band[1] = desy_sigmoid(middle + width[1]);
+    snprintf(over, sizeof over, "of the %zu training items, by channels that had not seen their %s: as near to the threshold as this, fewer than %g %% were told right",
              f->measured.chosen, f->set->by_source ? "source" : "group", 100 * SHARE);
-    cJSON_AddNumberToObject(json, "band_below", below);
-    cJSON_AddNumberToObject(json, "band_above", above);
+    cJSON_AddNumberToObject(json, "band_below", width[0]);
+    cJSON_AddNumberToObject(json, "band_above", width[1]);
     cJSON_AddItemToObject(json, "band", cJSON_CreateDoubleArray(band, 2));
     cJSON_AddStringToObject(json, "band_over", over);
     return DESY_OK;

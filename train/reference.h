@@ -6,10 +6,11 @@
 
 #include <cjson/cJSON.h>
 
-/* The width, in logits, of the band above (or below) the threshold in which too few verdicts are right: being right, over items with a weight,
- * is made to rise with the distance of their logit from `middle` (isotonic regression by pooling adjacent violators, weighted); the band ends
- * with the last one whose fitted share of right verdicts is below `share`. 0: none is. Not collective. DESY_EENV: memory. */
-int desy_undecided_band(const struct desy_fit *fit, const double *logits, double middle, bool above, double share, double *width);
+/* How far, in logits, the band of too few right verdicts reaches from the threshold `middle`, to the side of those called AI-generated (`above`) or
+ * real: being right, over items of that side with a weight, is made to rise with the distance (isotonic regression by pooling adjacent
+ * violators, weighted); the band ends with the last one whose fitted share of right verdicts is below `share`. 0: none is. Not collective.
+ * DESY_EENV: memory. */
+int desy_undecided_band(const struct desy_fit *fit, const double *logits, double middle, double share, bool above, double *width);
 
 /* Collective. The members "reference" and "reliability" of model.json, new, the same on every rank; caller deletes both.
  * reference: means over the training clips of a class (no views) of every channel's logit and every group of train/evidence.h.

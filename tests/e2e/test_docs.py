@@ -21,13 +21,13 @@ class Docs(unittest.TestCase):
 
     def test_commands_exist(self):
         self.assertGreaterEqual(len(COMMANDS), 10)
-        for page, found in self.each(r"(?:release/|mpirun -n \d+ |`)desy ([a-z-]+)\b"):
+        for page, found in self.each(r"(?:release/|mpirun -n \d+ |`)desy ([a-z][a-z-]*)\b"):
             self.assertIn(found.group(1), COMMANDS, f"{page.name}: {found.group(0)}")
 
     def test_options_exist(self):
         """On a line that names a command, every --option is one of that command's, or of a program around it."""
         around = {"--oversubscribe", "--allow-run-as-root", "--ntasks-per-node", "--time", "--wait", "--bind-to", "--mpi", "--help", "--preset", "--build", "--target"}
-        for _, found in self.each(r"(?m)^.*\bdesy ([a-z-]+)\b.*$"):
+        for _, found in self.each(r"(?m)^.*\bdesy ([a-z][a-z-]*)\b.*$"):
             command = found.group(1)
             for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", found.group(0)) if command in HELP else []:
                 self.assertTrue(option in around or f"{option}" in HELP[command], f"desy {command} has no {option}")

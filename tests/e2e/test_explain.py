@@ -182,7 +182,7 @@ class Explain(program.Case):
 
     def test_the_undecided_band(self):
         logit = self.detect(self.clip)["logit"]
-        wide, narrow = (self.altered(name, lambda model: model["reliability"].update(band_below=width, band_above=width)) for name, width in (("wide", abs(logit) + .1), ("narrow", abs(logit) - .1)))
+        wide, narrow = (self.altered(name, lambda model: model["reliability"].update(band_below=width, band_above=0)) for name, width in (("wide", abs(logit) + .1), ("narrow", abs(logit) - .1)))
         self.assertEqual(self.model["threshold"], .5)
         self.assertIn("undecided", self.detect(self.clip, "--abstain", model=wide)["abstain_reason"])
         self.assertFalse(self.detect(self.clip, "--abstain", model=narrow)["abstained"])

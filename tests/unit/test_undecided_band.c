@@ -8,26 +8,27 @@
 #define MOST 12
 static const double ones[MOST] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
-/* Logits around a threshold at logit 1; right[i] says whether the verdict is. */
+/* Logits on one side of a threshold at logit 1; right[i] says whether the verdict is. One on the other side, wrong, does not count. */
+static double band_of_side(const double *distances, const int *right, const double *weights, size_t n, bool above)
+{
+    uint8_t labels[MOST + 1];
+    double logits[MOST + 1], all[MOST + 1], width = -1;
+    for (size_t i = 0; i < n; i++) {
+        logits[i] = above ? 1 + distances[i] : 1 - distances[i];
+        labels[i] = above == right[i];
+        all[i] = weights[i];
+    }
+    logits[n] = above ? .5 : 1.5, labels[n] = above, all[n] = 1;
+    const struct desy_fit fit = {.total = n + 1, .count = n + 1, .weights = all, .labels = labels, .chosen = n + 1};
+    assert_int_equal(desy_undecided_band(&fit, logits, 1, .75, above, &width), DESY_OK);
+    return width;
+}
+
 static double band_of(const double *distances, const int *right, const double *weights, size_t n)
 {
-    uint8_t labels[MOST];
-    double logits[MOST], below = -1, above = -1;
-    for (size_t i = 0; i < n; i++) {
-        logits[i] = 1 + distances[i];
-        labels[i] = right[i] == 1;
-    }
-    const struct desy_fit fit = {.total = n, .count = n, .weights = weights, .labels = labels, .chosen = n};
-    assert_int_equal(desy_undecided_band(&fit, logits, 1, true, .75, &above), DESY_OK);
-    for (size_t i = 0; i < n; i++) { /* the same below */
-        logits[i] = 1 - distances[i];
-        labels[i] = right[i] != 1;
-    }
-    assert_int_equal(desy_undecided_band(&fit, logits, 1, false, .75, &below), DESY_OK);
-    assert_true(fabs(above - below) <= 1e-12);
-    assert_int_equal(desy_undecided_band(&fit, logits, 1, true, .75, &below), DESY_OK);
-    assert_true(below == 0); /* nothing is on that side */
-    return above;
+    const double width = band_of_side(distances, right, weights, n, true);
+    assert_true(fabs(band_of_side(distances, right, weights, n, false) - width) <= 1e-12);
+    return width;
 }
 
 static void check_near(double got, double wanted)
