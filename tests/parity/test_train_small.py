@@ -123,7 +123,9 @@ def check_fusion(channels, levels):
     bias, of_level, fused = ours[0], ours[1:10].reshape(3, 3), ours[10:]
     present = sorted(set(levels))
     values = np.column_stack([logits[:, levels == level].mean(axis=1) for level in present])
-    fusion, _ = coefficients(values, label, weights, .03)
+    fused_levels = [a for a, level in enumerate(present) if level != 1] or range(len(present))  # mid has no part, but where it is alone
+    fusion = np.zeros(len(present))
+    fusion[fused_levels], _ = coefficients(values[:, fused_levels], label, weights, .03)
     slope, intercept = coefficients((values @ fusion)[:, None], label, weights, 1)
     wanted = np.zeros((3, 3))
     for a, level in enumerate(present):
@@ -137,5 +139,6 @@ def check_fusion(channels, levels):
 
 check_small_forms()
 check_fusion(["e", "step", "mean"], [0, 1, 2])
-check_fusion(["e", "mean", "high_mlp"], [0, 2, 2])
+check_fusion(["e", "mean", "texture"], [0, 2, 2])
+check_fusion(["step"], [1])
 check_fusion(["step"], [1])
