@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define NAME "hybrid-1"
@@ -21,12 +22,13 @@ static char *installed(void)
     return model;
 }
 
-int desy_default_model(char **directory)
+int desy_model_or_default(char **directory, const char *named)
 {
-    const char *named = getenv("DESY_MODELS_DIR");
+    const char *models = getenv("DESY_MODELS_DIR");
     char *places[2] = {NULL};
-    *directory = NULL;
-    if (named && *named) places[0] = desy_path_join(named, NAME);
+    *directory = named ? strdup(named) : NULL;
+    if (named) return *directory ? DESY_OK : desy_error_memory("a path");
+    if (models && *models) places[0] = desy_path_join(models, NAME);
     else places[0] = installed(), places[1] = desy_path_join(DESY_SOURCE_DIR "/models", NAME);
     for (int i = 0; i < 2; i++) {
         char *file = places[i] ? desy_path_join(places[i], "model.json") : NULL;
@@ -36,5 +38,5 @@ int desy_default_model(char **directory)
     }
     if (*directory) return DESY_OK;
     return desy_error(DESY_EENV, "the model that ships, " NAME ", is not in %s: install it again, or train one (desy run DATASET -o out) and name it (--model out/best_models_pth)",
-                      named && *named ? named : "share/desy/models beside this program, nor in the source tree that it was built in");
+                      models && *models ? models : "share/desy/models beside this program, nor in the source tree that it was built in");
 }

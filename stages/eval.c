@@ -29,10 +29,16 @@ const struct poptOption desy_eval_options[] = {
     {"scores", 0, POPT_ARG_STRING, &settings.scores, 0, "a report from these scores, no model: CSV or JSON Lines with id,label,score", "FILE"},
     {"split", 0, POPT_ARG_STRING, &settings.split, 0, "which part of the store (default test)", "test|val|all"},
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels together, or one (default all)", "all|low|mid|high"},
-    {"protocol", 0, POPT_ARG_STRING, &settings.protocol, 0, "holdout: one model on one part; lodo: models fitted without a generator and a group of real sources (docs/evaluation.md)", "holdout|lodo"},
-    {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "of --protocol lodo: as of train (default 1)", "R"},
     {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "called AI-generated from this score on (default: the model's; .5 for --scores)", "T"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    POPT_TABLEEND,
+};
+
+/* `desy run` has a model and a part, and does not offer these. */
+const struct poptOption desy_eval_command_options[] = {
+    {"protocol", 0, POPT_ARG_STRING, &settings.protocol, 0, "holdout: one model on one part; lodo: models fitted without a generator and a group of real sources (docs/evaluation.md)", "holdout|lodo"},
+    {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "of --protocol lodo: as of train (default 1)", "R"},
+    {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_eval_options, 0, NULL, NULL},
     POPT_TABLEEND,
 };
 
@@ -309,20 +315,23 @@ int desy_eval_command(struct desy_invocation *invocation)
 {
     if (!invocation->output) return desy_error(DESY_EUSAGE, "eval needs -o REPORT, the directory to write to");
     if (settings.scores) {
-        if (invocation->argument_count > 0 || settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0)
-            return desy_error(DESY_EUSAGE, "eval --scores takes no store, no --model, no --split and no --level: the file says it all");
+        if (invocation->argument_count > 0 || settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || strcmp(settings.protocol, "holdout") != 0 ||
+            settings.false_alarms != 1)
+            return desy_error(DESY_EUSAGE, "eval --scores takes no store, no --model, --split, --level, --protocol and --false-alarms: the file says it all");
         return eval_scores(invocation, settings.scores, invocation->output);
     }
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");
     if (strcmp(settings.protocol, "lodo") == 0) {
         if (settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || settings.threshold)
             return desy_error(DESY_EUSAGE, "eval --protocol lodo fits its own models, on all parts: it takes no --model, --split, --level and --threshold");
+        if (!(settings.false_alarms >= 0 && settings.false_alarms <= 1)) return desy_error(DESY_EUSAGE, "--false-alarms must lie in [0, 1], not %g", settings.false_alarms);
         return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output, settings.false_alarms);
     }
     if (strcmp(settings.protocol, "holdout") != 0) return desy_error(DESY_EUSAGE, "--protocol must be holdout or lodo, not %s", settings.protocol);
-    char *ours = NULL;
-    int rc = settings.model ? DESY_OK : desy_default_model(&ours);
-    if (rc == DESY_OK) rc = desy_eval_stage(invocation, invocation->arguments[0], settings.model ? settings.model : ours, invocation->output, false);
-    free(ours);
+    if (settings.false_alarms != 1) return desy_error(DESY_EUSAGE, "--false-alarms goes with --protocol lodo: of a model that is there, its threshold was chosen in training");
+    char *model = NULL;
+    int rc = desy_model_or_default(&model, settings.model);
+    if (rc == DESY_OK) rc = desy_eval_stage(invocation, invocation->arguments[0], model, invocation->output, false);
+    free(model);
     return rc;
 }

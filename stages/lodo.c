@@ -107,7 +107,7 @@ static int take_item(struct lodo *l, size_t i)
         }
         desy_store_row_free(&row);
     }
-    l->n += taken;
+    l->n += rc == DESY_OK && taken;
 out:
     return rc;
 }
@@ -184,12 +184,13 @@ static bool is_left_out(const struct lodo *l, size_t source, int cell)
 }
 
 /* scores (kinds, views, n): means over the windows of a view; NaN where nothing was left out. */
-static void keep_scores(const struct lodo *l, int cell, const double *of_rows, double *scores)
+static int keep_scores(const struct lodo *l, int cell, const double *of_rows, double *scores)
 {
     const size_t size = (size_t)DESY_LODO_KINDS * (size_t)l->views * l->n;
     int *count = calloc((size_t)l->views * l->n + 1, sizeof *count);
+    if (!count) return desy_error_memory("scores");
     for (size_t i = 0; i < size; i++) scores[i] = NAN;
-    for (size_t r = 0; count && r < l->set.total; r++) {
+    for (size_t r = 0; r < l->set.total; r++) {
         const size_t i = l->item_of_row[r];
         if (i >= l->n || !is_left_out(l, l->source_of[i], cell)) continue;
         const size_t at = (size_t)l->set.augmented[r] * l->n + i;
@@ -202,6 +203,7 @@ static void keep_scores(const struct lodo *l, int cell, const double *of_rows, d
         }
     }
     free(count);
+    return DESY_OK;
 }
 
 static int fit_cell(struct lodo *l, int cell)
@@ -213,35 +215,39 @@ static int fit_cell(struct lodo *l, int cell)
         l->set.items[r].part = i >= l->n ? DESY_SPLIT_NONE : is_left_out(l, l->source_of[i], cell) ? DESY_SPLIT_TEST : DESY_SPLIT_TRAIN;
     }
     if (rc == DESY_OK) rc = desy_lodo_fit(&l->set, l->facts, &l->options, of_rows, &l->thresholds[cell - l->first_cell]);
-    if (rc == DESY_OK) keep_scores(l, cell, of_rows, l->mine + (size_t)(cell - l->first_cell) * DESY_LODO_KINDS * (size_t)l->views * l->n);
+    if (rc == DESY_OK) rc = keep_scores(l, cell, of_rows, l->mine + (size_t)(cell - l->first_cell) * DESY_LODO_KINDS * (size_t)l->views * l->n);
     free(of_rows);
     return rc;
 }
 
-/* Real clips alone, half of their sources called AI-generated, folds by clip: how well the heads know collections again. */
+/* half[s] of each real source, 0 or 1: every other one of them in a random order. */
+static void draw_halves(const struct lodo *l, uint64_t stream, uint32_t *order, int *half)
+{
+    size_t n = 0;
+    desy_random_permutation(l->options.seed, stream, l->n_sources, order);
+    for (size_t k = 0; k < l->n_sources; k++)
+        if (l->sources[order[k]].label == 0) half[order[k]] = (int)(n++ % 2);
+}
+
+/* Real clips alone, half of their sources called AI-generated, folds by clip: how well the heads know collections again. Changes l->set for good. */
 static int tell_real_halves(struct lodo *l, double areas[HALVES])
 {
-    int rc = DESY_OK, labels_before;
-    const int rank = desy_rank(l->world), ranks = desy_size(l->world);
     uint32_t *order = malloc((l->n_sources + 1) * sizeof *order);
-    struct desy_split_item *before = malloc((l->set.total + 1) * sizeof *before);
-    if (!order || !before) rc = desy_error_memory("a control");
-    if (rc == DESY_OK) memcpy(before, l->set.items, l->set.total * sizeof *before);
-    for (int h = rank; rc == DESY_OK && h < HALVES; h += ranks) {
-        desy_random_permutation(l->options.seed, (uint64_t)(1000 + h), l->n_sources, order);
+    int *half = malloc((l->n_sources + 1) * sizeof *half), rc = order && half ? DESY_OK : desy_error_memory("a control");
+    for (int h = desy_rank(l->world); rc == DESY_OK && h < HALVES; h += desy_size(l->world)) {
+        draw_halves(l, (uint64_t)(1000 + h), order, half);
         for (size_t r = 0; r < l->set.total; r++) {
             struct desy_split_item *item = &l->set.items[r];
             const size_t i = l->item_of_row[r];
-            labels_before = i < l->n ? l->labels[i] : 1;
-            item->part = labels_before ? DESY_SPLIT_NONE : DESY_SPLIT_TRAIN;
-            item->label = labels_before ? -1 : (int)(order[l->source_of[i]] % 2);
+            const bool real = i < l->n && l->labels[i] == 0;
+            item->part = real ? DESY_SPLIT_TRAIN : DESY_SPLIT_NONE;
+            item->label = real ? half[l->source_of[i]] : -1;
             item->source = 0; /* one source: folds go by group */
         }
         rc = desy_lodo_real_against_real(&l->set, &l->options, &areas[h]);
     }
-    if (rc == DESY_OK) memcpy(l->set.items, before, l->set.total * sizeof *before);
     free(order);
-    free(before);
+    free(half);
     return rc;
 }
 

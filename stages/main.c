@@ -15,7 +15,7 @@ static void print_usage(FILE *stream)
 {
     fputs("usage: desy COMMAND ...     (desy COMMAND --help tells more)\n\n"
           "Detects AI-generated video, from one clip to millions, alone or under mpirun.\n\n", stream);
-    for (const struct desy_stage *stage = desy_stages; stage->name; stage++) fprintf(stream, "  %-8s  %s\n", stage->name, stage->help);
+    for (const struct desy_stage *stage = desy_stages; stage->name; stage++) fprintf(stream, "  %-14s  %s\n", stage->name, stage->help);
     fputs("\nexample: mpirun -n 2 desy run dataset.json -o out\n", stream);
 }
 

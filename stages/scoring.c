@@ -135,11 +135,11 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     if (!scoring) return desy_error_memory("scoring");
     DESY_TRY(parse_settings(scoring));
     DESY_TRY(desy_precision_parse(&precision, settings.precision));
-    char *ours = NULL;
+    char *model = NULL;
     DESY_TRY(desy_torch_device(device, settings.device ? settings.device : "auto", desy_local_rank(world)));
-    if (!settings.model) DESY_TRY(desy_default_model(&ours));
-    rc = desy_detector_open(&scoring->detector, settings.model ? settings.model : ours, device);
-    free(ours);
+    DESY_TRY(desy_model_or_default(&model, settings.model));
+    rc = desy_detector_open(&scoring->detector, model, device);
+    free(model);
     DESY_TRY(rc);
     DESY_TRY(check_level(scoring));
     if (!settings.threshold) scoring->threshold = desy_detector_threshold(scoring->detector);
@@ -238,8 +238,8 @@ static int add_window(cJSON *timeline, desy_scoring *scoring, const struct desy_
     return cJSON_AddItemToArray(timeline, window) ? DESY_OK : desy_error_memory("a timeline");
 }
 
-/* All clips of the oldest queued request, up to the first that failed: the mean of those before it. seen: of those that were scored;
- * timeline: an object for each of them is added. Both may be NULL. */
+/* All clips of the oldest queued request, up to the first that failed: the mean of those before it, and what they showed; or, with a timeline,
+ * an object for each of them in it, and no score. */
 static int score_clips(desy_scoring *scoring, struct desy_score *score, struct outcome *outcome, struct desy_reliability *seen, cJSON *timeline)
 {
     int rc;
@@ -254,10 +254,11 @@ static int score_clips(desy_scoring *scoring, struct desy_score *score, struct o
         outcome->status = clip->status;
         if (clip->status != DESY_STATUS_OK) continue;
         DESY_TRY(desy_extractor_extract(scoring->extractor, scoring->state, clip, scoring->features, &finite));
-        if (finite) DESY_TRY(desy_detector_add(scoring->detector, scoring->features, clip->frames, score));
-        if (finite && seen) desy_reliability_add(seen, clip);
         if (finite && timeline) DESY_TRY(add_window(timeline, scoring, clip));
-        if (!finite) *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
+        else if (finite) {
+            DESY_TRY(desy_detector_add(scoring->detector, scoring->features, clip->frames, score));
+            desy_reliability_add(seen, clip);
+        } else *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
     } while (!desy_clip_is_last(clip));
     if (score->windows > 0) rc = desy_detector_finish(scoring->detector, score);
 out:
@@ -292,7 +293,7 @@ static int explain(cJSON *result, const desy_scoring *scoring, const struct desy
 int desy_scoring_next(desy_scoring *scoring, cJSON **out)
 {
     int rc;
-    struct desy_score score, parts;
+    struct desy_score score, none;
     struct outcome outcome, later;
     struct desy_reliability seen = {0};
     cJSON *result = NULL, *timeline = settings.timeline ? cJSON_CreateArray() : NULL;
@@ -300,7 +301,7 @@ int desy_scoring_next(desy_scoring *scoring, cJSON **out)
     scoring->first = (scoring->first + 1) % scoring->room;
     scoring->queued--;
     DESY_TRY(score_clips(scoring, &score, &outcome, &seen, NULL));
-    if (timeline) DESY_TRY(score_clips(scoring, &parts, &later, NULL, timeline));
+    if (timeline) DESY_TRY(score_clips(scoring, &none, &later, NULL, timeline));
     result = cJSON_CreateObject();
     if (!result || !cJSON_AddStringToObject(result, "video_path", shown) ||
         !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : outcome.status)))
