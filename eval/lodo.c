@@ -158,12 +158,12 @@ static void add_real_against_real(const struct desy_lodo *lodo, cJSON *json)
     cJSON_AddItemToObject(control, "of_halves", cJSON_CreateDoubleArray(lodo->real_against_real, lodo->n_halves));
 }
 
-/* ---- calibration: what the models say of clips of sources that they did not see ---- */
+/* ---- what the models say of clips of sources that they did not see: calibration and alarms ---- */
 
 struct saying {
     double logit, weight; /* a clip that several models score counts once in all */
     size_t item;
-    int label;
+    int label, cell;
 };
 
 static int list_sayings(const struct desy_lodo *lodo, struct saying **list, size_t *n)
@@ -176,7 +176,7 @@ static int list_sayings(const struct desy_lodo *lodo, struct saying **list, size
         const size_t first = *n;
         for (int c = 0; c < lodo->cells; c++) {
             const double logit = scores[(size_t)c * lodo->items + i];
-            if (!isnan(logit)) (*list)[(*n)++] = (struct saying){logit, 0, i, lodo->labels[i]};
+            if (!isnan(logit)) (*list)[(*n)++] = (struct saying){logit, 0, i, lodo->labels[i], c};
         }
         for (size_t k = first; k < *n; k++) (*list)[k].weight = 1 / (double)(*n - first);
     }
@@ -207,7 +207,7 @@ static void regress(const struct saying *list, size_t n, const double *times, do
 }
 
 struct calibration {
-    double brier, base_brier, ece;
+    double brier, ece;
 };
 
 /* With classes weighted to halves, as the logits mean it. expected: labels are drawn as the probabilities say; what a perfectly calibrated
@@ -215,7 +215,7 @@ struct calibration {
 static struct calibration measure(const struct saying *list, size_t n, const double *times, bool expected, uint64_t seed, uint64_t stream)
 {
     double total[2] = {0}, sum = 0, weights[10] = {0}, said[10] = {0}, was[10] = {0};
-    struct calibration c = {.base_brier = .25};
+    struct calibration c = {0};
     for (size_t k = 0; k < n; k++) total[list[k].label] += list[k].weight * (times ? times[list[k].item] : 1);
     for (size_t k = 0; k < n; k++) {
         const double w = list[k].weight * (times ? times[list[k].item] : 1) / (2 * total[list[k].label]), p = sigmoid(list[k].logit);
@@ -229,27 +229,18 @@ static struct calibration measure(const struct saying *list, size_t n, const dou
     return c;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
 static void add_percentiles(cJSON *json, const char *key, double *values, size_t n)
 {
-    qsort(values, n, sizeof *values, ascending);
-    const double interval[2] = {values[(size_t)(.025 * (double)(n - 1) + .5)], values[(size_t)(.975 * (double)(n - 1) + .5)]};
+    double interval[2];
+    desy_percentile_interval(values, n, interval);
     add_interval(json, key, interval);
 }
 
-static int add_calibration(const struct desy_lodo *lodo, cJSON *json)
+static int add_calibration(const struct desy_lodo *lodo, const struct saying *list, size_t n, cJSON *json)
 {
-    struct saying *list = NULL;
-    size_t n;
     double slope, intercept, slopes[DRAWS], intercepts[DRAWS], briers[DRAWS], perfect = 0;
     double *times = malloc((lodo->items + 1) * sizeof *times);
-    int rc = list_sayings(lodo, &list, &n);
-    if (rc == DESY_OK && !times) rc = desy_error_memory("calibration");
-    if (rc != DESY_OK || n == 0) goto out;
+    if (!times) return desy_error_memory("calibration");
     regress(list, n, NULL, &slope, &intercept);
     const struct calibration whole = measure(list, n, NULL, false, 0, 0);
     for (int d = 0; d < DRAWS; d++) {
@@ -265,52 +256,59 @@ static int add_calibration(const struct desy_lodo *lodo, cJSON *json)
     add_percentiles(json, "intercept_ci", intercepts, DRAWS);
     add_number(json, "brier", whole.brier);
     add_percentiles(json, "brier_ci", briers, DRAWS);
-    add_number(json, "brier_of_base_rate", whole.base_brier);
+    add_number(json, "brier_of_base_rate", .25); /* of always saying .5: the classes weigh the same */
     add_number(json, "ece", whole.ece);
     add_number(json, "ece_of_perfect_calibration", perfect);
-out:
-    free(list);
     free(times);
-    return rc;
+    return DESY_OK;
 }
 
-/* Real clips of sources that the model did not see, above its own threshold; and AI-generated ones. */
-static void add_alarms(const struct desy_lodo *lodo, cJSON *json)
+/* Clips above the threshold of the model that scored them, and above .5. */
+struct alarms {
+    double clips, at_threshold, at_half;
+};
+
+static void count_saying(struct alarms *alarms, const struct desy_lodo *lodo, const struct saying *saying)
 {
-    const double *scores = scores_of(lodo, 0, 0);
-    double above[2][2] = {{0}}, all[2] = {0};
+    alarms->clips += saying->weight;
+    alarms->at_threshold += saying->weight * (sigmoid(saying->logit) >= lodo->thresholds[saying->cell]);
+    alarms->at_half += saying->weight * (saying->logit >= 0);
+}
+
+static int add_alarms(const struct desy_lodo *lodo, const struct saying *list, size_t n, cJSON *json)
+{
+    struct alarms of_label[2] = {{0}}, *of_source = calloc(lodo->n_sources + 1, sizeof *of_source);
+    int *label = calloc(lodo->n_sources + 1, sizeof *label);
+    const int rc = of_source && label ? DESY_OK : desy_error_memory("false alarms");
     cJSON *by_source = cJSON_CreateArray();
-    for (size_t s = 0; s < lodo->n_sources; s++) {
-        double of_source = 0, n = 0;
-        int label = 0;
-        for (size_t i = 0; i < lodo->items; i++)
-            for (int c = 0; lodo->sources[i] == s && c < lodo->cells; c++) {
-                const double logit = scores[(size_t)c * lodo->items + i];
-                if (isnan(logit)) continue;
-                label = lodo->labels[i];
-                const int at[2] = {sigmoid(logit) >= lodo->thresholds[c], logit >= 0};
-                double in = 0;
-                for (int k = 0; k < lodo->cells; k++) in += !isnan(scores[(size_t)k * lodo->items + i]);
-                for (int t = 0; t < 2; t++) above[label][t] += at[t] / in;
-                all[label] += 1 / in, n += 1 / in, of_source += at[0] / in;
-            }
-        if (n == 0 || label) continue;
+    for (size_t k = 0; rc == DESY_OK && k < n; k++) {
+        const size_t source = lodo->sources[list[k].item];
+        count_saying(&of_label[list[k].label], lodo, &list[k]);
+        count_saying(&of_source[source], lodo, &list[k]);
+        label[source] = list[k].label;
+    }
+    for (size_t s = 0; rc == DESY_OK && s < lodo->n_sources; s++) {
+        if (label[s] || of_source[s].clips == 0) continue;
         cJSON *row = cJSON_CreateObject();
         cJSON_AddStringToObject(row, "source", lodo->names[s]);
-        add_number(row, "clips", n);
-        add_number(row, "false_alarms", of_source / n);
+        add_number(row, "clips", rint(of_source[s].clips)); /* a sum of parts that make whole clips */
+        add_number(row, "false_alarms", of_source[s].at_threshold / of_source[s].clips);
         cJSON_AddItemToArray(by_source, row);
     }
-    add_number(json, "false_alarms", above[0][0] / all[0]);
-    add_number(json, "detected", above[1][0] / all[1]);
-    add_number(json, "false_alarms_at_half", above[0][1] / all[0]);
-    add_number(json, "detected_at_half", above[1][1] / all[1]);
+    add_number(json, "false_alarms", of_label[0].at_threshold / of_label[0].clips);
+    add_number(json, "detected", of_label[1].at_threshold / of_label[1].clips);
+    add_number(json, "false_alarms_at_half", of_label[0].at_half / of_label[0].clips);
+    add_number(json, "detected_at_half", of_label[1].at_half / of_label[1].clips);
     cJSON_AddItemToObject(json, "by_source", by_source);
+    free(of_source);
+    free(label);
+    return rc;
 }
 
 int desy_lodo_figures(const struct desy_lodo *lodo, cJSON **out)
 {
-    size_t n[2] = {0};
+    struct saying *list = NULL;
+    size_t n[2] = {0}, n_sayings;
     int rc;
     cJSON *json = *out = cJSON_CreateObject();
     if (!json) return desy_error_memory("figures");
@@ -329,9 +327,11 @@ int desy_lodo_figures(const struct desy_lodo *lodo, cJSON **out)
     DESY_TRY(add_equal_packaging(lodo, controls, lodo->n_kinds - 1));
     add_content_control(lodo, controls);
     add_real_against_real(lodo, controls);
-    DESY_TRY(add_calibration(lodo, cJSON_AddObjectToObject(json, "calibration")));
-    add_alarms(lodo, cJSON_AddObjectToObject(json, "operating_point"));
+    DESY_TRY(list_sayings(lodo, &list, &n_sayings));
+    DESY_TRY(add_calibration(lodo, list, n_sayings, cJSON_AddObjectToObject(json, "calibration")));
+    rc = add_alarms(lodo, list, n_sayings, cJSON_AddObjectToObject(json, "operating_point"));
 out:
+    free(list);
     if (rc != DESY_OK) {
         cJSON_Delete(*out);
         *out = NULL;

@@ -73,6 +73,13 @@ static int ascending(const void *a, const void *b)
     return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
 }
 
+void desy_percentile_interval(double *values, size_t n, double interval[2])
+{
+    qsort(values, n, sizeof *values, ascending);
+    interval[0] = n ? values[(size_t)(.025 * (double)(n - 1) + .5)] : NAN;
+    interval[1] = n ? values[(size_t)(.975 * (double)(n - 1) + .5)] : NAN;
+}
+
 struct draw {
     uint64_t seed, stream, counter;
 };
@@ -82,58 +89,57 @@ static size_t below(struct draw *draw, size_t n)
     return (size_t)(desy_random_uniform(draw->seed, draw->stream, draw->counter++) * (double)n);
 }
 
-/* members: items by source, those of source s from first[s] on. */
-static void draw_clips(const struct desy_pairs *pairs, const size_t *members, const size_t *first, struct draw *draw, double *times)
+/* Items by source: those of source s are members[first[s]] to members[first[s + 1] - 1]. */
+struct members {
+    size_t *item, *first, *some; /* some (n_sources): room */
+};
+
+static void draw_clips(const struct desy_pairs *pairs, const struct members *m, struct draw *draw, double *times)
 {
     for (size_t s = 0; s < pairs->n_sources; s++)
-        for (size_t k = first[s]; k < first[s + 1]; k++) times[members[first[s] + below(draw, first[s + 1] - first[s])]]++;
+        for (size_t k = m->first[s]; k < m->first[s + 1]; k++) times[m->item[m->first[s] + below(draw, m->first[s + 1] - m->first[s])]]++;
 }
 
-static void draw_sources(const struct desy_pairs *pairs, const size_t *members, const size_t *first, struct draw *draw, double *times)
+static void draw_sources(const struct desy_pairs *pairs, const struct members *m, struct draw *draw, double *times)
 {
     for (int label = 0; label < 2; label++) {
-        size_t n = 0, *of_label = malloc((pairs->n_sources + 1) * sizeof *of_label);
-        for (size_t s = 0; of_label && s < pairs->n_sources; s++)
-            if (first[s + 1] > first[s] && pairs->labels[members[first[s]]] == label) of_label[n++] = s;
+        size_t n = 0;
+        for (size_t s = 0; s < pairs->n_sources; s++)
+            if (m->first[s + 1] > m->first[s] && pairs->labels[m->item[m->first[s]]] == label) m->some[n++] = s;
         for (size_t k = 0; k < n; k++) {
-            const size_t s = of_label[below(draw, n)];
-            for (size_t i = first[s]; i < first[s + 1]; i++) times[members[i]]++;
+            const size_t s = m->some[below(draw, n)];
+            for (size_t i = m->first[s]; i < m->first[s + 1]; i++) times[m->item[i]]++;
         }
-        free(of_label);
     }
 }
 
-/* Items by source. */
-static void sort_members(const struct desy_pairs *pairs, size_t *members, size_t *first)
+static void sort_members(const struct desy_pairs *pairs, struct members *m)
 {
-    memset(first, 0, (pairs->n_sources + 2) * sizeof *first);
-    for (size_t i = 0; i < pairs->items; i++) first[pairs->sources[i] + 2]++;
-    for (size_t s = 0; s < pairs->n_sources; s++) first[s + 2] += first[s + 1];
-    for (size_t i = 0; i < pairs->items; i++) members[first[pairs->sources[i] + 1]++] = i;
+    memset(m->first, 0, (pairs->n_sources + 2) * sizeof *m->first);
+    for (size_t i = 0; i < pairs->items; i++) m->first[pairs->sources[i] + 2]++;
+    for (size_t s = 0; s < pairs->n_sources; s++) m->first[s + 2] += m->first[s + 1];
+    for (size_t i = 0; i < pairs->items; i++) m->item[m->first[pairs->sources[i] + 1]++] = i;
 }
 
 int desy_pairs_interval(const struct desy_pairs *pairs, const double *weights, enum desy_pairs_unit unit, uint64_t seed, double interval[2])
 {
     double *times = malloc((pairs->items + 1) * sizeof *times), shares[DRAWS];
-    size_t *members = malloc((pairs->items + 1) * sizeof *members), *first = malloc((pairs->n_sources + 2) * sizeof *first), n = 0;
-    int rc = times && members && first ? DESY_OK : desy_error_memory("an interval");
-    if (rc == DESY_OK) sort_members(pairs, members, first);
+    struct members m = {malloc((pairs->items + 1) * sizeof *m.item), malloc((pairs->n_sources + 2) * sizeof *m.first), malloc((pairs->n_sources + 1) * sizeof *m.some)};
+    size_t n = 0;
+    int rc = times && m.item && m.first && m.some ? DESY_OK : desy_error_memory("an interval");
+    if (rc == DESY_OK) sort_members(pairs, &m);
     for (int d = 0; rc == DESY_OK && d < DRAWS; d++) {
         struct draw draw = {seed, (uint64_t)d, 0};
         memset(times, 0, pairs->items * sizeof *times);
-        (unit == DESY_PAIRS_CLIPS ? draw_clips : draw_sources)(pairs, members, first, &draw, times);
+        (unit == DESY_PAIRS_CLIPS ? draw_clips : draw_sources)(pairs, &m, &draw, times);
         for (size_t i = 0; weights && i < pairs->items; i++) times[i] *= weights[i];
         shares[n] = desy_pairs_share(pairs, times);
         n += !isnan(shares[n]);
     }
-    interval[0] = interval[1] = NAN;
-    if (n > 0) {
-        qsort(shares, n, sizeof *shares, ascending);
-        interval[0] = shares[(size_t)(.025 * (double)(n - 1) + .5)];
-        interval[1] = shares[(size_t)(.975 * (double)(n - 1) + .5)];
-    }
+    desy_percentile_interval(shares, n, interval);
     free(times);
-    free(members);
-    free(first);
+    free(m.item);
+    free(m.first);
+    free(m.some);
     return rc;
 }

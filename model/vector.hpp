@@ -1,4 +1,5 @@
-/* Inside model/: sixteen float32 at once for our own kernel, by GCC's vector extension. Arguments are references, since a vector by value would have another ABI on every instruction set. */
+/* Inside model/: sixteen float32 at once for our own kernel, by GCC's vector extension. Arguments are references, since a vector
+ * by value would have another ABI on every instruction set. */
 #ifndef DESY_MODEL_VECTOR_HPP
 #define DESY_MODEL_VECTOR_HPP
 

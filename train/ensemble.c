@@ -23,9 +23,12 @@ bool desy_ensemble_level(const struct desy_ensemble *ensemble, enum desy_level l
 
 bool desy_ensemble_is_fused(const struct desy_ensemble *ensemble, enum desy_level level)
 {
-    bool fused = false;
-    for (int i = 0; i < ensemble->n; i++) fused |= ensemble->heads[i].channel->level == level && ensemble->heads[i].channel->fused;
-    return fused;
+    bool fused = false, any = false;
+    for (int i = 0; i < ensemble->n; i++) {
+        any |= ensemble->heads[i].channel->fused;
+        fused |= ensemble->heads[i].channel->level == level && ensemble->heads[i].channel->fused;
+    }
+    return fused || !any;
 }
 
 double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *logits)
@@ -34,6 +37,11 @@ double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *lo
     for (int level = 0; level < DESY_LEVELS; level++)
         if (desy_ensemble_level(ensemble, (enum desy_level)level, logits, &value)) fused += ensemble->weight[level] * value;
     return fused;
+}
+
+void desy_ensemble_fuse_rows(const struct desy_ensemble *ensemble, double *logits, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) logits[i] = desy_ensemble_fuse(ensemble, logits + i * (size_t)ensemble->n); /* in place: i <= i * n */
 }
 
 void desy_ensemble_close(struct desy_ensemble *ensemble)

@@ -21,10 +21,12 @@ struct desy_ensemble {
 
 /* A level's logit is the mean of its channels' standardised logits; false: it has none. logits: one a head. */
 bool desy_ensemble_level(const struct desy_ensemble *ensemble, enum desy_level level, const double *logits, double *value);
-/* Does it have a part in the fused logit? */
+/* Does it have a part in the fused logit? Those whose channels the table calls fused; all, where none of them is here (a level trained alone). */
 bool desy_ensemble_is_fused(const struct desy_ensemble *ensemble, enum desy_level level);
 /* The fused, calibrated logit. */
 double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *logits);
+/* logits (rows, n) become (rows): each row's fused one. */
+void desy_ensemble_fuse_rows(const struct desy_ensemble *ensemble, double *logits, size_t rows);
 double desy_sigmoid(double logit);
 
 /* weights.safetensors, out_of_fold.safetensors if known, and "layout", "channels", "fusion" in `model`. Not collective. */

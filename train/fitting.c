@@ -224,7 +224,9 @@ int desy_fitting_channels(struct desy_fitting *f)
 
 int desy_fitting_fuse(struct desy_fitting *f)
 {
-    return desy_fusion_fit(&f->measured, f->logits, &f->ensemble);
+    const int rc = desy_fusion_fit(&f->measured, f->logits, &f->ensemble);
+    if (rc == DESY_OK) desy_ensemble_fuse_rows(&f->ensemble, f->logits, f->set->total);
+    return rc;
 }
 
 int desy_fitting_logits(const struct desy_fitting *f, double **logits)

@@ -19,7 +19,7 @@ struct desy_fitting {
     int n;
     double *out_of_fold;                 /* (total, n), of clips; of an item's first one the item's */
     struct desy_ensemble ensemble;       /* of the channels that are kept */
-    double *logits;                      /* (total, ensemble.n): out-of-fold, of those */
+    double *logits;                      /* (total, ensemble.n): out-of-fold, of those; from desy_fitting_fuse on (total), fused */
     struct desy_curve curve;             /* of the full form, in its final fit */
 };
 
@@ -29,7 +29,7 @@ void desy_fitting_close(struct desy_fitting *f);
 
 /* Fills out_of_fold, ensemble.heads and logits. DESY_EINTERRUPTED: a signal came. */
 int desy_fitting_channels(struct desy_fitting *f);
-/* The fusion of ensemble.heads by `logits`. */
+/* The fusion of ensemble.heads by `logits`, which become fused ones. */
 int desy_fitting_fuse(struct desy_fitting *f);
 
 /* Logits of every row by the final channels, (total, ensemble.n), on every rank; new, caller frees. */

@@ -15,47 +15,43 @@ static int fit_rows(const struct desy_fit *fit, const double *values, int k, dou
     return desy_fit_logistic(fit, values + fit->first * (size_t)k, k, C, theta);
 }
 
+/* Logits of these k levels, out (total, k). */
+static void level_logits(double *out, const struct desy_fit *fit, const struct desy_ensemble *ensemble, const double *logits, const int *levels, int k)
+{
+    for (size_t i = 0; i < fit->total; i++)
+        for (int a = 0; a < k; a++) desy_ensemble_level(ensemble, (enum desy_level)levels[a], logits + i * (size_t)ensemble->n, &out[i * (size_t)k + (size_t)a]);
+}
+
 int desy_fusion_fit(const struct desy_fit *fit, const double *logits, struct desy_ensemble *ensemble)
 {
-    int present[DESY_LEVELS], k = 0, columns = 0;
-    bool fused[DESY_LEVELS], any = false;
+    int present[DESY_LEVELS], fused[DESY_LEVELS], n_present = 0, k = 0;
     double theta[DESY_LEVELS + 1], platt[2], value;
-    double *levels = malloc((fit->total + 1) * DESY_LEVELS * sizeof *levels), *inputs = malloc((fit->total + 1) * DESY_LEVELS * sizeof *inputs), *one = malloc((fit->total + 1) * sizeof *one);
-    int rc = desy_agree(fit->world, levels && inputs && one ? DESY_OK : desy_error_memory("the fusion"));
+    double *levels = malloc((fit->total + 1) * DESY_LEVELS * sizeof *levels), *one = malloc((fit->total + 1) * sizeof *one);
+    int rc = desy_agree(fit->world, levels && one ? DESY_OK : desy_error_memory("the fusion"));
     if (rc != DESY_OK) goto out;
     for (int level = 0; level < DESY_LEVELS; level++) {
         ensemble->weight[level] = ensemble->slope[level] = ensemble->intercept[level] = 0;
-        if (desy_ensemble_level(ensemble, (enum desy_level)level, logits, &value)) present[k++] = level;
+        if (!desy_ensemble_level(ensemble, (enum desy_level)level, logits, &value)) continue;
+        present[n_present++] = level;
+        if (desy_ensemble_is_fused(ensemble, (enum desy_level)level)) fused[k++] = level;
     }
-    for (int a = 0; a < k; a++) {
-        fused[a] = desy_ensemble_is_fused(ensemble, (enum desy_level)present[a]);
-        any |= fused[a];
-    }
-    for (int a = 0; !any && a < k; a++) fused[a] = true; /* of a level alone that has no part in the fusion elsewhere */
-    for (int a = 0; a < k; a++) columns += fused[a];
-    for (size_t i = 0; i < fit->total; i++)
-        for (int a = 0; a < k; a++) desy_ensemble_level(ensemble, (enum desy_level)present[a], logits + i * (size_t)ensemble->n, &levels[i * (size_t)k + (size_t)a]);
-    for (size_t i = 0; i < fit->total; i++)
-        for (int a = 0, c = 0; a < k; a++)
-            if (fused[a]) inputs[i * (size_t)columns + (size_t)c++] = levels[i * (size_t)k + (size_t)a];
-    DESY_TRY(fit_rows(fit, inputs, columns, FUSION_PENALTY, theta));
+    level_logits(levels, fit, ensemble, logits, fused, k);
+    DESY_TRY(fit_rows(fit, levels, k, FUSION_PENALTY, theta));
     for (size_t i = 0; i < fit->total; i++) {
         one[i] = 0;
-        for (int c = 0; c < columns; c++) one[i] += theta[c] * inputs[i * (size_t)columns + (size_t)c];
+        for (int a = 0; a < k; a++) one[i] += theta[a] * levels[i * (size_t)k + (size_t)a];
     }
     DESY_TRY(fit_rows(fit, one, 1, PLATT_PENALTY, platt));
     ensemble->bias = platt[1];
-    for (int a = 0, c = 0; a < k; a++)
-        if (fused[a]) ensemble->weight[present[a]] = platt[0] * theta[c++];
-    for (int a = 0; a < k; a++) {
-        for (size_t i = 0; i < fit->total; i++) one[i] = levels[i * (size_t)k + (size_t)a];
+    for (int a = 0; a < k; a++) ensemble->weight[fused[a]] = platt[0] * theta[a];
+    for (int a = 0; a < n_present; a++) {
+        level_logits(one, fit, ensemble, logits, &present[a], 1);
         DESY_TRY(fit_rows(fit, one, 1, PLATT_PENALTY, platt));
         ensemble->slope[present[a]] = platt[0];
         ensemble->intercept[present[a]] = platt[1];
     }
 out:
     free(levels);
-    free(inputs);
     free(one);
     return rc;
 }

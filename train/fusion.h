@@ -5,12 +5,13 @@
 #include "train/ensemble.h"
 
 /* logits (total, ensemble->n): out-of-fold, of every rank's items, the same on all; those of items without a weight are not read.
- * Weights of the levels that are fused (train/channel.h; of a level alone its own) by logistic regression (C = .03), its output and each level then calibrated by Platt's logistic regression on one
- * input (C = 1); weights make the classes equal, so logits hold at prior .5. Collective. */
+ * Weights of the levels that are fused (desy_ensemble_is_fused) by logistic regression (C = .03), its output and each level then
+ * calibrated by Platt's logistic regression on one input (C = 1); weights make the classes equal, so logits hold at prior .5. Collective. */
 int desy_fusion_fit(const struct desy_fit *fit, const double *logits, struct desy_ensemble *ensemble);
 
 /* The cut on probabilities with the largest balanced accuracy over items with a weight, of those with no more than that share of
- * the real ones above them: .5 or midway between neighbours; among equals the one nearest to .5. logits (total), fused. Not collective. DESY_EENV: memory. */
+ * the real ones above them: .5 or midway between neighbours; among equals the one nearest to .5. logits (total), fused. Not
+ * collective. DESY_EENV: memory. */
 int desy_choose_threshold(const struct desy_fit *fit, const double *logits, double most_false_alarms, double *threshold);
 
 /* Area under the ROC curve of items with a weight, ties counted half; NaN if a class is missing. Not collective. */

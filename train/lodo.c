@@ -69,15 +69,13 @@ static int score_rows(const struct desy_fitting *f, double *scores)
     return rc;
 }
 
-static int fit_all(struct desy_fitting *f, struct desy_training_set *set, const struct desy_train_options *options, uint64_t seed)
+static int fit_all(struct desy_fitting *f, struct desy_training_set *set, const struct desy_train_options *options)
 {
     int rc;
-    DESY_TRY(desy_agree(set->world, desy_training_set_finish(set, seed)));
+    DESY_TRY(desy_agree(set->world, desy_training_set_finish(set, options->seed)));
     DESY_TRY(desy_fitting_open(f, set, options));
     DESY_TRY(desy_fitting_channels(f));
-    DESY_TRY(desy_fitting_fuse(f));
-    /* f->logits become the fused ones, out of fold: in place, i <= i * n. */
-    for (size_t i = 0; i < set->total; i++) f->logits[i] = desy_ensemble_fuse(&f->ensemble, f->logits + i * (size_t)f->ensemble.n);
+    rc = desy_fitting_fuse(f);
 out:
     return rc;
 }
@@ -86,7 +84,7 @@ int desy_lodo_fit(struct desy_training_set *set, const float *facts, const struc
 {
     struct desy_fitting f = {0};
     int rc;
-    DESY_TRY(fit_all(&f, set, options, options->seed));
+    DESY_TRY(fit_all(&f, set, options));
     DESY_TRY(desy_agree(set->world, desy_choose_threshold(&f.measured, f.logits, options->most_false_alarms, threshold)));
     DESY_TRY(score_rows(&f, scores));
     rc = fit_probe(&f, facts, scores);
@@ -99,7 +97,7 @@ int desy_lodo_real_against_real(struct desy_training_set *set, const struct desy
 {
     struct desy_fitting f = {0};
     int rc;
-    DESY_TRY(fit_all(&f, set, options, options->seed));
+    DESY_TRY(fit_all(&f, set, options));
     rc = desy_agree(set->world, desy_fit_auc(&f.measured, f.logits, auc));
 out:
     desy_fitting_close(&f);

@@ -13,6 +13,16 @@
 
 static const char *const size_names[] = {"auto", "small", "full"};
 
+static const char *level_word(const struct desy_train_options *o)
+{
+    return o->level == DESY_TRAIN_ALL ? "all" : o->level == DESY_TRAIN_FUSION ? "fusion" : desy_level_name((enum desy_level)o->level);
+}
+
+static const char *parts_word(const struct desy_train_options *o)
+{
+    return o->all_parts ? "all" : "train";
+}
+
 /* The options that decide the model, as JSON; new. */
 static cJSON *describe_options(const struct desy_train_options *o)
 {
@@ -20,7 +30,7 @@ static cJSON *describe_options(const struct desy_train_options *o)
     cJSON *json = cJSON_CreateObject();
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed); /* as text: a double holds 53 bits */
     cJSON_AddStringToObject(json, "seed", seed);
-    cJSON_AddStringToObject(json, "level", o->level == DESY_TRAIN_ALL ? "all" : o->level == DESY_TRAIN_FUSION ? "fusion" : desy_level_name((enum desy_level)o->level));
+    cJSON_AddStringToObject(json, "level", level_word(o));
     cJSON_AddStringToObject(json, "size", size_names[o->size]);
     cJSON_AddNumberToObject(json, "epochs", o->epochs);
     cJSON_AddNumberToObject(json, "batch_size", o->batch_size);
@@ -33,7 +43,7 @@ static cJSON *describe_options(const struct desy_train_options *o)
         cJSON_AddNumberToObject(json, "focal_gamma", o->focal_gamma);
         if (o->focal_alpha >= 0) cJSON_AddNumberToObject(json, "focal_alpha", o->focal_alpha);
     }
-    cJSON_AddStringToObject(json, "parts", o->all_parts ? "all" : "train");
+    cJSON_AddStringToObject(json, "parts", parts_word(o));
     cJSON_AddNumberToObject(json, "most_false_alarms", o->most_false_alarms);
     cJSON_AddBoolToObject(json, "reproducible", !o->fast);
     return json;
@@ -63,15 +73,21 @@ static void add_number(cJSON *object, const char *key, double value)
 /* The commands that would make this model again; names of files are the user's. */
 static int add_commands(cJSON *training, const desy_store *store, const struct desy_train_options *o)
 {
-    static const char *const levels[] = {"low", "mid", "high", "fusion"};
-    const char *views = desy_store_attribute(store, "augment"), *sampling = desy_store_attribute(store, "sampling");
+    const char *views = desy_store_attribute(store, "augment"), *sampling = desy_store_attribute(store, "sampling"), *windows = desy_store_attribute(store, "windows");
+    const bool many = windows && strcmp(windows, "1") != 0, full = o->size != DESY_SIZE_SMALL;
     cJSON *commands = cJSON_AddArrayToObject(training, "commands");
-    char *extract = desy_format("desy extract DATASET -o STORE --extractor %s --sampling %s --frames %d --augment %s", desy_store_extractor(store),
-                                sampling ? sampling : "window", desy_store_frames(store), views ? views : "0");
-    char *train = desy_format("desy train STORE --save-dir DIR --level %s --size %s --parts %s --false-alarms %g --seed %llu", o->level < 0 ? "all" : levels[o->level],
-                              size_names[o->size], o->all_parts ? "all" : "train", o->most_false_alarms, (unsigned long long)o->seed);
-    const bool ok = commands && extract && train && cJSON_AddItemToArray(commands, cJSON_CreateString(extract)) && cJSON_AddItemToArray(commands, cJSON_CreateString(train));
+    char *extract = desy_format("desy extract DATASET -o STORE --extractor %s --sampling %s --frames %d --augment %s%s%s", desy_store_extractor(store), sampling ? sampling : "window",
+                                desy_store_frames(store), views ? views : "0", many ? " --windows " : "", many ? windows : "");
+    char *of_full = full ? desy_format(" --epochs %d --batch-size %d --patience %d --lr %g --weight-decay %g --loss %s%s", o->epochs, o->batch_size, o->patience, o->learning_rate,
+                                       o->weight_decay, o->focal ? "focal" : "bce", o->fast ? " --fast" : "") : NULL;
+    char *focal = full && o->focal ? desy_format(" --focal-gamma %g --focal-alpha %g", o->focal_gamma, o->focal_alpha) : NULL;
+    char *train = desy_format("desy train STORE --save-dir DIR --level %s --size %s --parts %s --false-alarms %g --seed %llu%s%s", level_word(o), size_names[o->size], parts_word(o),
+                              o->most_false_alarms, (unsigned long long)o->seed, of_full ? of_full : "", focal ? focal : "");
+    const bool ok = commands && extract && train && (!full || of_full) && (!full || !o->focal || focal) && cJSON_AddItemToArray(commands, cJSON_CreateString(extract)) &&
+                    cJSON_AddItemToArray(commands, cJSON_CreateString(train));
     free(extract);
+    free(of_full);
+    free(focal);
     free(train);
     return ok ? DESY_OK : desy_error_memory("a model");
 }

@@ -81,22 +81,17 @@ static cJSON *describe_class(const struct desy_fitting *f, const struct desy_evi
 }
 
 /* The largest distance of a clip that was trained on or validated with, for each channel. Collective. */
-static int largest_distances(const struct desy_fitting *f, const struct columns *columns, double *largest)
+static void largest_distances(const struct desy_fitting *f, const struct columns *columns, double largest[DESY_MAX_CHANNELS])
 {
     const size_t channels = (size_t)f->ensemble.n;
-    size_t total = 0;
-    double mine[DESY_MAX_CHANNELS] = {0}, *all = NULL;
+    memset(largest, 0, channels * sizeof *largest);
     for (size_t i = 0; i < columns->count; i++) {
         const size_t row = f->set->first + i;
         const double *distances = columns->numbers + (i + 1) * columns->width - channels;
         if ((!(f->weights[row] > 0) && !(f->validation_weights[row] > 0)) || f->set->augmented[row]) continue;
-        for (size_t c = 0; c < channels; c++) mine[c] = distances[c] > mine[c] ? distances[c] : mine[c];
+        for (size_t c = 0; c < channels; c++) largest[c] = fmax(largest[c], distances[c]);
     }
-    const int rc = desy_gatherall(f->set->world, mine, channels, sizeof *mine, (void **)&all, &total);
-    memset(largest, 0, channels * sizeof *largest);
-    for (size_t i = 0; rc == DESY_OK && i < total; i++) largest[i % channels] = all[i] > largest[i % channels] ? all[i] : largest[i % channels];
-    free(all);
-    return rc;
+    desy_max_f64(f->set->world, largest, channels);
 }
 
 struct verdict {
@@ -142,8 +137,8 @@ static int describe_reliability(const struct desy_fitting *f, const struct colum
     char over[160];
     cJSON *limits;
     double largest[DESY_MAX_CHANNELS], width[2], middle = log(threshold) - log1p(-threshold), band[2];
-    int rc = largest_distances(f, columns, largest);
-    if (rc != DESY_OK) return rc;
+    int rc = DESY_OK;
+    largest_distances(f, columns, largest);
     limits = cJSON_AddObjectToObject(json, "distance_limits");
     for (int c = 0; c < f->ensemble.n; c++) cJSON_AddNumberToObject(limits, f->ensemble.heads[c].channel->name, MARGIN * largest[c]);
     snprintf(over, sizeof over, "root mean square of a channel's standardised inputs: %g of the largest of a training or validation clip", MARGIN);

@@ -104,10 +104,9 @@ static int keep_logits(struct training *t)
 /* Fused logits of every row by the final channels, of an item's first one the item's; on every rank; new. */
 static int final_logits(const struct training *t, double **fused)
 {
-    const struct desy_ensemble *ensemble = &t->fitting.ensemble;
     int rc = desy_fitting_logits(&t->fitting, fused);
     if (rc != DESY_OK) return rc;
-    for (size_t i = 0; i < t->set.total; i++) (*fused)[i] = desy_ensemble_fuse(ensemble, *fused + i * (size_t)ensemble->n); /* in place: i <= i * n */
+    desy_ensemble_fuse_rows(&t->fitting.ensemble, *fused, t->set.total);
     desy_training_average(&t->set, *fused, 1);
     return DESY_OK;
 }
@@ -116,12 +115,12 @@ static int measure(struct training *t, struct desy_train_metrics *m)
 {
     double *fused = NULL;
     int rc;
-    for (size_t i = 0; i < t->set.total; i++) t->fitting.logits[i] = desy_ensemble_fuse(&t->fitting.ensemble, t->fitting.logits + i * (size_t)t->fitting.ensemble.n); /* in place: i <= i * n */
     DESY_TRY(final_logits(t, &fused));
     rc = desy_fit_auc(&t->fitting.measured, t->fitting.logits, &m->out_of_fold_auc);
     if (rc == DESY_OK) rc = desy_fit_auc(&t->fitting.validation_measured, fused, &m->validation_auc);
-    if (rc == DESY_OK) rc = t->options->all_parts ? desy_choose_threshold(&t->fitting.measured, t->fitting.logits, t->options->most_false_alarms, &m->threshold)
-                                                  : desy_choose_threshold(&t->fitting.validation_measured, fused, t->options->most_false_alarms, &m->threshold);
+    const bool all = t->options->all_parts;
+    if (rc == DESY_OK)
+        rc = desy_choose_threshold(all ? &t->fitting.measured : &t->fitting.validation_measured, all ? t->fitting.logits : fused, t->options->most_false_alarms, &m->threshold);
     DESY_TRY(desy_agree(t->world, rc));
     desy_fit_log_loss(&t->fitting.measured, t->fitting.logits, &m->out_of_fold_loss, &m->out_of_fold_accuracy);
     desy_fit_log_loss(&t->fitting.validation_measured, fused, &m->validation_loss, &m->validation_accuracy);
@@ -173,7 +172,7 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
     else DESY_TRY(desy_fitting_channels(&t.fitting));
     DESY_TRY(desy_agree(world, keep_logits(&t)));
     DESY_TRY(desy_fitting_fuse(&t.fitting));
-    DESY_TRY(measure(&t, &metrics)); /* fitting.logits are fused from here on */
+    DESY_TRY(measure(&t, &metrics));
     DESY_TRY(desy_reference_describe(&t.fitting, t.fitting.logits, metrics.threshold, &t.reference, &t.reliability));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));

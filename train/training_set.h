@@ -28,8 +28,8 @@ struct desy_training_set {
 
 /* Room for `total` rows, and which are this rank's. Not collective. The caller fills items (with parts) and vectors. */
 int desy_training_set_open(struct desy_training_set *set, desy_world *world, const struct desy_layout *layout, size_t total);
-/* From the filled items: labels, counts, folds; again, when their parts have changed. Not collective; the same on every rank. DESY_EDATA: fewer than 4 training items
- * of a class, or folds that lack one. */
+/* From the filled items: labels, counts, folds; again, when their parts have changed. Not collective; the same on every rank.
+ * DESY_EDATA: fewer than 4 training items of a class, or folds that lack one. */
 int desy_training_set_finish(struct desy_training_set *set, uint64_t seed);
 /* Collective: both of the above and the vectors, each rank reading its rows by hyperslabs of a tile. */
 int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed);

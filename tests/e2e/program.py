@@ -69,6 +69,18 @@ class Case(unittest.TestCase):
         cls.dataset = cls.folder / "data" / "dataset.json"
 
 
+class ModelCase(Case):
+    """They also share a store of readable videos and a save directory of small models: `store`, `models`."""
+    broken = 0
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.store, cls.models = cls.folder / "store", cls.folder / "models"
+        run(2, "extract", cls.dataset, "-o", cls.store)
+        run(2, "train", cls.store, "--save-dir", cls.models, "--size", "small")
+
+
 class StoreCase(Case):
     """They also share its store, made by one process in one go, and what it must hold however it is made: `whole`, `hash`."""
     @classmethod

@@ -20,16 +20,7 @@ def features(store):
         return {row["video_path"].decode(): file["features/hybrid"][row["row"]].tobytes() for row in file["videos"][:] if row["row"] >= 0}
 
 
-class BadInput(program.Case):
-    broken = 0
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.store, cls.models = cls.folder / "store", cls.folder / "models"
-        program.run(2, "extract", cls.dataset, "-o", cls.store)
-        program.run(2, "train", cls.store, "--save-dir", cls.models, "--size", "small")
-
+class BadInput(program.ModelCase):
     def refused(self, code, words, *arguments, ranks=(1, 3)):
         """One message, which has all of `words`. Its text is the last line of desy's own on stderr."""
         for n in ranks:

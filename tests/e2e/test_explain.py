@@ -37,15 +37,10 @@ def band_of(i):
     return "coarse" if most <= 2 else "middle" if most <= 4 else "fine"
 
 
-class Explain(program.Case):
-    broken = 0
-
+class Explain(program.ModelCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.store, cls.models = cls.folder / "store", cls.folder / "models"
-        program.run(2, "extract", cls.dataset, "-o", cls.store)
-        program.run(1, "train", cls.store, "--save-dir", cls.models, "--size", "small")
         cls.model = program.read_json(cls.models, "v0001", "model.json")
         cls.clip = cls.dataset.parent / "clips" / "00000.mp4"
         cls.long = make(cls.folder / "long <&> 1.mp4", "testsrc2=s=320x240:r=25:d=9")

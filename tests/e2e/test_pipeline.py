@@ -54,6 +54,16 @@ class Pipeline(program.Case):
         self.assertEqual([path.decode() for path in videos["video_path"]], listed)
         self.assertEqual(list(videos["row"]), [*range(24), -1])
 
+    def test_the_blocks_are_those_of_the_page(self):
+        blocks = json.loads(program.run(1, "info", self.runs[1] / "store", "--json")[0])["blocks"]
+        counts = [b["count"] for b in blocks]
+        self.assertEqual(sum(counts), 2048)
+        self.assertEqual([b["first"] for b in blocks], [sum(counts[:i]) for i in range(len(counts))])
+        page = (program.pathlib.Path(program.os.environ["DESY_SOURCE_DIR"]) / "docs" / "features.md").read_text()
+        rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+        table = [row for row in rows[rows.index(["name", "first", "count", "scale", "formula", "source"]) + 2:] if len(row) == 6]
+        self.assertEqual(table, [[b["name"], str(b["first"]), str(b["count"]), b["scale"], b["formula"], b["source"]] for b in blocks])
+
     def test_the_broken_file_is_data(self):
         lines = (self.runs[4] / "store" / "quarantine.jsonl").read_text().splitlines()
         self.assertEqual([json.loads(line)["video_path"] for line in lines], ["clips/broken-00000.mp4"])

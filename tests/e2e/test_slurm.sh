@@ -10,10 +10,12 @@ work=$(mktemp -d)
 finish() {
   local status=$?
   trap - EXIT
-  if ((status)); then
-    tail -n 30 "$work"/*.log "$work"/cluster/*.log >&2 || true
+  set +e # nothing of this may keep the cluster from being stopped
+  ((status)) && tail -n 30 "$work"/*.log "$work"/cluster/*.log >&2
+  if ! "$slurm/local-cluster" stop "$work/cluster"; then
+    echo "FAILED: the cluster does not stop" >&2
+    ((status)) || status=1
   fi
-  "$slurm/local-cluster" stop "$work/cluster" || true
   rm -rf "$work"
   exit "$status"
 }

@@ -1,7 +1,5 @@
 """The 448 forensic numbers against docs/features.md in NumPy, frame by frame: the rescaled plane bit for bit, the numbers to
-1e-4; and the table of docs/features.md against the program's."""
-import json, os
-
+1e-4."""
 import numpy as np
 from scipy.fft import dctn
 from scipy.ndimage import correlate
@@ -112,16 +110,5 @@ def test_too_small():
         assert done.returncode == 2 and f"{w} x {h}".encode() in done.stderr, done
 
 
-def test_documented():
-    blocks = json.loads(run("forensic", [], "--blocks"))
-    counts = [b["count"] for b in blocks]
-    assert sum(counts) == 2048 and [b["first"] for b in blocks] == [sum(counts[:i]) for i in range(len(counts))]
-    with open(os.path.join(os.environ["DESY_SOURCE_DIR"], "docs", "features.md")) as page:
-        rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in page if line.startswith("|")]
-    table = [row for row in rows[rows.index(["name", "first", "count", "scale", "formula", "source"]) + 2:] if len(row) == 6]
-    assert table == [[b["name"], str(b["first"]), str(b["count"]), b["scale"], b["formula"], b["source"]] for b in blocks]
-
-
 test_numbers()
 test_too_small()
-test_documented()

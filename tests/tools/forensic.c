@@ -1,32 +1,11 @@
-/* The forensic numbers of frames, for tests/parity/test_forensic.py. No argument: stdin holds frames (int32 width, height,
- * luma); stdout gets for each: int32 width of the rescaled plane, that plane, 448 float32 (of a first frame). With --blocks: the table as JSON. */
+/* The forensic numbers of frames, for tests/parity/test_forensic.py. stdin holds frames (int32 width, height,
+ * luma); stdout gets for each: int32 width of the rescaled plane, that plane, 448 float32 (of a first frame). */
 #include "base/error.h"
 #include "features/forensic.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int print_blocks(void) {
-    cJSON *table = cJSON_CreateArray();
-    for (const struct desy_feature_block *b = desy_feature_blocks; b->name; b++) {
-        cJSON *row = cJSON_CreateObject();
-        cJSON_AddStringToObject(row, "name", b->name);
-        cJSON_AddNumberToObject(row, "first", b->first);
-        cJSON_AddNumberToObject(row, "count", b->count);
-        cJSON_AddStringToObject(row, "scale", b->scale);
-        cJSON_AddStringToObject(row, "formula", b->formula);
-        cJSON_AddStringToObject(row, "source", b->source);
-        cJSON_AddItemToArray(table, row);
-    }
-    char *text = cJSON_PrintUnformatted(table);
-    if (!text) return DESY_EENV;
-    puts(text);
-    free(text);
-    cJSON_Delete(table);
-    return DESY_OK;
-}
 
 static int frame(int width, int height) {
     int stride = width + 13; /* what lies between the rows must not matter */
@@ -51,8 +30,7 @@ out:
     return rc;
 }
 
-int main(int argc, char **argv) {
-    if (argc == 2 && strcmp(argv[1], "--blocks") == 0) return print_blocks();
+int main(void) {
     int32_t size[2];
     while (fread(size, sizeof *size, 2, stdin) == 2) {
         int rc = frame(size[0], size[1]);

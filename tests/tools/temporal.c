@@ -2,10 +2,10 @@
  * (frames, dims + 7) float32, the last 7 of a row its warp numbers). stdout for each: float64 present (0 or 1), 44 values.
  * With --channels: the table as JSON. With --time N: the mean time of a clip over N runs on stderr. */
 #include "base/error.h"
+#include "base/json.h"
 #include "features/warp.h"
 #include "train/temporal.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +24,9 @@ static int print_channels(void)
         cJSON_AddStringToObject(row, "source", channel->source);
         cJSON_AddItemToArray(table, row);
     }
-    char *text = cJSON_PrintUnformatted(table);
-    if (!text) return DESY_EENV;
-    puts(text);
-    free(text);
+    const int rc = desy_json_print(table, false, "the table");
     cJSON_Delete(table);
-    return DESY_OK;
+    return rc;
 }
 
 static double now(void)

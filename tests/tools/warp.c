@@ -2,10 +2,10 @@
  * for each: u, v (height, width) and the 7 numbers, float32, and the residual energy of the first. With --numbers: the table as
  * JSON. With --time N: the mean time of a pair over N runs on stderr. */
 #include "base/error.h"
+#include "base/json.h"
 #include "features/warp.h"
 #include "features/warp_flow.h"
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +20,9 @@ static int print_numbers(void)
         cJSON_AddItemToArray(row, cJSON_CreateString(desy_warp_numbers[i].formula));
         cJSON_AddItemToArray(table, row);
     }
-    char *text = cJSON_PrintUnformatted(table);
-    if (!text) return DESY_EENV;
-    puts(text);
-    free(text);
+    const int rc = desy_json_print(table, false, "the table");
     cJSON_Delete(table);
-    return DESY_OK;
+    return rc;
 }
 
 static double now(void)
