@@ -49,15 +49,16 @@ print(f"{folds['roc_auc']:.4f} out of fold, over {folds['over']}" if "roc_auc" i
 print(f"        {metrics['roc_auc']:.4f} on the {metrics['n']} clips of the test part" if "roc_auc" in metrics else "        not computed on the test part, which lacks a class")
 END
 )
-note=
-[[ $dataset == quickstart-data/* ]] && note=$'\n        (generated clips: a demonstration, not science)'
+note= by=" --model $model"
+# A model of generated clips knows nothing of real videos: for those there is the one that ships.
+[[ $dataset == quickstart-data/* ]] && note=$'\n        (generated clips: a demonstration, not science)' by=
 cat <<END
 
 Report: $PWD/$output/report/report.html
 AUC:    $figures$note
 
 Next, with your own videos:
-  $desy detect VIDEO.mp4 --model $model
-  ${mpirun[*]} $desy batch FOLDER -o scores.jsonl --model $model
+  $desy detect VIDEO.mp4$by
+  ${mpirun[*]} $desy batch FOLDER -o scores.jsonl$by
   ./quickstart.sh DATASET.json          # train on your own: docs/data.md
 END
