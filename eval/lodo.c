@@ -70,7 +70,7 @@ static int add_views(const struct desy_lodo *lodo, cJSON *json)
     return rc;
 }
 
-/* Each source against all of the other label, view by view. */
+/* Each source against all of the other label, view by view; the interval is that of clips as they are. */
 static int add_sources(const struct desy_lodo *lodo, cJSON *json, int label)
 {
     double *weights = malloc((lodo->items + 1) * sizeof *weights);
@@ -82,6 +82,7 @@ static int add_sources(const struct desy_lodo *lodo, cJSON *json, int label)
             n += lodo->labels[i] == label && lodo->sources[i] == s;
         }
         if (n == 0) continue;
+        double interval[2] = {NAN, NAN};
         cJSON *row = cJSON_CreateObject(), *shares = cJSON_CreateArray();
         cJSON_AddItemToArray(json, row);
         cJSON_AddStringToObject(row, "source", lodo->names[s]);
@@ -91,8 +92,10 @@ static int add_sources(const struct desy_lodo *lodo, cJSON *json, int label)
             struct desy_pairs pairs;
             rc = open_pairs(&pairs, lodo, 0, view);
             if (rc == DESY_OK) cJSON_AddItemToArray(shares, cJSON_CreateNumber(desy_pairs_share(&pairs, weights)));
+            if (rc == DESY_OK && view == 0) rc = desy_pairs_interval(&pairs, weights, DESY_PAIRS_CLIPS, lodo->seed, interval);
             desy_pairs_close(&pairs);
         }
+        add_interval(row, "ci_clips", interval);
     }
     free(weights);
     return rc;
@@ -324,7 +327,7 @@ int desy_lodo_figures(const struct desy_lodo *lodo, cJSON **out)
     DESY_TRY(add_sources(lodo, cJSON_AddArrayToObject(json, "by_real_source"), 0));
     cJSON *controls = cJSON_AddObjectToObject(json, "controls");
     DESY_TRY(add_equal_packaging(lodo, controls, 0));
-    DESY_TRY(add_equal_packaging(lodo, controls, lodo->n_kinds - 1));
+    DESY_TRY(add_equal_packaging(lodo, controls, lodo->metadata));
     add_content_control(lodo, controls);
     add_real_against_real(lodo, controls);
     DESY_TRY(list_sayings(lodo, &list, &n_sayings));

@@ -14,8 +14,8 @@ struct desy_lodo {
     size_t n_sources;
     int cells;                    /* AI sources x groups of real sources */
     int views;                    /* 0: clips as they are; augmented ones from 1 on */
-    const char *const *kinds;     /* (n_kinds): what is scored: "fused" first, calibrated logits; "metadata" */
-    int n_kinds;
+    const char *const *kinds;     /* (n_kinds): what is scored: "fused" first, calibrated logits */
+    int n_kinds, metadata;        /* which of them is the probe on metadata */
     double *scores;               /* (n_kinds, views, cells, items); NaN: see eval/pairs.h */
     const double *thresholds;     /* (cells): on the probability, chosen in each cell on what it was trained on */
     const uint64_t *packaging;    /* (items): equal for clips of one codec, container, frame rate and duration */

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,21 @@ static void interval(FILE *out, const cJSON *of, const char *key, const char *na
     if (pair) fprintf(out, ", %s %.3f to %.3f", name, pair->child->valuedouble, pair->child->next->valuedouble);
 }
 
+/* Of those that are listed by print_channels. */
+static bool is_channel(const char *kind)
+{
+    static const char *const others[] = {"fused", "low", "mid", "high", "metadata"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(kind, others[i]) == 0) return false;
+    return true;
+}
+
 static void print_views(FILE *out, const cJSON *views)
 {
     const cJSON *view, *kind;
     cJSON_ArrayForEach(view, views)
         cJSON_ArrayForEach(kind, view) {
+            if (is_channel(kind->string)) continue;
             fprintf(out, "%-8s %-9s %.3f of %.0f pairs ranked right", view->string, kind->string, number(kind, "ranked_right"), number(kind, "pairs"));
             interval(out, kind, "ci_clips", "over clips");
             interval(out, kind, "ci_sources", "over sources");
@@ -38,6 +49,29 @@ static void print_sources(FILE *out, const cJSON *rows, const char *title)
     cJSON_ArrayForEach(row, rows) {
         fprintf(out, "  %-24s %4.0f clips ", cJSON_GetObjectItemCaseSensitive(row, "source")->valuestring, number(row, "clips"));
         cJSON_ArrayForEach(share, cJSON_GetObjectItemCaseSensitive(row, "ranked_right")) fprintf(out, " %.2f", share->valuedouble);
+        interval(out, row, "ci_clips", "95 %");
+        fputc('\n', out);
+    }
+}
+
+static void print_shares(FILE *out, const cJSON *views, const char *kind)
+{
+    const cJSON *view;
+    cJSON_ArrayForEach(view, views) fprintf(out, " %.3f", number(cJSON_GetObjectItemCaseSensitive(view, kind), "ranked_right"));
+}
+
+/* Those that no model reads: alone, and what is left of the fused figures with each beside them. */
+static void print_channels(FILE *out, const cJSON *views)
+{
+    const cJSON *kind;
+    fprintf(out, "temporal channels (pairs ranked right: as is, then view by view)\n");
+    cJSON_ArrayForEach(kind, views->child) {
+        char beside[40];
+        if (!is_channel(kind->string) || strchr(kind->string, '+')) continue;
+        fprintf(out, "  %-10s", kind->string);
+        print_shares(out, views, kind->string);
+        snprintf(beside, sizeof beside, "fused+%s", kind->string);
+        if (cJSON_GetObjectItemCaseSensitive(views->child, beside)) fprintf(out, "; beside the fused logit"), print_shares(out, views, beside);
         fputc('\n', out);
     }
 }
@@ -60,6 +94,7 @@ int desy_lodo_table(const cJSON *json, char **text)
     const cJSON *c = cJSON_GetObjectItemCaseSensitive(json, "calibration"), *o = cJSON_GetObjectItemCaseSensitive(json, "operating_point");
     print_views(out, cJSON_GetObjectItemCaseSensitive(json, "views"));
     print_sources(out, cJSON_GetObjectItemCaseSensitive(json, "by_generator"), "by generator");
+    print_channels(out, cJSON_GetObjectItemCaseSensitive(json, "views"));
     print_controls(out, cJSON_GetObjectItemCaseSensitive(json, "controls"));
     fprintf(out, "calibration  slope %.2f", number(c, "slope"));
     interval(out, c, "slope_ci", "95 %");

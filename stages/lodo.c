@@ -16,7 +16,6 @@
 #include <string.h>
 
 enum { GROUPS = 4, NEIGHBOURS = 3, HALVES = 8 };
-static const char *const kinds[DESY_LODO_KINDS] = {"fused", "low", "mid", "high", "metadata"};
 
 struct source {
     char *name;
@@ -38,7 +37,8 @@ struct lodo {
     uint64_t *packaging;  /* (n) */
     struct source *sources;
     size_t n_sources;
-    float *facts;         /* (rows, DESY_LODO_FACTS) */
+    struct desy_probes probes;
+    double *stall[GROUPS]; /* (rows): by the real sources outside the group; NULL: of no cell of this rank */
     int cells, views, first_cell, my_cells;
     size_t *generators;   /* (cells / GROUPS): numbers of sources */
     double *mine;         /* (my_cells, DESY_LODO_KINDS, views, n) */
@@ -53,7 +53,8 @@ static void close_lodo(struct lodo *l)
     free(l->labels);
     free(l->source_of);
     free(l->packaging);
-    free(l->facts);
+    for (int g = 0; g < GROUPS; g++) free(l->stall[g]);
+    desy_probes_close(&l->probes);
     free(l->generators);
     free(l->mine);
     free(l->thresholds);
@@ -95,7 +96,6 @@ static int take_item(struct lodo *l, size_t i)
         struct desy_store_row row = {0};
         if (clip->row < 0) continue;
         DESY_TRY(desy_store_read_rows(l->store, c, 1, &row));
-        desy_lodo_facts(l->facts + (size_t)clip->row * DESY_LODO_FACTS, &row);
         if (clip->view + 1 > l->views) l->views = clip->view + 1;
         if (label >= 0) l->item_of_row[clip->row] = l->n;
         if (label >= 0 && !taken) {
@@ -156,15 +156,15 @@ static int open_lodo(struct lodo *l, const char *path)
     DESY_TRY(desy_items_read(l->alone, l->store, l->options.seed, false, &l->items));
     const size_t rows = desy_store_rows(l->store);
     l->item_of_row = malloc((rows + 1) * sizeof *l->item_of_row);
-    l->facts = calloc(rows * DESY_LODO_FACTS + 1, sizeof *l->facts);
     l->labels = malloc(l->items.count + 1);
     l->source_of = malloc((l->items.count + 1) * sizeof *l->source_of);
     l->packaging = malloc((l->items.count + 1) * sizeof *l->packaging);
-    if (!l->item_of_row || !l->facts || !l->labels || !l->source_of || !l->packaging) DESY_TRY(desy_error_memory("the items of a protocol"));
+    if (!l->item_of_row || !l->labels || !l->source_of || !l->packaging) DESY_TRY(desy_error_memory("the items of a protocol"));
     for (size_t r = 0; r < rows; r++) l->item_of_row[r] = SIZE_MAX;
     for (size_t i = 0; i < l->items.count; i++) DESY_TRY(take_item(l, i));
     DESY_TRY(partition(l));
     DESY_TRY(desy_training_set_read(&l->set, l->alone, l->store, &l->items, l->options.seed));
+    DESY_TRY(desy_probes_read(&l->probes, l->store, &l->set, &l->items));
     const int ranks = desy_size(l->world), rank = desy_rank(l->world);
     l->first_cell = (int)((int64_t)l->cells * rank / ranks);
     l->my_cells = (int)((int64_t)l->cells * (rank + 1) / ranks) - l->first_cell;
@@ -206,6 +206,14 @@ static int keep_scores(const struct lodo *l, int cell, const double *of_rows, do
     return DESY_OK;
 }
 
+/* It knows no AI-generated clip, and is the same for all cells of a group. */
+static int fit_stall(struct lodo *l, int group)
+{
+    if (l->stall[group]) return DESY_OK;
+    l->stall[group] = malloc((l->set.total + 1) * sizeof *l->stall[group]);
+    return l->stall[group] ? desy_probe_stall(&l->probes, l->store, &l->set, l->stall[group]) : desy_error_memory("STALL");
+}
+
 static int fit_cell(struct lodo *l, int cell)
 {
     double *of_rows = malloc((l->set.total + 1) * DESY_LODO_KINDS * sizeof *of_rows);
@@ -214,7 +222,8 @@ static int fit_cell(struct lodo *l, int cell)
         const size_t i = l->item_of_row[r];
         l->set.items[r].part = i >= l->n ? DESY_SPLIT_NONE : is_left_out(l, l->source_of[i], cell) ? DESY_SPLIT_TEST : DESY_SPLIT_TRAIN;
     }
-    if (rc == DESY_OK) rc = desy_lodo_fit(&l->set, l->facts, &l->options, of_rows, &l->thresholds[cell - l->first_cell]);
+    if (rc == DESY_OK) rc = fit_stall(l, cell % GROUPS);
+    if (rc == DESY_OK) rc = desy_lodo_fit(&l->set, &l->probes, l->stall[cell % GROUPS], &l->options, of_rows, &l->thresholds[cell - l->first_cell]);
     if (rc == DESY_OK) rc = keep_scores(l, cell, of_rows, l->mine + (size_t)(cell - l->first_cell) * DESY_LODO_KINDS * (size_t)l->views * l->n);
     free(of_rows);
     return rc;
@@ -298,16 +307,17 @@ static int write_figures(struct desy_invocation *invocation, const struct lodo *
     const size_t size = (size_t)l->cells * DESY_LODO_KINDS * (size_t)l->views * l->n;
     double *scores = malloc((size + 1) * sizeof *scores);
     size_t *neighbours = malloc((l->n * NEIGHBOURS + 1) * sizeof *neighbours);
-    const char **names = malloc((l->n_sources + 1) * sizeof *names);
-    char *path = desy_path_join(directory, "lodo.json"), *table = NULL, sha256[DESY_SHA256_HEX];
+    const char **names = malloc((l->n_sources + 1) * sizeof *names), *kind_names[DESY_LODO_KINDS];
+    char kinds[DESY_LODO_KINDS][24], *path = desy_path_join(directory, "lodo.json"), *table = NULL, sha256[DESY_SHA256_HEX];
     cJSON *json = NULL;
     int rc = scores && neighbours && names && path ? desy_make_directory(directory) : desy_error_memory("figures");
     DESY_TRY(rc);
     transpose(scores, all, l->cells, l->views, l->n);
     find_neighbours(l, neighbours);
     for (size_t s = 0; s < l->n_sources; s++) names[s] = l->sources[s].name;
+    for (int k = 0; k < DESY_LODO_KINDS; k++) desy_lodo_kind_name(kinds[k], k), kind_names[k] = kinds[k];
     const struct desy_lodo lodo = {.items = l->n, .labels = l->labels, .sources = l->source_of, .names = names, .n_sources = l->n_sources, .cells = l->cells, .views = l->views,
-        .kinds = kinds, .n_kinds = DESY_LODO_KINDS, .scores = scores, .thresholds = thresholds, .packaging = l->packaging, .neighbours = neighbours,
+        .kinds = kind_names, .n_kinds = DESY_LODO_KINDS, .metadata = DESY_LODO_METADATA, .scores = scores, .thresholds = thresholds, .packaging = l->packaging, .neighbours = neighbours,
         .n_neighbours = NEIGHBOURS, .real_against_real = areas, .n_halves = HALVES, .seed = l->options.seed};
     DESY_TRY(desy_lodo_figures(&lodo, &json));
     DESY_TRY(desy_store_content_sha256(l->store, sha256));

@@ -1,54 +1,54 @@
 #include "train/lodo.h"
 
 #include "base/error.h"
-#include "features/store.h"
 #include "train/fitting.h"
 #include "train/fusion.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define PROBE_PENALTY .3
-
-static float logarithm(double x) { return (float)log(x > 1e-3 ? x : 1e-3); }
-
-void desy_lodo_facts(float facts[DESY_LODO_FACTS], const struct desy_store_row *row)
+void desy_lodo_kind_name(char name[24], int kind)
 {
-    const float values[DESY_LODO_FACTS] = {
-        logarithm(row->width), logarithm(row->height), logarithm(row->fps), logarithm(row->duration), logarithm((double)row->bit_rate), logarithm((double)row->size),
-        strcmp(row->codec, "h264") == 0, strcmp(row->codec, "gif") == 0, strstr(row->container, "mp4") != NULL, (float)row->reordering,
-    };
-    memcpy(facts, values, sizeof values);
+    static const char *const first[DESY_LODO_CHANNELS] = {"fused", "low", "mid", "high", "metadata", "stall"};
+    if (kind < DESY_LODO_CHANNELS) snprintf(name, 24, "%s", first[kind]);
+    else if (kind < DESY_LODO_BESIDE) snprintf(name, 24, "%s", desy_temporal_channels[kind - DESY_LODO_CHANNELS].name);
+    else snprintf(name, 24, "fused+%s", desy_temporal_channels[kind - DESY_LODO_BESIDE].name);
 }
 
-/* Logistic regression on metadata, of clips as they are: views have other metadata than their videos. */
-static int fit_probe(const struct desy_fitting *f, const float *facts, double *scores)
+static int fit_probe(const struct desy_fitting *f, const double *weights, const struct desy_probe *probe, int kind, double *room, double *scores)
 {
-    const struct desy_training_set *set = f->set;
-    double median[DESY_LODO_FACTS], scale[DESY_LODO_FACTS], theta[DESY_LODO_FACTS + 1];
-    double *weights = malloc((set->total + 1) * sizeof *weights), *x = malloc((set->total + 1) * DESY_LODO_FACTS * sizeof *x);
-    size_t chosen = 0;
-    int rc = desy_agree(set->world, weights && x ? DESY_OK : desy_error_memory("a probe"));
-    if (rc != DESY_OK) goto out;
-    for (size_t i = 0; i < set->total; i++) {
-        weights[i] = set->augmented[i] ? 0 : f->weights[i];
-        chosen += weights[i] > 0;
-    }
-    struct desy_fit fit = desy_training_fit(set, weights, chosen);
-    fit.vectors = facts + set->first * DESY_LODO_FACTS;
-    fit.stride = DESY_LODO_FACTS;
-    DESY_TRY(desy_fit_standardise(&fit, 0, DESY_LODO_FACTS, median, scale));
-    for (size_t i = 0; i < set->total; i++) desy_standardise(x + i * DESY_LODO_FACTS, facts + i * DESY_LODO_FACTS, DESY_LODO_FACTS, median, scale);
-    DESY_TRY(desy_fit_logistic(&fit, x + set->first * DESY_LODO_FACTS, DESY_LODO_FACTS, PROBE_PENALTY, theta));
-    for (size_t i = 0; i < set->total; i++) {
-        double *score = &scores[i * DESY_LODO_KINDS + DESY_LODO_METADATA];
-        *score = theta[DESY_LODO_FACTS];
-        for (int d = 0; d < DESY_LODO_FACTS; d++) *score += theta[d] * x[i * DESY_LODO_FACTS + (size_t)d];
+    const int rc = desy_probe_fit(f->set, weights, probe, room);
+    for (size_t i = 0; rc == DESY_OK && i < f->set->total; i++) scores[i * DESY_LODO_KINDS + (size_t)kind] = room[i];
+    return rc;
+}
+
+/* The logit that stands beside a channel: of what was fitted to out of fold, else there would be nothing to add. */
+static void fused_beside(const struct desy_fitting *f, const double *scores, double *beside)
+{
+    for (size_t i = 0; i < f->set->total; i++) beside[i] = f->weights[i] > 0 ? f->logits[i] : scores[i * DESY_LODO_KINDS + DESY_LODO_FUSED];
+}
+
+static int fit_probes(const struct desy_fitting *f, const struct desy_probes *probes, double *scores)
+{
+    const size_t total = f->set->total;
+    double *weights = malloc((total + 1) * sizeof *weights), *beside = malloc((total + 1) * sizeof *beside), *room = malloc((total + 1) * sizeof *room);
+    int rc = desy_agree(f->set->world, weights && beside && room ? DESY_OK : desy_error_memory("a probe"));
+    DESY_TRY(rc);
+    for (size_t i = 0; i < total; i++) weights[i] = f->set->augmented[i] ? 0 : f->weights[i]; /* views have other metadata than their videos */
+    struct desy_probe probe = desy_probe_metadata(probes);
+    DESY_TRY(fit_probe(f, weights, &probe, DESY_LODO_METADATA, room, scores));
+    fused_beside(f, scores, beside);
+    for (int c = 0; c < DESY_TEMPORAL_CHANNELS; c++) {
+        probe = desy_probe_temporal(probes, &desy_temporal_channels[c]);
+        DESY_TRY(fit_probe(f, f->weights, &probe, DESY_LODO_CHANNELS + c, room, scores));
+        probe.beside = beside;
+        DESY_TRY(fit_probe(f, f->weights, &probe, DESY_LODO_BESIDE + c, room, scores));
     }
 out:
     free(weights);
-    free(x);
+    free(beside);
+    free(room);
     return rc;
 }
 
@@ -80,14 +80,16 @@ out:
     return rc;
 }
 
-int desy_lodo_fit(struct desy_training_set *set, const float *facts, const struct desy_train_options *options, double *scores, double *threshold)
+int desy_lodo_fit(struct desy_training_set *set, const struct desy_probes *probes, const double *stall, const struct desy_train_options *options, double *scores,
+                  double *threshold)
 {
     struct desy_fitting f = {0};
     int rc;
     DESY_TRY(fit_all(&f, set, options));
     DESY_TRY(desy_agree(set->world, desy_choose_threshold(&f.measured, f.logits, options->most_false_alarms, threshold)));
     DESY_TRY(score_rows(&f, scores));
-    rc = fit_probe(&f, facts, scores);
+    for (size_t i = 0; i < set->total; i++) scores[i * DESY_LODO_KINDS + DESY_LODO_STALL] = stall[i];
+    rc = fit_probes(&f, probes, scores);
 out:
     desy_fitting_close(&f);
     return rc;

@@ -2,21 +2,26 @@
 #ifndef DESY_TRAIN_LODO_H
 #define DESY_TRAIN_LODO_H
 
+#include "train/probes.h"
 #include "train/train.h"
-#include "train/training_set.h"
 
-/* What is scored: logits of everything fused, calibrated; of each level, calibrated; and of the probe on metadata. */
-enum { DESY_LODO_FUSED, DESY_LODO_LOW, DESY_LODO_MID, DESY_LODO_HIGH, DESY_LODO_METADATA, DESY_LODO_KINDS };
+/* What is scored, all of it high for AI-generated: everything fused, calibrated; each level, calibrated; the probe on metadata; STALL; each temporal
+ * channel alone; and each beside the fused logit, which shows what it would add. */
+enum {
+    DESY_LODO_FUSED, DESY_LODO_LOW, DESY_LODO_MID, DESY_LODO_HIGH, DESY_LODO_METADATA, DESY_LODO_STALL,
+    DESY_LODO_CHANNELS, /* from here on */
+    DESY_LODO_BESIDE = DESY_LODO_CHANNELS + DESY_TEMPORAL_CHANNELS,
+    DESY_LODO_KINDS = DESY_LODO_BESIDE + DESY_TEMPORAL_CHANNELS
+};
+/* "fused", "low", ..., "stall", "d3", ..., "fused+d3", ... */
+void desy_lodo_kind_name(char name[24], int kind);
 
-/* Metadata of a clip for the probe: what a format tells without a look at the pictures. (total, DESY_LODO_FACTS) */
-enum { DESY_LODO_FACTS = 10 };
-struct desy_store_row;
-void desy_lodo_facts(float facts[DESY_LODO_FACTS], const struct desy_store_row *row);
-
-/* The parts of set->items say what is fitted to (train) and what is not; they may have changed since the last call. scores
- * (total, DESY_LODO_KINDS): of every row; NaN for a level that the extractor does not have. threshold: on the probability, with the best balanced
- * accuracy out of fold. Collective over set->world; every rank must hold the same parts. DESY_EDATA: what is left cannot be learnt from. */
-int desy_lodo_fit(struct desy_training_set *set, const float *facts, const struct desy_train_options *options, double *scores, double *threshold);
+/* The parts of set->items say what is fitted to (train) and what is not; they may have changed since the last call. stall (total): desy_probe_stall
+ * of these parts. scores (total, DESY_LODO_KINDS): of every row; NaN for what the extractor or the clip does not have. threshold: on the probability,
+ * with the best balanced accuracy out of fold. Collective over set->world; every rank must hold the same parts. DESY_EDATA: what is left cannot be
+ * learnt from. */
+int desy_lodo_fit(struct desy_training_set *set, const struct desy_probes *probes, const double *stall, const struct desy_train_options *options, double *scores,
+                  double *threshold);
 
 /* How well the same heads tell real sources from real ones: the parts and labels of set->items say which halves. *auc: out of fold, folds by
  * clip or group. */

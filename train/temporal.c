@@ -199,7 +199,7 @@ static void fill_warp(double *values, const struct desy_temporal_motion *motion)
 #define D3_SOURCE "Zheng et al., D3: training-free AI-generated video detection using second-order features, 2025"
 #define WARP_SOURCE "own; the flow after Kroeger et al., Fast optical flow using dense inverse search, ECCV 2016"
 
-const struct desy_temporal_channel desy_temporal_channels[] = {
+const struct desy_temporal_channel desy_temporal_channels[DESY_TEMPORAL_CHANNELS + 1] = {
     {"d3", 0, 1, "features", "sd (ddof 1) of a_{t+1} - a_t, a_t = norm of f_{t+1} - f_t", D3_SOURCE, fill_d3},
     {"d3_vec", 1, 1, "features", "-mean over dims of the sd (ddof 1) over t of f_{t+1} - 2 f_t + f_{t-1}", D3_SOURCE, fill_d3_vec},
     {"ttr", 2, 1, "features", "log2(L1 / L2), L1 = sum of norms of f_{t+1} - f_t, L2 = (n-1) / (2 (n-2)) sum of norms of f_{t+2} - f_t; at most 20", "published under the name TTR", fill_ttr},

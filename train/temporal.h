@@ -8,6 +8,7 @@
 
 #define DESY_TEMPORAL_FEATURE_DIMS 24 /* those of features alone come first */
 #define DESY_TEMPORAL_DIMS 44
+#define DESY_TEMPORAL_CHANNELS 6
 #define DESY_TEMPORAL_LEAST_FRAMES 4
 
 struct desy_temporal_clip {
@@ -28,8 +29,8 @@ struct desy_temporal_channel {
     const char *source;   /* where it comes from */
     void (*fill)(double *values, const struct desy_temporal_motion *motion);
 };
-/* Ends with a channel whose name is NULL. */
-extern const struct desy_temporal_channel desy_temporal_channels[];
+/* After them a channel whose name is NULL. */
+extern const struct desy_temporal_channel desy_temporal_channels[DESY_TEMPORAL_CHANNELS + 1];
 
 /* values[DESY_TEMPORAL_DIMS]. *present: false for a clip of fewer than DESY_TEMPORAL_LEAST_FRAMES frames and for a static one (no
  * step between features longer than 1e-6 of the longest feature vector): then all values are 0 and mean nothing. Without `warp`
