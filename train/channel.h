@@ -14,9 +14,8 @@ struct desy_channel {
     enum desy_level level;
     enum desy_form form;
     int part, parts;          /* pooled parts from `part` on */
-    const char *block;        /* of desy_feature_blocks, for DESY_POOL_BLOCKS */
+    const char *block;        /* of desy_feature_blocks, for DESY_POOL_BLOCKS; of desy_temporal_channels, for DESY_POOL_TEMPORAL */
     const char *architecture; /* full forms: a name of model/network.cpp */
-    bool fused;               /* else its level has a logit of its own, and no part in the fused one */
     const char *help;
 };
 

@@ -155,7 +155,9 @@ int desy_detector_add(desy_detector *d, const float *features, int n_frames, str
     int rc;
     DESY_TRY(desy_pool(d->vector, &ensemble->layout, features, d->frames, n_frames));
     for (int i = 0; i < ensemble->n; i++) {
+        if (!desy_head_applies(&ensemble->heads[i], d->vector)) continue;
         DESY_TRY(desy_head_logits(&ensemble->heads[i], d->vector, 0, 1, &logit));
+        score->present[i]++;
         score->channel_logits[i] += logit;
         score->distances[i] += desy_evidence_distance(&ensemble->heads[i], d->vector);
     }
@@ -165,7 +167,7 @@ out:
     return rc;
 }
 
-/* Levels and the fusion are linear in the channels' logits: their means are those of the channels' means. */
+/* Levels and the fusion are linear in the channels' logits: where all windows have all channels, their means are those of the channels' means. */
 int desy_detector_finish(const desy_detector *d, struct desy_score *score)
 {
     double *levels[] = {&score->low, &score->mid, &score->high}, value;
@@ -173,12 +175,13 @@ int desy_detector_finish(const desy_detector *d, struct desy_score *score)
     if (score->windows < 1) return desy_error(DESY_EUSAGE, "a score of no clip");
     score->channels = ensemble->n;
     for (int i = 0; i < ensemble->n; i++) {
-        score->channel_logits[i] /= score->windows;
-        score->distances[i] /= score->windows;
+        score->channel_logits[i] = score->present[i] ? score->channel_logits[i] / score->present[i] : NAN;
+        score->distances[i] /= score->present[i] ? score->present[i] : 1;
     }
     for (int g = 0; g < d->evidence.n; g++) {
-        score->group_logits[g] /= score->windows;
-        score->group_values[g] /= score->windows;
+        const int present = score->present[d->evidence.groups[g].channel];
+        score->group_logits[g] /= present ? present : 1;
+        score->group_values[g] /= present ? present : 1;
     }
     score->logit = desy_ensemble_fuse(ensemble, score->channel_logits);
     for (int level = 0; level < DESY_LEVELS; level++) {

@@ -18,8 +18,9 @@ struct desy_score {
     double logit;          /* fused and calibrated at prior .5: sigmoid(logit) is the probability of AI-generated */
     double low, mid, high; /* probabilities by that level alone, each calibrated at prior .5; NaN: the model has no such level */
     int windows;           /* clips of the video that this is the score of */
+    int present[DESY_MAX_CHANNELS]; /* of them, those that have what the channel reads */
     int channels;          /* of channel_logits, named by desy_detector_channel */
-    double channel_logits[DESY_MAX_CHANNELS]; /* standardised on the training items: mean 0, deviation 1 there */
+    double channel_logits[DESY_MAX_CHANNELS]; /* standardised on the training items: mean 0, deviation 1 there; NaN: no clip has it */
     double group_logits[DESY_MAX_GROUPS], group_values[DESY_MAX_GROUPS]; /* desy_evidence_add */
     double distances[DESY_MAX_CHANNELS]; /* desy_evidence_distance of each channel */
 };
@@ -27,10 +28,10 @@ struct desy_score {
 /* `model`: a model directory (model.json, weights.safetensors), or a save directory whose file `current` names one.
  * `device`: as desy_torch_device gives it, for full-form channels. DESY_EDATA: no model there, of a format unknown here, or damaged. */
 int desy_detector_open(desy_detector **detector, const char *model, const char *device);
-/* features (T, D), of which the first n_frames rows are real: the rest never enter. n_frames in 1..T; with one frame nothing moves,
- * and `step` is that of a still picture. DESY_EDATA if a feature is not finite. */
+/* features (T, D), of which the first n_frames rows are real: the rest never enter. n_frames in 1..T; with one frame nothing moves:
+ * `step` is that of a still picture, and a channel of temporal numbers has nothing to say. DESY_EDATA if a feature is not finite. */
 int desy_detector_score(desy_detector *detector, const float *features, int n_frames, struct desy_score *score);
-/* The same of several clips of one video: their logits averaged. Add each to a score that was zeroed before the first, then finish. */
+/* The same of several clips of one video: the logits of those that have the channel averaged. Add each to a score that was zeroed before the first, then finish. */
 int desy_detector_add(desy_detector *detector, const float *features, int n_frames, struct desy_score *score);
 int desy_detector_finish(const desy_detector *detector, struct desy_score *score);
 void desy_detector_close(desy_detector **detector);
@@ -57,7 +58,7 @@ const struct desy_ensemble *desy_detector_ensemble(const desy_detector *detector
 const struct desy_evidence *desy_detector_evidence(const desy_detector *detector);
 int desy_detector_channels(const desy_detector *detector);
 const char *desy_detector_channel(const desy_detector *detector, int index);
-bool desy_detector_has_part(const desy_detector *detector, int index); /* in the fused logit: its level has a weight */
+bool desy_detector_has_part(const desy_detector *detector, int index); /* in the fused logit */
 
 /* The probability at a prior share of AI-generated videos in (0, 1): sigmoid(logit + ln(prior / (1 - prior))), since logits are
  * calibrated at prior .5. Pure. */

@@ -13,22 +13,12 @@ bool desy_ensemble_level(const struct desy_ensemble *ensemble, enum desy_level l
     int members = 0;
     *value = 0;
     for (int i = 0; i < ensemble->n; i++) {
-        if (ensemble->heads[i].channel->level != level) continue;
+        if (ensemble->heads[i].channel->level != level || isnan(logits[i])) continue;
         *value += logits[i];
         members++;
     }
     if (members) *value /= members;
     return members > 0;
-}
-
-bool desy_ensemble_is_fused(const struct desy_ensemble *ensemble, enum desy_level level)
-{
-    bool fused = false, any = false;
-    for (int i = 0; i < ensemble->n; i++) {
-        any |= ensemble->heads[i].channel->fused;
-        fused |= ensemble->heads[i].channel->level == level && ensemble->heads[i].channel->fused;
-    }
-    return fused || !any;
 }
 
 double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *logits)

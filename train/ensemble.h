@@ -19,11 +19,9 @@ struct desy_ensemble {
     size_t training;
 };
 
-/* A level's logit is the mean of its channels' standardised logits; false: it has none. logits: one a head. */
+/* A level's logit is the mean of its channels' standardised logits; false: it has none. logits: one a head, NaN: the clip has none. */
 bool desy_ensemble_level(const struct desy_ensemble *ensemble, enum desy_level level, const double *logits, double *value);
-/* Does it have a part in the fused logit? Those whose channels the table calls fused; all, where none of them is here (a level trained alone). */
-bool desy_ensemble_is_fused(const struct desy_ensemble *ensemble, enum desy_level level);
-/* The fused, calibrated logit. */
+/* The fused, calibrated logit. A level that the clip does not have counts as the mean of the training items: 0. */
 double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *logits);
 /* logits (rows, n) become (rows): each row's fused one. */
 void desy_ensemble_fuse_rows(const struct desy_ensemble *ensemble, double *logits, size_t rows);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "features/blocks.h"
+#include "train/temporal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,12 +15,15 @@
 static void name_input(const char **block, const char **part, const struct desy_layout *layout, int p)
 {
     static const char *const pooled[] = {[DESY_POOL_MEAN] = "mean", [DESY_POOL_DEVIATION] = "deviation", [DESY_POOL_STEP] = "step"};
-    const int blocks = desy_pool_offset(layout, DESY_POOL_BLOCKS), d = layout->encoder + p - blocks;
+    const int blocks = desy_pool_offset(layout, DESY_POOL_BLOCKS), temporal = desy_pool_offset(layout, DESY_POOL_TEMPORAL), d = layout->encoder + p - blocks;
     *block = "encoder", *part = "";
     if (p < blocks) {
         *part = pooled[p / layout->encoder];
         return;
     }
+    for (const struct desy_temporal_channel *t = desy_temporal_channels; t->name; t++)
+        if (p >= temporal + t->first && p < temporal + t->first + t->count) *block = t->name;
+    if (p >= temporal) return;
     for (const struct desy_feature_block *b = desy_feature_blocks; b->name; b++) {
         if (d < b->first || d >= b->first + b->count) continue;
         *block = b->name;
@@ -71,7 +75,7 @@ void desy_evidence_add(const struct desy_evidence *e, const struct desy_ensemble
 {
     for (int c = 0; c < ensemble->n; c++) {
         const struct desy_head *head = &ensemble->heads[c];
-        if (!e->of_input[c]) continue;
+        if (!e->of_input[c] || !desy_head_applies(head, vector)) continue;
         desy_standardise(e->room, vector + head->offset, head->inputs, head->median, head->scale);
         for (int d = 0; d < head->inputs; d++) {
             const int group = e->of_input[c][d];

@@ -30,6 +30,7 @@ static const struct {
     {"srm_co", "", "patterns of neighbouring noise (co-occurrences)", NULL, NULL},
     {"warp", "", "what motion does not explain", "more that motion does not explain", "less that motion does not explain"},
     {"luma", "", "brightness", NULL, NULL},
+    {"energy", "", "how the energy of detail comes and goes", "energy of detail changing more from frame to frame", "energy of detail changing less from frame to frame"},
 };
 
 static double number(const cJSON *object, const char *key)
@@ -73,7 +74,7 @@ struct explaining {
     const struct desy_evidence *evidence;
     const struct desy_score *score;
     const cJSON *reference;
-    double share[DESY_MAX_CHANNELS]; /* of the logit for one of a channel's: level weight / channels of the level */
+    double share[DESY_MAX_CHANNELS]; /* of the logit for one of a channel's: level weight / members of the level that the clip has */
     double weight[DESY_LEVELS];
     cJSON *levels, *channels, *blocks;
     struct sentence {
@@ -117,6 +118,7 @@ static void explain_levels(struct explaining *e)
     }
     for (int c = 0; c < e->ensemble->n; c++) {
         const struct desy_head *head = &e->ensemble->heads[c];
+        if (!isfinite(e->score->channel_logits[c])) continue;
         cJSON *json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "channel", head->channel->name);
         cJSON_AddStringToObject(json, "level", desy_level_name(head->channel->level));
@@ -134,6 +136,7 @@ static void explain_group(struct explaining *e, int g)
     const cJSON *of_real = group_of(of_class(e->reference, "real", "groups"), channel, group), *of_ai = group_of(of_class(e->reference, "ai", "groups"), channel, group);
     const double share = e->share[group->channel], contribution = share * e->score->group_logits[g], value = e->score->group_values[g];
     const double real = share * number(of_real, "logit"), ai = share * number(of_ai, "logit"), above = value - number(of_real, "value");
+    if (!isfinite(e->score->channel_logits[group->channel])) return;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "channel", channel);
     cJSON_AddStringToObject(json, "block", group->block);
@@ -170,6 +173,11 @@ static cJSON *best_sentences(struct explaining *e)
     return words;
 }
 
+static bool has_part(const struct explaining *e, int c, int level)
+{
+    return (int)e->ensemble->heads[c].channel->level == level && isfinite(e->score->channel_logits[c]);
+}
+
 int desy_detector_explain(const desy_detector *detector, const struct desy_score *score, int only, cJSON **explanation)
 {
     struct explaining e = {.ensemble = desy_detector_ensemble(detector), .evidence = desy_detector_evidence(detector), .score = score,
@@ -181,9 +189,9 @@ int desy_detector_explain(const desy_detector *detector, const struct desy_score
     for (int level = 0; level < DESY_LEVELS; level++) {
         int members = 0;
         e.weight[level] = only < 0 ? ensemble->weight[level] : level == only ? ensemble->slope[level] : 0;
-        for (int c = 0; c < ensemble->n; c++) members += (int)ensemble->heads[c].channel->level == level;
+        for (int c = 0; c < ensemble->n; c++) members += has_part(&e, c, level);
         for (int c = 0; c < ensemble->n; c++)
-            if ((int)ensemble->heads[c].channel->level == level) e.share[c] = e.weight[level] / members;
+            if (has_part(&e, c, level)) e.share[c] = e.weight[level] / members;
         if (desy_ensemble_level(ensemble, (enum desy_level)level, score->channel_logits, &value)) logit += e.weight[level] * value;
     }
     cJSON_AddNumberToObject(json, "logit", logit);

@@ -32,6 +32,49 @@ static int choose_candidates(struct desy_fitting *f)
     return f->n ? DESY_OK : desy_error(DESY_EDATA, "this extractor has no numbers for the level %s", desy_level_name((enum desy_level)f->options->level));
 }
 
+static int find_moving(struct desy_fitting *f)
+{
+    const struct desy_training_set *set = f->set;
+    const size_t width = (size_t)desy_pool_width(&set->layout);
+    size_t total;
+    uint8_t *mine = malloc(set->count + 1);
+    int rc = desy_agree(set->world, mine ? DESY_OK : desy_error_memory("training"));
+    for (size_t i = 0; rc == DESY_OK && i < set->count; i++) mine[i] = desy_pool_moves(&set->layout, set->vectors + i * width);
+    if (rc == DESY_OK) rc = desy_gatherall(set->world, mine, set->count, 1, (void **)&f->moves, &total);
+    free(mine);
+    return rc;
+}
+
+/* weights without clips that have not what the channel reads. */
+static void mask(const struct desy_fitting *f, const struct desy_channel *channel, const double *weights, double *masked, size_t of_label[2])
+{
+    of_label[0] = of_label[1] = 0;
+    for (size_t i = 0; i < f->set->total; i++) {
+        masked[i] = channel->part != DESY_POOL_TEMPORAL || f->moves[i] ? weights[i] : 0;
+        of_label[f->set->labels[i]] += masked[i] > 0;
+    }
+}
+
+/* A channel that cannot be fitted, because too few clips move, is left out. */
+static int drop_unfit(struct desy_fitting *f)
+{
+    int kept = 0;
+    for (int c = 0; c < f->n; c++) {
+        bool fits = true;
+        for (int fold = -1; fits && f->candidates[c]->part == DESY_POOL_TEMPORAL && fold < DESY_FOLDS; fold++) {
+            size_t chosen, of_label[2];
+            const int rc = desy_training_weights(f->set, fold, f->fold_weights, &chosen);
+            if (rc != DESY_OK) return rc;
+            mask(f, f->candidates[c], f->fold_weights, f->masked, of_label);
+            fits = of_label[0] && of_label[1];
+        }
+        if (fits) f->candidates[kept++] = f->candidates[c];
+        else if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: too few clips of a class move", f->candidates[c]->name);
+    }
+    f->n = kept;
+    return kept ? DESY_OK : desy_error(DESY_EDATA, "no channel is left to train: too few clips of a class move");
+}
+
 /* The weights of items, from those of their clips. */
 static void weigh_items(struct desy_fitting *f)
 {
@@ -53,14 +96,18 @@ int desy_fitting_open(struct desy_fitting *f, const struct desy_training_set *se
     f->ids = malloc((total + 1) * sizeof *f->ids);
     f->weights = malloc((total + 1) * sizeof *f->weights);
     f->fold_weights = malloc((total + 1) * sizeof *f->fold_weights);
+    f->masked = malloc((total + 1) * sizeof *f->masked);
     f->validation_weights = malloc((total + 1) * sizeof *f->validation_weights);
     f->item_weights = malloc((total + 1) * sizeof *f->item_weights);
     f->validation_item_weights = malloc((total + 1) * sizeof *f->validation_item_weights);
     f->logits = malloc((total + 1) * DESY_MAX_CHANNELS * sizeof *f->logits);
-    if (rc == DESY_OK && (!f->ids || !f->weights || !f->fold_weights || !f->validation_weights || !f->item_weights || !f->validation_item_weights || !f->logits))
+    if (rc == DESY_OK && (!f->ids || !f->weights || !f->fold_weights || !f->masked || !f->validation_weights || !f->item_weights || !f->validation_item_weights || !f->logits))
         rc = desy_error_memory("training");
     for (size_t i = 0; rc == DESY_OK && i < total; i++) /* the clips of an item have random numbers of their own */
         f->ids[i] = i > 0 && set->items[i].id == set->items[i - 1].id ? f->ids[i - 1] + 1 : set->items[i].id;
+    DESY_TRY(desy_agree(set->world, rc));
+    DESY_TRY(find_moving(f));
+    rc = drop_unfit(f);
     if (rc == DESY_OK) rc = desy_training_weights(set, -1, f->weights, &chosen);
     if (rc == DESY_OK) rc = desy_validation_weights(set, f->validation_weights, &to_validate);
     DESY_TRY(desy_agree(set->world, rc));
@@ -78,6 +125,8 @@ void desy_fitting_close(struct desy_fitting *f)
     free(f->ids);
     free(f->weights);
     free(f->fold_weights);
+    free(f->masked);
+    free(f->moves);
     free(f->validation_weights);
     free(f->item_weights);
     free(f->validation_item_weights);
@@ -89,7 +138,12 @@ void desy_fitting_close(struct desy_fitting *f)
 static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const struct desy_channel *channel, uint64_t stream, struct desy_head *head, struct desy_curve *curve)
 {
     char name[64];
-    if (channel->form == DESY_FORM_SMALL) return desy_head_fit_small(fit, channel, &f->set->layout, head);
+    if (channel->form == DESY_FORM_SMALL) {
+        size_t of_label[2];
+        mask(f, channel, fit->weights, f->masked, of_label);
+        const struct desy_fit of_channel = desy_training_fit(f->set, f->masked, of_label[0] + of_label[1]);
+        return desy_head_fit_small(&of_channel, channel, &f->set->layout, head);
+    }
     if (stream == 0) snprintf(name, sizeof name, "%s, all folds", channel->name);
     else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
     return desy_head_fit_full(fit, &f->validation, f->ids, channel, &f->set->layout, f->options, stream, name, stream <= 1, head, curve);

@@ -11,7 +11,9 @@ struct desy_fitting {
     const struct desy_train_options *options;
     const struct desy_training_set *set; /* borrowed */
     uint64_t *ids;                       /* (total): of clips */
+    uint8_t *moves;                      /* (total): clips that have temporal numbers */
     double *weights, *fold_weights, *validation_weights; /* (total), of clips: all that is trained on, without a fold, validation */
+    double *masked;                      /* (total): of the channel that is being fitted */
     double *item_weights, *validation_item_weights;      /* (total): of their items (desy_training_weigh_items) */
     struct desy_fit fit, validation;     /* what heads are fitted to, and stop by: clips */
     struct desy_fit measured, validation_measured; /* what is measured, and fused by: items, with the mean of their clips' logits */

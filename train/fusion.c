@@ -22,20 +22,42 @@ static void level_logits(double *out, const struct desy_fit *fit, const struct d
         for (int a = 0; a < k; a++) desy_ensemble_level(ensemble, (enum desy_level)levels[a], logits + i * (size_t)ensemble->n, &out[i * (size_t)k + (size_t)a]);
 }
 
+/* Platt's slope and intercept of one level, by the items that have it. room (total) holds its logits. */
+static int calibrate_level(const struct desy_fit *fit, struct desy_ensemble *ensemble, const double *logits, int level, double *room)
+{
+    struct desy_fit of_level = *fit;
+    double value, platt[2], *weights = malloc((fit->total + 1) * sizeof *weights);
+    int rc = desy_agree(fit->world, weights ? DESY_OK : desy_error_memory("the fusion"));
+    DESY_TRY(rc);
+    of_level.weights = weights;
+    of_level.chosen = 0;
+    level_logits(room, fit, ensemble, logits, &level, 1);
+    for (size_t i = 0; i < fit->total; i++) {
+        weights[i] = desy_ensemble_level(ensemble, (enum desy_level)level, logits + i * (size_t)ensemble->n, &value) ? fit->weights[i] : 0;
+        of_level.chosen += weights[i] > 0;
+    }
+    DESY_TRY(fit_rows(&of_level, room, 1, PLATT_PENALTY, platt));
+    ensemble->slope[level] = platt[0];
+    ensemble->intercept[level] = platt[1];
+out:
+    free(weights);
+    return rc;
+}
+
 int desy_fusion_fit(const struct desy_fit *fit, const double *logits, struct desy_ensemble *ensemble)
 {
-    int present[DESY_LEVELS], fused[DESY_LEVELS], n_present = 0, k = 0;
-    double theta[DESY_LEVELS + 1], platt[2], value;
+    int present[DESY_LEVELS], k = 0;
+    double theta[DESY_LEVELS + 1], platt[2];
     double *levels = malloc((fit->total + 1) * DESY_LEVELS * sizeof *levels), *one = malloc((fit->total + 1) * sizeof *one);
     int rc = desy_agree(fit->world, levels && one ? DESY_OK : desy_error_memory("the fusion"));
     if (rc != DESY_OK) goto out;
     for (int level = 0; level < DESY_LEVELS; level++) {
         ensemble->weight[level] = ensemble->slope[level] = ensemble->intercept[level] = 0;
-        if (!desy_ensemble_level(ensemble, (enum desy_level)level, logits, &value)) continue;
-        present[n_present++] = level;
-        if (desy_ensemble_is_fused(ensemble, (enum desy_level)level)) fused[k++] = level;
+        int channels = 0;
+        for (int c = 0; c < ensemble->n; c++) channels += (int)ensemble->heads[c].channel->level == level;
+        if (channels) present[k++] = level;
     }
-    level_logits(levels, fit, ensemble, logits, fused, k);
+    level_logits(levels, fit, ensemble, logits, present, k);
     DESY_TRY(fit_rows(fit, levels, k, FUSION_PENALTY, theta));
     for (size_t i = 0; i < fit->total; i++) {
         one[i] = 0;
@@ -43,13 +65,8 @@ int desy_fusion_fit(const struct desy_fit *fit, const double *logits, struct des
     }
     DESY_TRY(fit_rows(fit, one, 1, PLATT_PENALTY, platt));
     ensemble->bias = platt[1];
-    for (int a = 0; a < k; a++) ensemble->weight[fused[a]] = platt[0] * theta[a];
-    for (int a = 0; a < n_present; a++) {
-        level_logits(one, fit, ensemble, logits, &present[a], 1);
-        DESY_TRY(fit_rows(fit, one, 1, PLATT_PENALTY, platt));
-        ensemble->slope[present[a]] = platt[0];
-        ensemble->intercept[present[a]] = platt[1];
-    }
+    for (int a = 0; a < k; a++) ensemble->weight[present[a]] = platt[0] * theta[a];
+    for (int a = 0; a < k; a++) DESY_TRY(calibrate_level(fit, ensemble, logits, present[a], one));
 out:
     free(levels);
     free(one);

@@ -5,7 +5,7 @@
 #include "train/ensemble.h"
 
 /* logits (total, ensemble->n): out-of-fold, of every rank's items, the same on all; those of items without a weight are not read.
- * Weights of the levels that are fused (desy_ensemble_is_fused) by logistic regression (C = .03), its output and each level then
+ * Weights of the levels by logistic regression (C = .03), where an item that lacks a level counts as the mean, 0; its output and each level then
  * calibrated by Platt's logistic regression on one input (C = 1); weights make the classes equal, so logits hold at prior .5. Collective. */
 int desy_fusion_fit(const struct desy_fit *fit, const double *logits, struct desy_ensemble *ensemble);
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ int desy_head_open(struct desy_head *head, const struct desy_channel *channel, c
 {
     memset(head, 0, sizeof *head);
     head->channel = channel;
+    head->layout = *layout;
     head->deviation = 1;
     if (!desy_channel_inputs(channel, layout, &head->offset, &head->inputs)) return desy_error(DESY_EUSAGE, "this extractor has no numbers for the channel %s", channel->name);
     const size_t n = (size_t)head->inputs;
@@ -121,6 +123,11 @@ static int network_logits(const struct desy_head *head, const float *vectors, si
     return rc;
 }
 
+bool desy_head_applies(const struct desy_head *head, const float *vector)
+{
+    return head->channel->part != DESY_POOL_TEMPORAL || desy_pool_moves(&head->layout, vector);
+}
+
 int desy_head_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits)
 {
     double *z = malloc((size_t)head->inputs * sizeof *z);
@@ -129,6 +136,10 @@ int desy_head_logits(const struct desy_head *head, const float *vectors, size_t 
     else if (rc == DESY_OK)
         for (size_t i = 0; i < n; i++) {
             double logit = head->bias;
+            if (!desy_head_applies(head, vectors + i * stride)) {
+                logits[i] = NAN;
+                continue;
+            }
             desy_standardise(z, vectors + i * stride + head->offset, head->inputs, head->median, head->scale);
             for (int d = 0; d < head->inputs; d++) logit += head->direction[d] * z[d];
             logits[i] = (logit - head->mean) / head->deviation;

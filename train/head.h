@@ -8,6 +8,7 @@
 
 struct desy_head {
     const struct desy_channel *channel;
+    struct desy_layout layout;
     int offset, inputs;     /* of the pooled vector */
     double *median, *scale; /* (inputs): desy_standardise */
     double *direction, bias; /* small form: direction (inputs) */
@@ -26,8 +27,10 @@ int desy_head_fit_small(const struct desy_fit *fit, const struct desy_channel *c
 /* Collective: mean and deviation of the raw logits over the fit's items. */
 int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head);
 
-/* Standardised logits of n pooled vectors. Bits do not depend on n. Not collective. */
+/* Standardised logits of n pooled vectors; NaN: a temporal channel of a clip that does not move. Bits do not depend on n. Not collective. */
 int desy_head_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits);
+/* Has the clip the numbers of this channel? */
+bool desy_head_applies(const struct desy_head *head, const float *vector);
 /* One standardised input row of a full form. */
 void desy_head_row(const struct desy_head *head, const float *vector, float *row, double *room);
 

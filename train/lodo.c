@@ -40,7 +40,7 @@ static int fit_probes(const struct desy_fitting *f, const struct desy_probes *pr
     DESY_TRY(fit_probe(f, weights, &probe, DESY_LODO_METADATA, room, scores));
     fused_beside(f, scores, beside);
     for (int c = 0; c < DESY_TEMPORAL_CHANNELS; c++) {
-        probe = desy_probe_temporal(probes, &desy_temporal_channels[c]);
+        probe = desy_probe_temporal(probes, f->set, &desy_temporal_channels[c]);
         DESY_TRY(fit_probe(f, f->weights, &probe, DESY_LODO_CHANNELS + c, room, scores));
         probe.beside = beside;
         DESY_TRY(fit_probe(f, f->weights, &probe, DESY_LODO_BESIDE + c, room, scores));

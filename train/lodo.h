@@ -18,8 +18,7 @@ void desy_lodo_kind_name(char name[24], int kind);
 
 /* The parts of set->items say what is fitted to (train) and what is not; they may have changed since the last call. stall (total): desy_probe_stall
  * of these parts. scores (total, DESY_LODO_KINDS): of every row; NaN for what the extractor or the clip does not have. threshold: on the probability,
- * with the best balanced accuracy out of fold. Collective over set->world; every rank must hold the same parts. DESY_EDATA: what is left cannot be
- * learnt from. */
+ * with the best balanced accuracy out of fold. The set is one rank's. DESY_EDATA: what is left cannot be learnt from. */
 int desy_lodo_fit(struct desy_training_set *set, const struct desy_probes *probes, const double *stall, const struct desy_train_options *options, double *scores,
                   double *threshold);
 

@@ -1,8 +1,6 @@
 #include "train/probes.h"
 
 #include "base/error.h"
-#include "features/blocks.h"
-#include "features/warp.h"
 #include "train/stall.h"
 
 #include <math.h>
@@ -23,48 +21,28 @@ static void take_facts(float facts[DESY_PROBE_FACTS], const struct desy_store_ro
     memcpy(facts, values, sizeof values);
 }
 
-/* features (T, D) of row r. */
-static int take_temporal(struct desy_probes *probes, const struct desy_layout *layout, const float *features, int frames, size_t r)
-{
-    double values[DESY_TEMPORAL_DIMS];
-    bool present;
-    struct desy_temporal_clip clip = {.features = features, .stride = (size_t)(layout->encoder + layout->blocks), .dims = layout->encoder, .frames = frames, .n_frames = probes->n_frames[r]};
-    if (probes->has_warp) clip.warp = features + desy_feature_block_find("warp")->first;
-    const int rc = desy_temporal(values, &present, &clip);
-    probes->moving[r] = present;
-    for (int d = 0; rc == DESY_OK && d < DESY_TEMPORAL_DIMS; d++) probes->temporal[r * DESY_TEMPORAL_DIMS + (size_t)d] = (float)values[d];
-    return rc;
-}
-
 int desy_probes_read(struct desy_probes *probes, desy_store *store, const struct desy_training_set *set, const struct desy_items *items)
 {
-    const int frames = desy_store_frames(store);
-    float *features = malloc((size_t)frames * (size_t)desy_store_dims(store) * sizeof *features);
-    int rc = DESY_OK;
-    *probes = (struct desy_probes){.facts = malloc((set->total + 1) * DESY_PROBE_FACTS * sizeof(float)), .temporal = malloc((set->total + 1) * DESY_TEMPORAL_DIMS * sizeof(float)),
-        .moving = malloc(set->total + 1), .n_frames = malloc((set->total + 1) * sizeof(int32_t)), .has_warp = set->layout.blocks > 0};
-    if (!features || !probes->facts || !probes->temporal || !probes->moving || !probes->n_frames) rc = desy_error_memory("the probes of a protocol");
+    const size_t width = (size_t)desy_pool_width(&set->layout);
+    *probes = (struct desy_probes){.facts = malloc((set->total + 1) * DESY_PROBE_FACTS * sizeof(float)), .moves = malloc(set->total + 1), .n_frames = malloc((set->total + 1) * sizeof(int32_t))};
+    int rc = probes->facts && probes->moves && probes->n_frames ? DESY_OK : desy_error_memory("the probes of a protocol");
     for (size_t c = 0; rc == DESY_OK && c < items->first[items->count]; c++) {
         struct desy_store_row row = {0};
         if (items->clips[c].row < 0) continue;
         const size_t r = (size_t)items->clips[c].row;
-        DESY_TRY(desy_store_read_rows(store, c, 1, &row));
-        take_facts(probes->facts + r * DESY_PROBE_FACTS, &row);
+        rc = desy_store_read_rows(store, c, 1, &row);
+        if (rc == DESY_OK) take_facts(probes->facts + r * DESY_PROBE_FACTS, &row);
         desy_store_row_free(&row);
         probes->n_frames[r] = items->clips[c].n_frames;
-        DESY_TRY(desy_store_read_features(store, r, 1, features));
-        rc = take_temporal(probes, &set->layout, features, frames, r);
+        probes->moves[r] = desy_pool_moves(&set->layout, set->vectors + r * width);
     }
-out:
-    free(features);
     return rc;
 }
 
 void desy_probes_close(struct desy_probes *probes)
 {
     free(probes->facts);
-    free(probes->temporal);
-    free(probes->moving);
+    free(probes->moves);
     free(probes->n_frames);
     *probes = (struct desy_probes){0};
 }
@@ -74,10 +52,11 @@ struct desy_probe desy_probe_metadata(const struct desy_probes *probes)
     return (struct desy_probe){.numbers = probes->facts, .stride = DESY_PROBE_FACTS, .count = DESY_PROBE_FACTS};
 }
 
-struct desy_probe desy_probe_temporal(const struct desy_probes *probes, const struct desy_temporal_channel *channel)
+struct desy_probe desy_probe_temporal(const struct desy_probes *probes, const struct desy_training_set *set, const struct desy_temporal_channel *channel)
 {
-    const bool lacks = !probes->has_warp && strcmp(channel->needs, "warp") == 0;
-    return (struct desy_probe){.numbers = probes->temporal + channel->first, .stride = DESY_TEMPORAL_DIMS, .count = lacks ? 0 : channel->count, .present = probes->moving};
+    const bool lacks = !desy_layout_has_warp(&set->layout) && strcmp(channel->needs, "warp") == 0;
+    return (struct desy_probe){.numbers = set->vectors + desy_pool_offset(&set->layout, DESY_POOL_TEMPORAL) + channel->first, .stride = (size_t)desy_pool_width(&set->layout),
+        .count = lacks ? 0 : channel->count, .present = probes->moves};
 }
 
 /* ---- fitted ones ---- */
@@ -115,11 +94,11 @@ int desy_probe_fit(const struct desy_training_set *set, const double *weights, c
     }
     if (probe->count == 0 || !of_label[0] || !of_label[1]) goto out;
     struct desy_fit fit = desy_training_fit(set, masked, of_label[0] + of_label[1]);
-    fit.vectors = probe->numbers + set->first * probe->stride;
+    fit.vectors = probe->numbers;
     fit.stride = probe->stride;
     DESY_TRY(desy_fit_standardise(&fit, 0, probe->count, median, scale));
     fill_columns(x, set, probe, median, scale);
-    DESY_TRY(desy_fit_logistic(&fit, x + set->first * (size_t)k, k, PENALTY, theta));
+    DESY_TRY(desy_fit_logistic(&fit, x, k, PENALTY, theta));
     for (size_t i = 0; i < set->total; i++) {
         if (!probe->beside && !is_present(probe, i)) continue;
         scores[i] = theta[k];
@@ -162,7 +141,7 @@ static int score_rows(const struct desy_stall *stall, struct reading *reading, s
         bool present;
         DESY_TRY(read_row(reading, r, &clip));
         DESY_TRY(desy_stall_likelihood(stall, likelihood, &present, &clip));
-        if (present) scores[r] = -desy_stall_score(stall, likelihood);
+        if (present) scores[r] = -(likelihood[DESY_STALL_FRAMES] + likelihood[DESY_STALL_STEPS]);
     }
 out:
     return rc;
@@ -181,7 +160,7 @@ int desy_probe_stall(const struct desy_probes *probes, desy_store *store, const 
         scores[r] = NAN;
         if (set->items[r].part != DESY_SPLIT_TRAIN || set->items[r].label != 0 || set->augmented[r]) continue;
         reading.rows[reading.n++] = r;
-        moving += probes->moving[r];
+        moving += probes->moves[r];
     }
     if (moving < 2) goto out;
     DESY_TRY(desy_stall_fit(&stall, alone, set->layout.encoder, reading.n, read_fitted, &reading));

@@ -10,16 +10,14 @@
 
 #define DESY_PROBE_FACTS 10
 
-/* Of every row of a store, on every rank. */
+/* Of every row of a training set that is one rank's. */
 struct desy_probes {
     float *facts;      /* (total, DESY_PROBE_FACTS): what a format tells without a look at the pictures */
-    float *temporal;   /* (total, DESY_TEMPORAL_DIMS) */
-    uint8_t *moving;   /* (total): has temporal numbers */
+    uint8_t *moves;    /* (total): has temporal numbers */
     int32_t *n_frames; /* (total) */
-    bool has_warp;     /* the extractor has the warp numbers */
 };
 
-/* Reads what probes need. Not collective. Caller closes, also after an error. */
+/* Reads what the set does not hold. Not collective. Caller closes, also after an error. */
 int desy_probes_read(struct desy_probes *probes, desy_store *store, const struct desy_training_set *set, const struct desy_items *items);
 void desy_probes_close(struct desy_probes *probes);
 
@@ -33,14 +31,15 @@ struct desy_probe {
 };
 struct desy_probe desy_probe_metadata(const struct desy_probes *probes);
 /* count 0: this extractor has not what the channel needs. */
-struct desy_probe desy_probe_temporal(const struct desy_probes *probes, const struct desy_temporal_channel *channel);
+struct desy_probe desy_probe_temporal(const struct desy_probes *probes, const struct desy_training_set *set, const struct desy_temporal_channel *channel);
 
-/* Collective over set->world. Logistic regression (C = .3) on standardised columns of the rows that have a weight and the numbers. scores
+/* Logistic regression (C = .3) on standardised columns of the rows that have a weight and the numbers. scores
  * (total), logits of every row: where numbers lack, the logit beside them alone has a say, and without one NaN. All NaN where rows of a class lack. */
 int desy_probe_fit(const struct desy_training_set *set, const double *weights, const struct desy_probe *probe, double *scores);
 
-/* Not collective. -score of STALL (high for AI-generated) of every row, fitted to the views as they are of the rows that are in the training part and
- * real. scores (total): NaN for a clip without; for all of them where fewer than two real clips move. */
+/* How unusual every row is among real clips: the negative sum of both log-likelihoods of train/stall.h, fitted to the rows of real clips in the training
+ * part, views apart. Percentiles, as published, would tell nothing where clips are few beside the numbers of a frame: then every clip that was not
+ * fitted to lies below all that were. scores (total): NaN for a clip without; for all of them where fewer than two real clips move. */
 int desy_probe_stall(const struct desy_probes *probes, desy_store *store, const struct desy_training_set *set, double *scores);
 
 #endif

@@ -256,8 +256,13 @@ void desy_training_average(const struct desy_training_set *set, double *values, 
         if (rows == 0) continue; /* its windows failed, views are left: nothing is known of it */
         for (size_t k = 0; k < n; k++) {
             double sum = 0;
-            for (size_t i = first; i < end; i++) sum += set->augmented[i] ? 0 : values[i * n + k];
-            values[first * n + k] = sum / (double)rows;
+            size_t present = 0;
+            for (size_t i = first; i < end; i++) {
+                if (set->augmented[i] || isnan(values[i * n + k])) continue;
+                sum += values[i * n + k];
+                present++;
+            }
+            values[first * n + k] = present ? sum / (double)present : NAN;
         }
     }
 }

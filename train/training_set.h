@@ -45,7 +45,7 @@ int desy_validation_weights(const struct desy_training_set *set, double *weights
 
 /* From clips to items, which is what is measured: an item is its first row, with the weight of all its rows ... */
 void desy_training_weigh_items(const struct desy_training_set *set, double *weights, size_t *chosen);
-/* ... and the mean of each of the n numbers, values (total, n), over its rows that are no views, as evaluation averages windows. */
+/* ... and the mean of each of the n numbers, values (total, n), over its rows that are no views and have it (NaN: not), as evaluation averages windows. */
 void desy_training_average(const struct desy_training_set *set, double *values, size_t n);
 
 struct desy_fit desy_training_fit(const struct desy_training_set *set, const double *weights, size_t chosen);
