@@ -209,7 +209,11 @@ static void add_scores(cJSON *result, const desy_scoring *scoring, const struct 
     for (int i = 0; i < 3; i++)
         if (isfinite(levels[i])) cJSON_AddNumberToObject(features, level_names[i], levels[i]);
     channels = cJSON_AddObjectToObject(result, "channels");
-    for (int i = 0; i < score->channels; i++) cJSON_AddNumberToObject(channels, desy_detector_channel(scoring->detector, i), score->channel_logits[i]);
+    for (int i = 0; i < score->channels; i++) {
+        const char *name = desy_detector_channel(scoring->detector, i);
+        if (isfinite(score->channel_logits[i])) cJSON_AddNumberToObject(channels, name, score->channel_logits[i]);
+        else cJSON_AddNullToObject(channels, name); /* the clip has not what it reads */
+    }
     cJSON_AddNumberToObject(result, "windows", score->windows);
     cJSON_AddStringToObject(result, "model", desy_detector_name(scoring->detector));
     cJSON_AddBoolToObject(result, "calibrated", desy_detector_calibrated(scoring->detector));

@@ -100,14 +100,15 @@ static void explain_levels(struct explaining *e)
     double logit, real[DESY_MAX_CHANNELS], ai[DESY_MAX_CHANNELS], typical_real, typical_ai;
     for (int c = 0; c < e->ensemble->n; c++) {
         const char *name = e->ensemble->heads[c].channel->name;
-        real[c] = number(of_class(e->reference, "real", "channels"), name);
-        ai[c] = number(of_class(e->reference, "ai", "channels"), name);
+        const bool present = isfinite(e->score->channel_logits[c]); /* what the clip lacks is compared with nothing */
+        real[c] = present ? number(of_class(e->reference, "real", "channels"), name) : NAN;
+        ai[c] = present ? number(of_class(e->reference, "ai", "channels"), name) : NAN;
     }
     for (int level = 0; level < DESY_LEVELS; level++) {
         const double weight = e->weight[level];
         if (!desy_ensemble_level(e->ensemble, (enum desy_level)level, e->score->channel_logits, &logit)) continue;
-        desy_ensemble_level(e->ensemble, (enum desy_level)level, real, &typical_real);
-        desy_ensemble_level(e->ensemble, (enum desy_level)level, ai, &typical_ai);
+        if (!desy_ensemble_level(e->ensemble, (enum desy_level)level, real, &typical_real)) typical_real = NAN;
+        if (!desy_ensemble_level(e->ensemble, (enum desy_level)level, ai, &typical_ai)) typical_ai = NAN;
         cJSON *json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "level", desy_level_name((enum desy_level)level));
         cJSON_AddNumberToObject(json, "weight", weight);

@@ -37,10 +37,14 @@ class Lodo(program.Case):
         self.assertEqual({row["source"] for row in one["by_generator"]}, generators)
         self.assertEqual(set(one["views"]), {"as_is", "view_1"})
         self.assertNotIn("metadata", one["views"]["view_1"])  # a view's packaging is not its video's
+        channels = ["d3", "d3_vec", "ttr", "restrav", "energy", "warp"]
         for kinds in one["views"].values():
+            self.assertEqual(set(kinds) - {"metadata"}, {"fused", "low", "mid", "high", "stall", *channels, *("fused+" + name for name in channels)})
             for kind in kinds.values():
                 self.assertEqual(kind["pairs"], counts[0] * counts[1])  # every pair once
                 self.assertLessEqual(kind["ci_sources"][0], kind["ranked_right"])
+        for row in one["by_generator"] + one["by_real_source"]:
+            self.assertTrue(0 <= row["ci_clips"][0] <= row["ci_clips"][1] <= 1)
         self.assertEqual(set(one["controls"]) - {"equal_packaging", "equal_packaging_metadata"}, {"content_matched", "real_against_real"})
         self.assertGreater(one["calibration"]["brier_of_base_rate"], one["calibration"]["brier"])
         self.assertEqual(sum(row["clips"] for row in one["operating_point"]["by_source"]), counts[0])

@@ -36,6 +36,9 @@ def make_items(rng, times):
     return label, source, part, rng.integers(0, 3 * len(label), len(label))  # now and then several items to a group
 
 
+TEMPORAL = 44 + 1  # numbers, and whether there are any: the last of a pooled vector
+
+
 def make_vectors(rng, label, source, width):
     """Correlated columns of many scales around many places, with outliers beyond the clip and columns that never change."""
     n, hidden = len(label), 50
@@ -73,7 +76,7 @@ def reference_logits(x, label, weights, chosen):
 def check_small(name, channel, encoder, forensic, times, offset, inputs, more_items, fold=-1):
     rng = np.random.default_rng(len(name) + encoder)
     label, source, part, group = make_items(rng, times)
-    x, n = make_vectors(rng, label, source, 3 * encoder + forensic), len(label)
+    x, n = make_vectors(rng, label, source, 3 * encoder + forensic + TEMPORAL), len(label)
     out, err = run("fit_small", channel, encoder, forensic, n, fold, data=x.tobytes() + np.stack([label, source, part, group], 1).astype(np.int32).tobytes())
     folds, rest = np.frombuffer(out, np.int32, n), np.frombuffer(out, np.float64, offset=4 * n)
     weights, median, scale, logits = np.split(rest, np.cumsum([n, inputs, inputs]))
@@ -110,26 +113,28 @@ def coefficients(x, label, weights, C):
     return model.coef_[0], model.intercept_[0]
 
 
-def check_fusion(channels, levels):
-    """levels: of each channel, 0..2."""
+def check_fusion(channels, levels, absent=None):
+    """levels: of each channel, 0..2. absent: a channel that every third item lacks."""
     rng = np.random.default_rng(len(channels))
     n, levels = 150, np.array(levels)
     label = (rng.random(n) < .4).astype(np.uint8)
     logits = rng.standard_normal((n, len(channels))) + np.array([.3, 1., 2., .1])[:len(channels)] * label[:, None]
     weights = rng.uniform(.2, 3, n) * (rng.random(n) < .9)
     logits[weights == 0] = 1e6  # not read
+    if absent is not None:
+        logits[::3, absent] = np.nan
     out, _ = run("fit_fusion", n, *channels, data=np.column_stack([logits, weights]).tobytes() + label.tobytes())
     ours = np.frombuffer(out, np.float64)
     bias, of_level, fused = ours[0], ours[1:10].reshape(3, 3), ours[10:]
     present = sorted(set(levels))
-    values = np.column_stack([logits[:, levels == level].mean(axis=1) for level in present])
-    fused_levels = [a for a, level in enumerate(present) if level != 1] or range(len(present))  # mid has no part, but where it is alone
-    fusion = np.zeros(len(present))
-    fusion[fused_levels], _ = coefficients(values[:, fused_levels], label, weights, .03)
+    members = [logits[:, levels == level] for level in present]
+    has = np.column_stack([np.isfinite(m).any(axis=1) for m in members])
+    values = np.column_stack([np.nansum(m, axis=1) / np.maximum(np.isfinite(m).sum(axis=1), 1) for m in members])  # a level that lacks is 0, the mean
+    fusion, _ = coefficients(values, label, weights, .03)
     slope, intercept = coefficients((values @ fusion)[:, None], label, weights, 1)
     wanted = np.zeros((3, 3))
     for a, level in enumerate(present):
-        (of_one,), at = coefficients(values[:, a:a + 1], label, weights, 1)
+        (of_one,), at = coefficients(values[:, a:a + 1], label, weights * has[:, a], 1)
         wanted[level] = slope[0] * fusion[a], of_one, at
     np.testing.assert_allclose(bias, intercept, rtol=0, atol=1e-6)
     np.testing.assert_allclose(of_level, wanted, rtol=0, atol=1e-6)
@@ -141,4 +146,8 @@ check_small_forms()
 check_fusion(["e", "step", "mean"], [0, 1, 2])
 check_fusion(["e", "mean", "texture"], [0, 2, 2])
 check_fusion(["step"], [1])
+check_fusion(["e", "energy", "mean"], [0, 0, 2], absent=1)
+check_fusion(["energy", "step", "mean"], [0, 1, 2], absent=0)
 check_fusion(["step"], [1])
+check_fusion(["e", "energy", "mean"], [0, 0, 2], absent=1)
+check_fusion(["energy", "step", "mean"], [0, 1, 2], absent=0)

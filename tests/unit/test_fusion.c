@@ -152,6 +152,11 @@ static void levels(void **state)
     assert_true(desy_ensemble_level(&ensemble, DESY_HIGH, logits, &value));
     check_near(value, 2);
     check_near(desy_ensemble_fuse(&ensemble, logits), .5 + 2 * 4 - 2);
+    const double lacks_one[] = {4, NAN, 3}, lacks_all[] = {NAN, 1, 3};
+    assert_true(desy_ensemble_level(&ensemble, DESY_HIGH, lacks_one, &value));
+    check_near(value, 3);
+    assert_false(desy_ensemble_level(&ensemble, DESY_LOW, lacks_all, &value));
+    check_near(desy_ensemble_fuse(&ensemble, lacks_all), .5 - 2);
     check_near(desy_sigmoid(logit_of(.3)), .3);
     assert_true(desy_sigmoid(-1000) == 0 && desy_sigmoid(1000) == 1);
 }

@@ -5,6 +5,7 @@
 #include "base/safetensors.h"
 #include "tests/unit/unit.h"
 #include "train/model_directory.h"
+#include "train/temporal.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -127,7 +128,7 @@ static void the_last_version_is_9999(void **state)
 static void what_is_written_reads_back_to_the_bit(void **state)
 {
     (void)state;
-    float vector[3 * ENCODER];
+    float vector[3 * ENCODER + DESY_TEMPORAL_DIMS + 1];
     double logits[2];
     struct desy_score score;
     desy_detector *detector = NULL;
