@@ -112,7 +112,7 @@ static void print_table(const cJSON *report)
             putchar('\n');
         }
     }
-    printf("real, ai: mean logits of the training clips; gap: what the level adds between the two. A level of weight 0 has a score, and no part in the verdict.\n");
+    printf("real, ai: mean logits of the training clips; gap: what the level adds between the two.\n");
 }
 
 int desy_fusion_weights_command(struct desy_invocation *invocation)
