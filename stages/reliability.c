@@ -63,14 +63,14 @@ static double fact(const cJSON *facts, const char *name)
     return cJSON_IsNumber(fact) ? fact->valuedouble : NAN;
 }
 
-/* The channel that is farthest beyond its limit, of those that have a part in the verdict. */
+/* The channel that is farthest beyond its limit. */
 static void add_far(char *text, const cJSON *limits, const desy_detector *detector, const struct desy_score *score)
 {
     int worst = -1;
     double most = 1;
     for (int c = 0; c < score->channels; c++) {
         const double beyond = score->distances[c] / fact(limits, desy_detector_channel(detector, c));
-        if (!(beyond > most) || !desy_detector_has_part(detector, c)) continue;
+        if (!(beyond > most)) continue;
         most = beyond;
         worst = c;
     }

@@ -224,4 +224,3 @@ const struct desy_ensemble *desy_detector_ensemble(const desy_detector *d) { ret
 const struct desy_evidence *desy_detector_evidence(const desy_detector *d) { return &d->evidence; }
 int desy_detector_channels(const desy_detector *d) { return d->ensemble.n; }
 const char *desy_detector_channel(const desy_detector *d, int index) { return d->ensemble.heads[index].channel->name; }
-bool desy_detector_has_part(const desy_detector *d, int index) { return d->ensemble.weight[d->ensemble.heads[index].channel->level] != 0; }

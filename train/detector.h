@@ -58,7 +58,6 @@ const struct desy_ensemble *desy_detector_ensemble(const desy_detector *detector
 const struct desy_evidence *desy_detector_evidence(const desy_detector *detector);
 int desy_detector_channels(const desy_detector *detector);
 const char *desy_detector_channel(const desy_detector *detector, int index);
-bool desy_detector_has_part(const desy_detector *detector, int index); /* in the fused logit */
 
 /* The probability at a prior share of AI-generated videos in (0, 1): sigmoid(logit + ln(prior / (1 - prior))), since logits are
  * calibrated at prior .5. Pure. */

@@ -59,6 +59,7 @@ static void mask(const struct desy_fitting *f, const struct desy_channel *channe
 static int drop_unfit(struct desy_fitting *f)
 {
     int kept = 0;
+    const bool fusion_alone = f->n == 0; /* --level fusion reads its channels */
     for (int c = 0; c < f->n; c++) {
         bool fits = true;
         for (int fold = -1; fits && f->candidates[c]->part == DESY_POOL_TEMPORAL && fold < DESY_FOLDS; fold++) {
@@ -72,7 +73,7 @@ static int drop_unfit(struct desy_fitting *f)
         else if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: too few clips of a class move", f->candidates[c]->name);
     }
     f->n = kept;
-    return kept ? DESY_OK : desy_error(DESY_EDATA, "no channel is left to train: too few clips of a class move");
+    return kept || fusion_alone ? DESY_OK : desy_error(DESY_EDATA, "no channel is left to train: too few clips of a class move");
 }
 
 /* The weights of items, from those of their clips. */
