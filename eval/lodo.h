@@ -18,7 +18,7 @@ struct desy_lodo {
     int n_kinds, metadata;        /* which of them is the probe on metadata */
     double *scores;               /* (n_kinds, views, cells, items); NaN: see eval/pairs.h */
     const double *thresholds;     /* (cells): on the probability, chosen in each cell on what it was trained on */
-    const uint64_t *packaging;    /* (items): equal for clips of one codec, container, frame rate and duration */
+    const uint64_t *packaging;    /* (items): equal for clips of one codec, container, muxer, frame rate and duration */
     const size_t *neighbours;     /* (items, n_neighbours): of an AI-generated clip the real ones that look most like it */
     int n_neighbours;
     const double *real_against_real; /* (n_halves): areas under the curve */

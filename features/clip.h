@@ -56,6 +56,7 @@ struct desy_clip {
     enum desy_status status;
     char reason[512]; /* why, if status is not ok; also a warning ("damaged after frame 60") with status ok, else "" */
     char codec[32], container[64], pixel_format[32];
+    char muxer[64];        /* what wrote the file, by its `encoder` tag; "": it does not say */
     int width, height;
     double fps, duration; /* frames a second (average), seconds */
     int64_t bit_rate, size, mtime_ns, total_frames;

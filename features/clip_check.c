@@ -64,6 +64,7 @@ bool desy_clip_copy(struct desy_clip *copy, const struct desy_clip *shared, cons
     clean_text(copy->reason, sizeof copy->reason);
     clean_text(copy->codec, sizeof copy->codec);
     clean_text(copy->container, sizeof copy->container);
+    clean_text(copy->muxer, sizeof copy->muxer);
     clean_text(copy->pixel_format, sizeof copy->pixel_format);
     if (copy->status != DESY_STATUS_OK) {
         calm_failed(copy);

@@ -9,7 +9,7 @@
 #include <cjson/cJSON.h>
 
 /* Of what this version writes; stores of another are refused, with the advice to extract again. */
-#define DESY_STORE_LAYOUT "2"
+#define DESY_STORE_LAYOUT "3"
 
 /* What a clip's row holds, the same for the whole store. */
 struct desy_store_shape {
@@ -106,7 +106,7 @@ typedef struct desy_store desy_store;
 
 struct desy_store_row { /* of `videos` */
     uint64_t id;
-    char *video_path, *source, *group, *text, *codec, *container, *reason; /* owned by the row */
+    char *video_path, *source, *group, *text, *codec, *container, *muxer, *reason; /* owned by the row */
     int label, n_frames;
     enum desy_split_part split;
     enum desy_status status;

@@ -99,6 +99,7 @@ hid_t desy_video_type(int frames)
     FIELD(total_frames, H5T_NATIVE_INT64);
     FIELD(codec, text);
     FIELD(container, text);
+    FIELD(muxer, text);
     FIELD(pixel_format, text);
     FIELD(width, H5T_NATIVE_INT32);
     FIELD(height, H5T_NATIVE_INT32);

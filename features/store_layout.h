@@ -9,7 +9,7 @@
 /* One row of `videos` as it lies in memory for HDF5. Texts are variable-length; those that HDF5 read are reclaimed with H5Dvlen_reclaim. */
 struct desy_video_record {
     uint64_t id;
-    const char *video_path, *source, *group, *split, *text, *status, *reason, *codec, *container, *pixel_format;
+    const char *video_path, *source, *group, *split, *text, *status, *reason, *codec, *container, *muxer, *pixel_format;
     int32_t label, n_frames, width, height, window, view, rotation, key_frames, longest_gop, reordering, audio_samples;
     int64_t row, bit_rate, size, mtime_ns, total_frames;
     double fps, duration;

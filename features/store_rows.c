@@ -67,7 +67,7 @@ int desy_video_table_read(const struct desy_video_table *table, size_t first, si
         offsetof(struct desy_video_record, video_path), offsetof(struct desy_video_record, source), offsetof(struct desy_video_record, group),
         offsetof(struct desy_video_record, split), offsetof(struct desy_video_record, text), offsetof(struct desy_video_record, status),
         offsetof(struct desy_video_record, reason), offsetof(struct desy_video_record, codec), offsetof(struct desy_video_record, container),
-        offsetof(struct desy_video_record, pixel_format),
+        offsetof(struct desy_video_record, muxer), offsetof(struct desy_video_record, pixel_format),
     };
     memset(records, 0, count * sizeof *records);
     if (count == 0) return DESY_OK;
@@ -110,7 +110,7 @@ int desy_video_record_hash(desy_sha256 *hash, const struct desy_video_record *re
 {
     int rc;
     const char *const texts[] = {record->video_path, record->source, record->group, record->split, record->text, record->status,
-                                 record->reason, record->codec, record->container, record->pixel_format};
+                                 record->reason, record->codec, record->container, record->muxer, record->pixel_format};
     const int32_t numbers[] = {record->label, record->n_frames, record->width, record->height, record->window, record->view, record->rotation,
                                record->key_frames, record->longest_gop, record->reordering, record->audio_samples};
     const int64_t large[] = {record->bit_rate, record->size, record->total_frames};

@@ -95,7 +95,7 @@ static int append_arrays(desy_segment *segment, const struct desy_clip *clip, co
 static int keep_video(desy_segment *segment, const struct desy_video_record *record)
 {
     struct desy_video_record kept = *record;
-    const char **const texts[] = {&kept.video_path, &kept.source, &kept.group, &kept.text, &kept.reason, &kept.codec, &kept.container, &kept.pixel_format};
+    const char **const texts[] = {&kept.video_path, &kept.source, &kept.group, &kept.text, &kept.reason, &kept.codec, &kept.container, &kept.muxer, &kept.pixel_format};
     size_t size = 0;
     if (segment->count == segment->room) {
         const size_t room = segment->room ? 2 * segment->room : 16;
@@ -120,7 +120,7 @@ int desy_segment_append(desy_segment *segment, const struct desy_item *item, con
     bool good = clip->status == DESY_STATUS_OK;
     struct desy_video_record record = {.id = item->id, .video_path = item->video_path, .source = item->source, .group = item->group,
         .split = desy_split_name(item->split), .text = item->text, .status = desy_status_name(clip->status), .reason = clip->reason,
-        .codec = clip->codec, .container = clip->container, .pixel_format = clip->pixel_format, .label = item->label,
+        .codec = clip->codec, .container = clip->container, .muxer = clip->muxer, .pixel_format = clip->pixel_format, .label = item->label,
         .n_frames = good ? clip->frames : 0, .width = clip->width, .height = clip->height, .row = good ? (int64_t)segment->rows : -1,
         .bit_rate = clip->bit_rate, .size = clip->size, .mtime_ns = clip->mtime_ns, .total_frames = clip->total_frames, .fps = clip->fps,
         .duration = clip->duration, .window = clip->window, .view = clip->view, .rotation = clip->rotation, .key_frames = clip->key_frames, .longest_gop = clip->longest_gop,

@@ -29,7 +29,7 @@ const char *desy_store_attribute(const desy_store *borrowed, const char *name)
 
 void desy_store_row_free(struct desy_store_row *row)
 {
-    char **const texts[] = {&row->video_path, &row->source, &row->group, &row->text, &row->codec, &row->container, &row->reason};
+    char **const texts[] = {&row->video_path, &row->source, &row->group, &row->text, &row->codec, &row->container, &row->muxer, &row->reason};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         free(*texts[i]);
         *texts[i] = NULL;
@@ -45,9 +45,9 @@ static int fill_row(struct desy_store_row *row, const struct desy_video_record *
         .reordering = record->reordering, .audio_samples = record->audio_samples, .width = record->width, .height = record->height, .fps = record->fps, .duration = record->duration,
         .bit_rate = record->bit_rate, .size = record->size, .total_frames = record->total_frames,
         .video_path = strdup(record->video_path), .source = strdup(record->source), .group = strdup(record->group),
-        .text = strdup(record->text), .codec = strdup(record->codec), .container = strdup(record->container), .reason = strdup(record->reason),
+        .text = strdup(record->text), .codec = strdup(record->codec), .container = strdup(record->container), .muxer = strdup(record->muxer), .reason = strdup(record->reason),
     };
-    if (!row->video_path || !row->source || !row->group || !row->text || !row->codec || !row->container || !row->reason)
+    if (!row->video_path || !row->source || !row->group || !row->text || !row->codec || !row->container || !row->muxer || !row->reason)
         DESY_TRY(desy_error_memory(path));
     DESY_TRY(desy_split_parse(&row->split, record->split));
     DESY_TRY(desy_status_parse(&row->status, record->status));

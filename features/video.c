@@ -184,6 +184,8 @@ static void describe(desy_video *video)
     AVRational rate = source->stream->avg_frame_rate;
     snprintf(clip->codec, sizeof clip->codec, "%s", avcodec_get_name(source->stream->codecpar->codec_id));
     snprintf(clip->container, sizeof clip->container, "%s", source->format->iformat->name);
+    const AVDictionaryEntry *muxer = av_dict_get(source->format->metadata, "encoder", NULL, 0);
+    snprintf(clip->muxer, sizeof clip->muxer, "%s", muxer ? muxer->value : "");
     clip->fps = span > 0 ? (double)(timeline->count - 1) / span : rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
     clip->duration = clip->fps > 0 ? (double)timeline->count / clip->fps : 0;
     clip->key_frames = timeline->key_packets;

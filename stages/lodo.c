@@ -81,7 +81,7 @@ static int find_source(struct lodo *l, const char *name, int label, size_t *foun
 static uint64_t packaging_of(const struct desy_store_row *row)
 {
     char text[256];
-    const int n = snprintf(text, sizeof text, "%s %s %.0f %.0f", row->codec, row->container, 10 * row->fps, row->duration);
+    const int n = snprintf(text, sizeof text, "%s %s %s %.0f %.0f", row->codec, row->container, row->muxer, 10 * row->fps, row->duration);
     return desy_hash64(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 

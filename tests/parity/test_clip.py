@@ -71,6 +71,8 @@ class Clip(unittest.TestCase):
         middle = (told["first"] + told["last"]) / 2
         start = max(middle - 1, 0) + first_time(sound, "a:0") if sound else max(first_time(path, "v:0") + middle - 1, first_time(path, "a:0"))
         self.assertEqual(told["reason"], "")
+        tags = {name.lower(): value for name, value in probe(path, "-show_format")["format"].get("tags", {}).items()}
+        self.assertEqual(told["muxer"], tags.get("encoder", ""))
         self.assertEqual(len(samples), wanted)
         self.assertGreater(np.abs(samples).max(), 8000)
         worst = []

@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     int rc = desy_video_read(&clip, &request);
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());
     if (rc != DESY_OK || clip.status != DESY_STATUS_OK) return rc ? rc : DESY_EDATA;
-    printf("{\"reason\": \"%s\", \"samples\": %d, \"frames\": [", clip.reason, clip.audio_samples);
+    printf("{\"reason\": \"%s\", \"muxer\": \"%s\", \"samples\": %d, \"frames\": [", clip.reason, clip.muxer, clip.audio_samples);
     for (int k = 0; k < clip.frames; k++) printf("%s%lld", k ? ", " : "", (long long)clip.frame_index[k]);
     printf("], \"first\": %.9f, \"last\": %.9f}\n", clip.pts[0], clip.pts[clip.frames - 1]);
     fwrite(clip.audio, sizeof *clip.audio, (size_t)clip.audio_samples, stdout);

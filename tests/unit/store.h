@@ -42,6 +42,7 @@ static inline struct desy_clip *make_clip(size_t item, int window)
     for (int k = 0; k < DESY_CROPS; k++) memset(clip->crops[k], (int)(10 * item) + 4 * window + k, sizeof clip->crops[k]);
     strcpy(clip->codec, "h264");
     strcpy(clip->container, "mov,mp4");
+    strcpy(clip->muxer, "Lavf61.7.100");
     strcpy(clip->pixel_format, "yuv420p");
     clip->width = 320, clip->height = 240, clip->fps = 29.97, clip->duration = 2.5, clip->bit_rate = 1000000;
     clip->size = 5000 + (int64_t)item, clip->mtime_ns = 1234567890123456789, clip->total_frames = 75;
