@@ -9,6 +9,7 @@
 struct desy_lodo {
     size_t items;
     const uint8_t *labels;        /* (items) */
+    const char *const *paths;     /* (items): of the videos */
     const size_t *sources;        /* (items): numbers of names; a source with clips of both labels counts as two */
     const char *const *names;     /* (n_sources) */
     size_t n_sources;
@@ -30,5 +31,8 @@ struct desy_lodo {
 int desy_lodo_figures(const struct desy_lodo *lodo, cJSON **json);
 /* The same in words, a few lines; new, caller frees. */
 int desy_lodo_table(const cJSON *json, char **text);
+/* A CSV with a row for every clip of every view in every cell that left it out, and its logits: fused, of the levels, of the probe on metadata. Any
+ * other subset of pairs can be counted from it. Written atomically. DESY_EENV. */
+int desy_lodo_write_folds(const struct desy_lodo *lodo, const char *path);
 
 #endif

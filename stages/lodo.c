@@ -35,6 +35,7 @@ struct lodo {
     uint8_t *labels;      /* (n) */
     size_t *source_of;    /* (n) */
     uint64_t *packaging;  /* (n) */
+    char **paths;         /* (n) */
     struct source *sources;
     size_t n_sources;
     struct desy_probes probes;
@@ -53,6 +54,8 @@ static void close_lodo(struct lodo *l)
     free(l->labels);
     free(l->source_of);
     free(l->packaging);
+    for (size_t i = 0; l->paths && i < l->items.count; i++) free(l->paths[i]);
+    free(l->paths);
     for (int g = 0; g < GROUPS; g++) free(l->stall[g]);
     desy_probes_close(&l->probes);
     free(l->generators);
@@ -102,6 +105,8 @@ static int take_item(struct lodo *l, size_t i)
             taken = true;
             l->labels[l->n] = (uint8_t)label;
             l->packaging[l->n] = packaging_of(&row);
+            l->paths[l->n] = row.video_path;
+            row.video_path = NULL;
             rc = find_source(l, row.source ? row.source : "", label, &l->source_of[l->n]);
             if (rc == DESY_OK) l->sources[l->source_of[l->n]].clips++;
         }
@@ -159,7 +164,8 @@ static int open_lodo(struct lodo *l, const char *path)
     l->labels = malloc(l->items.count + 1);
     l->source_of = malloc((l->items.count + 1) * sizeof *l->source_of);
     l->packaging = malloc((l->items.count + 1) * sizeof *l->packaging);
-    if (!l->item_of_row || !l->labels || !l->source_of || !l->packaging) DESY_TRY(desy_error_memory("the items of a protocol"));
+    l->paths = calloc(l->items.count + 1, sizeof *l->paths);
+    if (!l->item_of_row || !l->labels || !l->source_of || !l->packaging || !l->paths) DESY_TRY(desy_error_memory("the items of a protocol"));
     for (size_t r = 0; r < rows; r++) l->item_of_row[r] = SIZE_MAX;
     for (size_t i = 0; i < l->items.count; i++) DESY_TRY(take_item(l, i));
     DESY_TRY(partition(l));
@@ -308,17 +314,18 @@ static int write_figures(struct desy_invocation *invocation, const struct lodo *
     double *scores = malloc((size + 1) * sizeof *scores);
     size_t *neighbours = malloc((l->n * NEIGHBOURS + 1) * sizeof *neighbours);
     const char **names = malloc((l->n_sources + 1) * sizeof *names), *kind_names[DESY_LODO_KINDS];
-    char kinds[DESY_LODO_KINDS][24], *path = desy_path_join(directory, "lodo.json"), *table = NULL, sha256[DESY_SHA256_HEX];
+    char kinds[DESY_LODO_KINDS][24], *path = desy_path_join(directory, "lodo.json"), *folds = desy_path_join(directory, "folds.csv"), *table = NULL, sha256[DESY_SHA256_HEX];
     cJSON *json = NULL;
-    int rc = scores && neighbours && names && path ? desy_make_directory(directory) : desy_error_memory("figures");
+    int rc = scores && neighbours && names && path && folds ? desy_make_directory(directory) : desy_error_memory("figures");
     DESY_TRY(rc);
     transpose(scores, all, l->cells, l->views, l->n);
     find_neighbours(l, neighbours);
     for (size_t s = 0; s < l->n_sources; s++) names[s] = l->sources[s].name;
     for (int k = 0; k < DESY_LODO_KINDS; k++) desy_lodo_kind_name(kinds[k], k), kind_names[k] = kinds[k];
-    const struct desy_lodo lodo = {.items = l->n, .labels = l->labels, .sources = l->source_of, .names = names, .n_sources = l->n_sources, .cells = l->cells, .views = l->views,
+    const struct desy_lodo lodo = {.items = l->n, .labels = l->labels, .paths = (const char *const *)l->paths, .sources = l->source_of, .names = names, .n_sources = l->n_sources, .cells = l->cells, .views = l->views,
         .kinds = kind_names, .n_kinds = DESY_LODO_KINDS, .metadata = DESY_LODO_METADATA, .scores = scores, .thresholds = thresholds, .packaging = l->packaging, .neighbours = neighbours,
         .n_neighbours = NEIGHBOURS, .real_against_real = areas, .n_halves = HALVES, .seed = l->options.seed};
+    DESY_TRY(desy_lodo_write_folds(&lodo, folds));
     DESY_TRY(desy_lodo_figures(&lodo, &json));
     DESY_TRY(desy_store_content_sha256(l->store, sha256));
     if (!cJSON_AddStringToObject(json, "protocol", "lodo") || !cJSON_AddStringToObject(json, "content_sha256", sha256) || !cJSON_AddStringToObject(json, "desy", DESY_VERSION))
@@ -334,6 +341,7 @@ out:
     free(neighbours);
     free(names);
     free(path);
+    free(folds);
     free(table);
     return rc;
 }

@@ -1,6 +1,12 @@
 """eval --protocol lodo: who is left out with whom, that what is left out is not learnt from, the same figures at any number of ranks."""
+import csv
+import itertools
 import json
+import subprocess
 import unittest
+
+import h5py
+import numpy as np
 
 import program
 
@@ -16,6 +22,10 @@ class Lodo(program.Case):
         for i, item in enumerate(items):
             item["source"] += f"-{i % 4 // 2}"  # more sources, of few clips
             item.pop("group", None)
+            if i % 8 < 4:  # another packaging
+                path = cls.folder / f"{i}-{item['video_path'].rsplit('/')[-1]}"
+                subprocess.run(["ffmpeg", "-v", "error", "-i", data / item["video_path"], "-c", "copy", path], check=True)
+                item["video_path"] = str(path)
         cls.items = items
         cls.dataset = data / "lodo.json"
         cls.dataset.write_text(json.dumps(items))
@@ -46,8 +56,30 @@ class Lodo(program.Case):
         for row in one["by_generator"] + one["by_real_source"]:
             self.assertTrue(0 <= row["ci_clips"][0] <= row["ci_clips"][1] <= 1)
         self.assertEqual(set(one["controls"]) - {"equal_packaging", "equal_packaging_metadata"}, {"content_matched", "real_against_real"})
+        self.check_folds(one)
         self.assertGreater(one["calibration"]["brier_of_base_rate"], one["calibration"]["brier"])
         self.assertEqual(sum(row["clips"] for row in one["operating_point"]["by_source"]), counts[0])
+
+    def check_folds(self, figures):
+        """Shares of pairs counted anew from folds.csv; of one packaging by what the store says of its videos."""
+        with h5py.File(self.store / "index.h5") as file:
+            videos = [row for row in file["videos"][:] if row["view"] == 0]
+        packaging = {row["video_path"].decode(): tuple(row[name] for name in ("codec", "container", "muxer")) + (round(row["fps"] * 10), round(row["duration"])) for row in videos}
+        self.assertEqual({key[2][:4] for key in packaging.values()}, {b"", b"Lavf"})
+        self.assertEqual((self.folder / "one" / "folds.csv").read_bytes(), (self.folder / "three" / "folds.csv").read_bytes())
+        with open(self.folder / "one" / "folds.csv", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        for kind in ("fused", "low", "mid", "high", "metadata"):
+            right = {True: [], False: []}
+            for ai, real in itertools.product(*([row for row in rows if row["label"] == label and row["view"] == "0"] for label in "10")):
+                if ai["cell"] == real["cell"]:
+                    first, second = float(ai[kind]), float(real[kind])
+                    right[packaging[ai["video_path"]] == packaging[real["video_path"]]].append((first > second) + (first == second) / 2)
+            self.assertEqual(len(right[True] + right[False]), figures["views"]["as_is"][kind]["pairs"])
+            self.assertAlmostEqual(np.mean(right[True] + right[False]), figures["views"]["as_is"][kind]["ranked_right"], 12)
+            if kind == "fused":
+                self.assertEqual(len(right[True]), figures["controls"]["equal_packaging"]["pairs"])
+                self.assertAlmostEqual(np.mean(right[True]), figures["controls"]["equal_packaging"]["ranked_right"], 12)
 
     def test_what_is_left_out_is_not_learnt_from(self):
         """Labels that are a matter of the source alone can't be known of a source that was not seen."""
