@@ -156,7 +156,7 @@ DESY_VECTOR_CLONES static void warp_planes(struct picture *warped, const struct 
 
 /* ---- the numbers ---- */
 
-/* Pixels left <= x < right, MARGIN <= y < bottom; blocks tile it. */
+/* Pixels left <= x < right, MARGIN <= y < bottom; blocks of 8 tile it. */
 struct inside {
     int width, left, right, bottom;
 };
@@ -167,45 +167,56 @@ static struct inside inside_of(const struct desy_region *region)
     return (struct inside){region->width, left, region->width - left, region->height - MARGIN};
 }
 
-static double mean_magnitude(const float *plane, const struct inside *in)
+/* Sums are made of eight, of every eighth column each, so that they are the same on every processor. */
+typedef float floats __attribute__((vector_size(BLOCK * sizeof(float)), aligned(4), may_alias));
+typedef int32_t bits __attribute__((vector_size(BLOCK * sizeof(int32_t))));
+typedef double doubles __attribute__((vector_size(BLOCK * sizeof(double))));
+#define DOUBLES(pointer) __builtin_convertvector(*(const floats *)(pointer), doubles)
+#define MAGNITUDES(pointer) __builtin_convertvector((floats)((bits)*(const floats *)(pointer) & 0x7fffffff), doubles)
+
+static inline __attribute__((always_inline)) double join(const doubles *s)
 {
-    double sum = 0;
+    return (((*s)[0] + (*s)[4]) + ((*s)[2] + (*s)[6])) + (((*s)[1] + (*s)[5]) + ((*s)[3] + (*s)[7]));
+}
+
+DESY_VECTOR_CLONES static double mean_magnitude(const float *plane, const struct inside *in)
+{
+    doubles sum = {0};
     for (int y = MARGIN; y < in->bottom; y++)
-        for (int x = in->left; x < in->right; x++) sum += (double)fabsf(plane[y * in->width + x]);
-    return sum / ((in->right - in->left) * (in->bottom - MARGIN));
+        for (int x = in->left; x < in->right; x += BLOCK) sum += MAGNITUDES(plane + y * in->width + x);
+    return join(&sum) / ((in->right - in->left) * (in->bottom - MARGIN));
 }
 
 /* Centred first: of numbers that are all the same nothing must be left but 0. */
-static double correlation(const float *a, const float *b, const struct inside *in)
+DESY_VECTOR_CLONES static double correlation(const float *a, const float *b, const struct inside *in)
 {
     const int n = (in->right - in->left) * (in->bottom - MARGIN);
-    double mean_a = 0, mean_b = 0, aa = 0, ab = 0, bb = 0;
+    doubles sum_a = {0}, sum_b = {0}, aa = {0}, ab = {0}, bb = {0};
     for (int y = MARGIN; y < in->bottom; y++)
-        for (int x = in->left; x < in->right; x++) {
-            mean_a += (double)a[y * in->width + x];
-            mean_b += (double)b[y * in->width + x];
+        for (int x = in->left; x < in->right; x += BLOCK) {
+            sum_a += DOUBLES(a + y * in->width + x);
+            sum_b += DOUBLES(b + y * in->width + x);
         }
-    mean_a /= n;
-    mean_b /= n;
+    const double mean_a = join(&sum_a) / n, mean_b = join(&sum_b) / n;
     for (int y = MARGIN; y < in->bottom; y++)
-        for (int x = in->left; x < in->right; x++) {
-            const double p = (double)a[y * in->width + x] - mean_a, q = (double)b[y * in->width + x] - mean_b;
+        for (int x = in->left; x < in->right; x += BLOCK) {
+            const doubles p = DOUBLES(a + y * in->width + x) - mean_a, q = DOUBLES(b + y * in->width + x) - mean_b;
             aa += p * p;
             ab += p * q;
             bb += q * q;
         }
-    return ab / (sqrt(aa * bb) + 1e-6);
+    return join(&ab) / (sqrt(join(&aa) * join(&bb)) + 1e-6);
 }
 
 /* Means of abs; the number of blocks. */
-static int find_blocks(double *blocks, const float *plane, const struct inside *in)
+DESY_VECTOR_CLONES static int find_blocks(double *blocks, const float *plane, const struct inside *in)
 {
     int n = 0;
     for (int y = MARGIN; y < in->bottom; y += BLOCK)
         for (int x = in->left; x < in->right; x += BLOCK) {
-            double sum = 0;
-            for (int i = 0; i < BLOCK * BLOCK; i++) sum += (double)fabsf(plane[(y + i / BLOCK) * in->width + x + i % BLOCK]);
-            blocks[n++] = sum / (BLOCK * BLOCK);
+            doubles sum = {0};
+            for (int i = 0; i < BLOCK; i++) sum += MAGNITUDES(plane + (y + i) * in->width + x);
+            blocks[n++] = join(&sum) / (BLOCK * BLOCK);
         }
     return n;
 }
@@ -241,17 +252,18 @@ static double quantile(const double *sorted, int n, double share)
 }
 
 /* The mean of abs kb(d). */
-static double noise_of_difference(const float *d, const struct inside *in)
+DESY_VECTOR_CLONES static double noise_of_difference(const float *d, const struct inside *in)
 {
     const int w = in->width;
-    double sum = 0;
+    doubles sum = {0};
     for (int y = MARGIN; y < in->bottom; y++) {
-        float column[DESY_SCALED_SIDE];
+        float column[DESY_SCALED_SIDE], noise[DESY_SCALED_SIDE];
         const float *row = d + y * w;
         for (int x = in->left - 1; x <= in->right; x++) column[x] = (row[x - w] + row[x + w]) - 2 * row[x];
-        for (int x = in->left; x < in->right; x++) sum += (double)fabsf((2 * column[x] - (column[x - 1] + column[x + 1])) * .25f);
+        for (int x = in->left; x < in->right; x++) noise[x] = (2 * column[x] - (column[x - 1] + column[x + 1])) * .25f;
+        for (int x = in->left; x < in->right; x += BLOCK) sum += MAGNITUDES(noise + x);
     }
-    return sum / ((in->right - in->left) * (in->bottom - MARGIN));
+    return join(&sum) / ((in->right - in->left) * (in->bottom - MARGIN));
 }
 
 static void measure(desy_warp *warp, float *out, const struct inside *in)

@@ -269,22 +269,30 @@ DESY_VECTOR_CLONES static void match_patches(desy_flow *flow, const struct level
         }
 }
 
+/* Which pixel of `size` lies before pixel i of the plane, and how far towards the next one that is. */
+static inline __attribute__((always_inline)) int between(float *rest, int i, int size, int scale)
+{
+    float at = ((float)i + .5f) / (float)scale - .5f;
+    at = at < 0 ? 0 : at > (float)(size - 1) ? (float)(size - 1) : at;
+    const int whole = (int)at < size - 2 ? (int)at : size - 2;
+    *rest = at - (float)whole;
+    return whole;
+}
+
 /* From a level to the plane: bilinear between the centres of its pixels, the border pixel's value beyond them. */
-static void enlarge(float *restrict out, int width, int height, const float *in, const struct level *level, int scale)
+DESY_VECTOR_CLONES static void enlarge(float *restrict out, int width, int height, const float *in, const struct level *level, int scale)
 {
     const int w = level->width, h = level->height;
+    int32_t left[DESY_SCALED_SIDE];
+    float right[DESY_SCALED_SIDE];
+    for (int x = 0; x < width; x++) left[x] = between(&right[x], x, w, scale);
     for (int y = 0; y < height; y++) {
-        float at_y = ((float)y + .5f) / (float)scale - .5f;
-        at_y = at_y < 0 ? 0 : at_y > (float)(h - 1) ? (float)(h - 1) : at_y;
-        const int top = (int)at_y < h - 2 ? (int)at_y : h - 2;
-        const float down = at_y - (float)top, *upper_row = in + top * w, *lower_row = upper_row + w;
+        float down;
+        const float *upper_row = in + between(&down, y, h, scale) * w, *lower_row = upper_row + w;
         for (int x = 0; x < width; x++) {
-            float at_x = ((float)x + .5f) / (float)scale - .5f;
-            at_x = at_x < 0 ? 0 : at_x > (float)(w - 1) ? (float)(w - 1) : at_x;
-            const int left = (int)at_x < w - 2 ? (int)at_x : w - 2;
-            const float right = at_x - (float)left;
-            const float upper = upper_row[left] + right * (upper_row[left + 1] - upper_row[left]);
-            const float lower = lower_row[left] + right * (lower_row[left + 1] - lower_row[left]);
+            const int i = left[x];
+            const float upper = upper_row[i] + right[x] * (upper_row[i + 1] - upper_row[i]);
+            const float lower = lower_row[i] + right[x] * (lower_row[i + 1] - lower_row[i]);
             out[y * width + x] = (upper + down * (lower - upper)) * (float)scale;
         }
     }
