@@ -62,7 +62,7 @@ static int open_trainer(struct trainer *t)
     const size_t rows = t->shards * t->shard_rows;
     float *gradient;
     int rc;
-    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
+    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, 1, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
     DESY_TRY(desy_network_tensors(t->head->network, &t->tensors, &t->n_tensors));
     DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &gradient, &t->count));
     t->gradient = gradient;
@@ -174,7 +174,8 @@ static int run_shards(struct trainer *t, const struct desy_network_loss *how, si
     for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
         const size_t from = shard * t->shard_rows;
         double *loss = &t->losses[t->n_losses++];
-        rc = desy_network_gradient(t->head->network, t->x + from * inputs, t->labels + from, t->weights + from, t->shard_ids + from, (int)t->shard_rows, how, loss, logits);
+        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + from * inputs, .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
+        rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
         memcpy(t->shard_gradients + (*own)++ * t->count, t->gradient, t->count * sizeof *t->gradient);
         *loss *= (double)t->in_batch;
         for (size_t i = from; i < from + t->shard_rows && i < t->in_batch; i++) t->right += (logits[i - from] >= 0) == (t->labels[i] > .5f);
