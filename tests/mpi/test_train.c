@@ -5,9 +5,9 @@
 #include "base/random.h"
 #include "tests/mpi/check.h"
 #include "tests/mpi/solo.h"
-#include "train/adamw.h"
 #include "train/epochs.h"
 #include "train/fusion.h"
+#include "train/optimizer.h"
 #include "train/training_set.h"
 
 #include <math.h>
@@ -171,7 +171,7 @@ struct plain {
     struct desy_fit fit;
     const struct desy_head *head;
     desy_network *network;
-    struct desy_adamw adamw;
+    struct desy_optimizer optimizer;
     uint64_t seed;
 };
 
@@ -190,9 +190,9 @@ static double plain_step(struct plain *p, const uint32_t *rows, int n, int epoch
         ids[i] = p->set->items[rows[i]].id;
     }
     check(desy_network_buffers(p->network, &parameters, &gradient, &count) == DESY_OK);
-    if (!p->adamw.count) check(desy_adamw_open(&p->adamw, count) == DESY_OK);
+    if (!p->optimizer.count) check(desy_optimizer_open(&p->optimizer, DESY_ADAMW, 0, count) == DESY_OK);
     check(desy_network_gradient(p->network, x, labels, shares, ids, n, &how, &loss, NULL) == DESY_OK);
-    desy_adamw_step(&p->adamw, parameters, gradient, 1e-3, .01);
+    desy_optimizer_step(&p->optimizer, parameters, gradient, 1e-3, .01);
     return loss * n;
 }
 
@@ -229,7 +229,7 @@ static void test_against_plain_steps(void)
     check(fit_full(&set, &options, &head, &curve) == DESY_OK);
     check(desy_network_open(&plain.network, "high_mlp", 8, desy_random_u64(plain.seed, 0, 0), "cpu", 1) == DESY_OK);
     for (int epoch = 0; epoch < 3; epoch++) check(fabs(curve.epochs[epoch].loss / plain_epoch(&plain, epoch) - 1) < 1e-5);
-    desy_adamw_close(&plain.adamw);
+    desy_optimizer_close(&plain.optimizer);
     desy_network_close(&plain.network);
     desy_head_close(&head);
     desy_curve_close(&curve);
