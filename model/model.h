@@ -93,6 +93,7 @@ int desy_network_parameters_changed(desy_network *network);
 struct desy_network_loss {
     bool focal;          /* else BCE on logits */
     double gamma, alpha; /* focal, per sample (Lin et al. 2017, eq. 5); alpha < 0: unweighted */
+    double label_smoothing; /* E: targets are label (1 - E) + E / 2 (Szegedy et al. 2016) */
     double dropout;      /* probability; the mask is a function of (dropout_seed, item id) alone */
     uint64_t dropout_seed;
 };

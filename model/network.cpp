@@ -146,14 +146,17 @@ static at::Tensor dropout_mask(const desy_network_loss &how, const uint64_t *ids
 }
 
 /* Per-item loss. With z_t = z for label 1, -z for label 0: BCE = -log sigmoid(z_t); focal (Lin et al. 2017, eq. 5)
- * = alpha_t (1 - p_t)^gamma BCE, where log(1 - p_t) = log sigmoid(-z_t), so that no power of a rounded 0 is taken. */
+ * = alpha_t (1 - p_t)^gamma BCE, where log(1 - p_t) = log sigmoid(-z_t), so that no power of a rounded 0 is taken.
+ * A soft target t goes into the same formulae, p_t = t p + (1 - t) (1 - p) and alpha_t alike: what torchvision's sigmoid_focal_loss does. */
 static at::Tensor losses(const at::Tensor &logits, const at::Tensor &labels, const desy_network_loss &how)
 {
-    at::Tensor z = logits * (2 * labels - 1);
-    at::Tensor loss = -at::log_sigmoid(z);
+    const bool soft = how.label_smoothing > 0;
+    const at::Tensor target = soft ? labels * (1 - how.label_smoothing) + how.label_smoothing / 2 : labels;
+    const at::Tensor z = logits * (2 * labels - 1);
+    at::Tensor loss = soft ? -target * at::log_sigmoid(logits) - (1 - target) * at::log_sigmoid(-logits) : -at::log_sigmoid(z);
     if (!how.focal) return loss;
-    loss = loss * (how.gamma * at::log_sigmoid(-z)).exp();
-    return how.alpha < 0 ? loss : loss * (how.alpha * labels + (1 - how.alpha) * (1 - labels));
+    loss = loss * (soft ? (target * at::sigmoid(-logits) + (1 - target) * at::sigmoid(logits)).pow(how.gamma) : (how.gamma * at::log_sigmoid(-z)).exp());
+    return how.alpha < 0 ? loss : loss * (how.alpha * target + (1 - how.alpha) * (1 - target));
 }
 
 /* (n, frames): true for the frames that are there. */

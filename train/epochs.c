@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "mpi/fixed_sum.h"
 #include "mpi/signals.h"
-#include "train/adamw.h"
+#include "train/class_weights.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,8 +23,9 @@ struct trainer {
     uint64_t seed;
     /* what a step works with */
     uint32_t *chosen, *order;    /* (n) rows of the fit's items; their order in this epoch */
+    struct desy_fit weighted;    /* the fit with class weights; .weights are the trainer's own, NULL: balanced */
     double weights_sum;          /* of the fit's items */
-    size_t n, batch, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
+    size_t n, batch, accumulate, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
     float *ahead, *mine;         /* (ahead_room, inputs): inputs of the next items in this order, from all ranks; this rank's of them */
     size_t ahead_room, ahead_from, ahead_count;
     size_t in_batch;
@@ -36,7 +37,8 @@ struct trainer {
     float *parameters, *gradient, *shard_gradients /* (own_shards, count) */, *best;
     int64_t *fixed;              /* (count) */
     double *bounds;              /* (n_tensors + 1) */
-    struct desy_adamw adamw;
+    struct desy_optimizer optimizer;
+    struct desy_learning_rate rate;
     /* of this rank, over an epoch */
     double *losses;              /* of each shard */
     size_t n_losses;
@@ -44,17 +46,12 @@ struct trainer {
     int pending;                 /* a failure of this rank alone, which the next agreement brings to the others */
 };
 
-void desy_curve_close(struct desy_curve *curve)
-{
-    free(curve->epochs);
-    memset(curve, 0, sizeof *curve);
-}
-
 static int open_trainer(struct trainer *t)
 {
     const struct desy_fit *fit = t->fit;
     const size_t ranks = (size_t)desy_size(fit->world), inputs = (size_t)t->head->inputs;
     t->batch = (size_t)t->options->batch_size;
+    t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
     t->shards = t->batch < DESY_VIRTUAL_SHARDS ? t->batch : DESY_VIRTUAL_SHARDS;
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     t->own_shards = (t->shards + ranks - 1) / ranks;
@@ -66,7 +63,7 @@ static int open_trainer(struct trainer *t)
     DESY_TRY(desy_network_tensors(t->head->network, &t->tensors, &t->n_tensors));
     DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &gradient, &t->count));
     t->gradient = gradient;
-    DESY_TRY(desy_adamw_open(&t->adamw, t->count));
+    DESY_TRY(desy_optimizer_open(&t->optimizer, t->options->optimizer, t->options->momentum, t->count));
     t->chosen = malloc((fit->chosen + 1) * sizeof *t->chosen);
     t->order = malloc((fit->chosen + 1) * sizeof *t->order);
     t->x = calloc(rows * inputs, sizeof *t->x);
@@ -84,13 +81,32 @@ static int open_trainer(struct trainer *t)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
+    const size_t step = t->batch * t->accumulate;
+    const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
+    t->rate = (struct desy_learning_rate){t->options->schedule, t->options->learning_rate, t->options->warmup_epochs * steps, t->options->epochs * steps};
 out:
     return rc;
 }
 
+/* In place of the fit's own: those that the options ask for. */
+static int weigh_classes(struct trainer *t)
+{
+    static const double unweighted[2] = {1, 1};
+    const struct desy_train_options *o = t->options;
+    if (o->class_weighting == DESY_CLASSES_BALANCED) return DESY_OK;
+    double *weights = malloc((t->fit->total + 1) * sizeof *weights);
+    if (!weights) return desy_error_memory("class weights");
+    desy_class_weights(t->fit, o->class_weighting == DESY_CLASSES_GIVEN ? o->class_weights : unweighted, weights);
+    t->weighted = *t->fit;
+    t->weighted.weights = weights;
+    t->fit = &t->weighted;
+    return DESY_OK;
+}
+
 static void close_trainer(struct trainer *t)
 {
-    desy_adamw_close(&t->adamw);
+    free((double *)t->weighted.weights);
+    desy_optimizer_close(&t->optimizer);
     free(t->chosen);
     free(t->order);
     free(t->x);
@@ -164,22 +180,27 @@ static int prepare_batch(struct trainer *t, size_t from)
     return DESY_OK;
 }
 
-/* Gradients of this rank's shards of the batch; *own of them. A shard of padding alone adds nothing and is left out. */
-static int run_shards(struct trainer *t, const struct desy_network_loss *how, size_t *own)
+/* Gradients of this rank's shards of the batch, added to those of the step's batches before it; *own: how many shards have one. A step's
+ * first batch is its largest. A shard of padding alone adds nothing and is left out. */
+static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how, size_t *own)
 {
     const size_t ranks = (size_t)desy_size(t->fit->world), inputs = (size_t)t->head->inputs;
     float logits[t->shard_rows];
     int rc = DESY_OK;
-    *own = 0;
+    size_t slot = 0;
+    for (size_t i = 0; t->in_batch != in_step && i < t->in_batch; i++) t->weights[i] *= (float)((double)t->in_batch / (double)in_step);
     for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
         const size_t from = shard * t->shard_rows;
         double *loss = &t->losses[t->n_losses++];
         const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + from * inputs, .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
+        float *sum = t->shard_gradients + slot++ * t->count;
         rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
-        memcpy(t->shard_gradients + (*own)++ * t->count, t->gradient, t->count * sizeof *t->gradient);
-        *loss *= (double)t->in_batch;
+        if (is_first) memcpy(sum, t->gradient, t->count * sizeof *sum);
+        for (size_t i = 0; !is_first && i < t->count; i++) sum[i] += t->gradient[i];
+        *loss *= (double)in_step;
         for (size_t i = from; i < from + t->shard_rows && i < t->in_batch; i++) t->right += (logits[i - from] >= 0) == (t->labels[i] > .5f);
     }
+    if (is_first) *own = slot;
     return rc;
 }
 
@@ -242,14 +263,20 @@ out:
     return rc;
 }
 
+/* Of the batches of a step a virtual shard has one sum, added up in their order by the rank that has the shard: the same at any number of ranks. */
 static int run_step(struct trainer *t, size_t from, const struct desy_network_loss *how)
 {
+    const struct desy_train_options *o = t->options;
+    const size_t most = t->batch * t->accumulate, in_step = t->n - from < most ? t->n - from : most;
     size_t own = 0;
-    int rc;
-    DESY_TRY(prepare_batch(t, from));
-    rc = t->pending == DESY_OK ? run_shards(t, how, &own) : t->pending;
-    DESY_TRY(t->options->fast ? sum_fast(t, own, rc) : sum_reproducibly(t, own, rc));
-    desy_adamw_step(&t->adamw, t->parameters, t->gradient, t->options->learning_rate, t->options->weight_decay);
+    int rc, mine = t->pending;
+    for (size_t done = 0; done < in_step; done += t->in_batch) {
+        DESY_TRY(prepare_batch(t, from + done));
+        if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how, &own);
+    }
+    DESY_TRY(o->fast ? sum_fast(t, own, mine) : sum_reproducibly(t, own, mine));
+    if (o->clip_norm > 0) desy_clip_norm(t->gradient, t->count, o->clip_norm);
+    desy_optimizer_step(&t->optimizer, t->parameters, t->gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
     t->pending = desy_network_parameters_changed(t->head->network);
 out:
     return rc;
@@ -283,13 +310,13 @@ out:
 static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
 {
     const struct desy_train_options *o = t->options;
-    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .dropout = DROPOUT,
+    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT,
                                           .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)number)};
     int rc = DESY_OK;
     t->n_losses = 0;
     t->right = 0;
     desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
-    for (size_t from = 0; rc == DESY_OK && from < t->n; from += t->batch) rc = run_step(t, from, &how);
+    for (size_t from = 0; rc == DESY_OK && from < t->n; from += t->batch * t->accumulate) rc = run_step(t, from, &how);
     DESY_TRY(rc);
     DESY_TRY(desy_agree(t->fit->world, t->pending));
     DESY_TRY(desy_fixed_sum(t->fit->world, t->losses, t->n_losses, 1, t->n, &epoch->loss));
@@ -316,7 +343,7 @@ static int run_epochs(struct trainer *t, const char *name, bool every_epoch, str
         if (every_epoch && desy_rank(t->fit->world) == 0)
             desy_log_info("Epoch %d: Loss=%.4f, Acc=%.4f, validation Loss=%.4f, Acc=%.4f (%s)", e + 1, epoch->loss, epoch->accuracy, epoch->validation_loss,
                           epoch->validation_accuracy, name);
-        if (e - curve->best >= t->options->patience) break;
+        if (desy_curve_stalls(curve, t->options->patience, t->options->min_delta)) break;
     }
     if (desy_rank(t->fit->world) == 0)
         desy_log_info("train: %s: epoch %d of %d is the best, validation Loss=%.4f, Acc=%.4f", name, curve->best + 1, curve->count,
@@ -337,6 +364,7 @@ int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *valida
     curve->count = curve->best = 0;
     curve->epochs = calloc((size_t)options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
+    if (rc == DESY_OK) rc = weigh_classes(&t);
     if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(fit->world, rc));
     DESY_TRY(desy_fit_standardise(fit, head->offset, head->inputs, head->median, head->scale));

@@ -20,7 +20,7 @@ WEIGHTS = rng.uniform(0.1, 2, N).astype(np.float32)
 def run(x=X, lengths=LENGTHS, dropout=0.0):
     """The parameters by name, and what came of them."""
     n = len(x)
-    command = [TOOL, "mid_transformer", str(FRAMES), str(INPUTS), str(n), "7", "bce", "0", "-1", str(dropout)]
+    command = [TOOL, "mid_transformer", str(FRAMES), str(INPUTS), str(n), "7", "bce", "0", "-1", "0", str(dropout)]
     given = x.tobytes() + LABELS[:n].tobytes() + WEIGHTS[:n].tobytes() + lengths.tobytes()
     result = subprocess.run(command, input=given, capture_output=True)
     assert result.returncode == 0, result.stderr.decode()

@@ -1,4 +1,4 @@
-/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA DROPOUT [PARAMETERS]: on stdin x (N, FRAMES, INPUTS), labels (N),
+/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS]: on stdin x (N, FRAMES, INPUTS), labels (N),
  * weights (N), all float32, and how many frames each item has (N), int32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
  * "NAME OFFSET SHAPE..." a tensor. PARAMETERS: a file of float32 that takes the place of the seed's. Item i has the id 1000 + i. */
 #include "base/error.h"
@@ -41,11 +41,11 @@ static int load_parameters(desy_network *network, const char *path, float *param
 
 int main(int argc, char **argv)
 {
-    if (argc < 10) return DESY_EUSAGE;
+    if (argc < 11) return DESY_EUSAGE;
     int rc = DESY_OK, frames = atoi(argv[2]), inputs = atoi(argv[3]);
     size_t n = (size_t)atoi(argv[4]), width = (size_t)frames * (size_t)inputs, count;
     struct desy_network_loss how = {.focal = strcmp(argv[6], "focal") == 0, .gamma = atof(argv[7]), .alpha = atof(argv[8]),
-                                    .dropout = atof(argv[9]), .dropout_seed = 5};
+                                    .label_smoothing = atof(argv[9]), .dropout = atof(argv[10]), .dropout_seed = 5};
     desy_network *network = NULL;
     float *parameters, *gradient, *x = malloc(n * (width + 4) * sizeof *x);
     uint64_t *ids = malloc(n * sizeof *ids);
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     DESY_TRY(desy_network_open(&network, argv[1], frames, inputs, strtoull(argv[5], NULL, 10), "cpu", 1));
     DESY_TRY(print_tensors(network));
     DESY_TRY(desy_network_buffers(network, &parameters, &gradient, &count));
-    if (argc > 10) DESY_TRY(load_parameters(network, argv[10], parameters, count));
+    if (argc > 11) DESY_TRY(load_parameters(network, argv[11], parameters, count));
     for (size_t i = 0; i < count; i++) gradient[i] = 7; /* must be overwritten, not added to */
     DESY_TRY(desy_network_gradient(network, &(struct desy_network_batch){(int)n, x, lengths, labels, weights, ids}, &how, &loss, logits));
     DESY_TRY(desy_network_forward(network, x, lengths, (int)n, inference));
