@@ -8,6 +8,7 @@
 #include "train/fusion.h"
 #include "train/levels.h"
 #include "train/model_directory.h"
+#include "train/model_registry.h"
 #include "train/provenance.h"
 #include "train/reference.h"
 #include "train/training_set.h"
@@ -148,7 +149,7 @@ static void say_plan(const struct training *t)
 static int publish(struct training *t, desy_store *store, const struct desy_train_identity *identity, const struct desy_train_metrics *m, char **directory)
 {
     cJSON *model = cJSON_CreateObject();
-    char training_sha256[65];
+    char training_sha256[65], fingerprint[65], *before = NULL;
     int rc = model ? desy_training_sha256(&t->items, training_sha256) : desy_error_memory("a model");
     if (rc == DESY_OK) rc = desy_train_describe(model, store, t->options, identity, training_sha256, m, &t->fitting.curve);
     if (rc == DESY_OK) {
@@ -156,8 +157,11 @@ static int publish(struct training *t, desy_store *store, const struct desy_trai
         cJSON_AddItemToObject(model, "reliability", t->reliability);
         t->reference = t->reliability = NULL;
     }
+    if (rc == DESY_OK) rc = desy_model_current(t->options->save_dir, &before, fingerprint);
     if (rc == DESY_OK) rc = desy_model_publish(t->options->save_dir, &t->fitting.ensemble, model, directory);
+    if (rc == DESY_OK) desy_registry_warn_if_worse(t->options->save_dir, before, *directory);
     cJSON_Delete(model);
+    free(before);
     return rc;
 }
 
