@@ -1,10 +1,8 @@
-/* Which version is in use and which were before: what `current` and `history` hold, by hand, after a crash, and in a hurry. */
+/* Which version is in use and which were before: what `current` and `history` hold, also by hand and after a crash. */
 #include "base/error.h"
 #include "base/file.h"
 #include "tests/unit/unit.h"
 #include "train/model_history.h"
-
-#include <sys/wait.h>
 
 /* A save directory with versions v0001 to v000N, of which nothing but the name counts here. */
 static void make_versions(const char *save_dir, int n)
@@ -122,39 +120,9 @@ static void hands_and_accidents(void **state)
     assert_non_null(strstr(desy_error_message(), "nowhere/current"));
 }
 
-/* Two that go to and fro a hundred times: no line is lost, however they meet. */
-static void changes_at_once_lose_no_line(void **state)
-{
-    (void)state;
-    enum { TIMES = 100 };
-    make_versions("busy", 3);
-    use("busy", "v0003");
-    for (int p = 0; p < 2; p++)
-        if (fork() == 0) {
-            for (int i = 0; i < TIMES; i++)
-                if (desy_history_use("busy", p ? "v0002" : "v0001") != DESY_OK) _exit(1);
-            _exit(0);
-        }
-    for (int p = 0; p < 2; p++) {
-        int code;
-        assert_true(wait(&code) > 0);
-        assert_int_equal(code, 0);
-    }
-    /* A change from what is in use to the same is none, so lines alternate, from v0003 on to what is in use. */
-    char *text, name[DESY_VERSION_NAME];
-    size_t size;
-    assert_int_equal(desy_file_read(&text, &size, "busy/history"), DESY_OK);
-    assert_int_equal(desy_history_current(name, "busy"), DESY_OK);
-    assert_int_equal(size % 6, 0);
-    assert_true(strncmp(text, "v0003\n", 6) == 0);
-    for (size_t i = 6; i < size; i += 6) assert_true(memcmp(text + i, text + i - 6, 6) != 0);
-    assert_true(strncmp(text + size - 6, name, 5) != 0);
-    free(text);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(names_of_versions), cmocka_unit_test(steps_back_as_far_as_there_are_any), cmocka_unit_test(what_is_gone_is_passed_over),
-        cmocka_unit_test(half_a_change_does_no_harm), cmocka_unit_test(hands_and_accidents), cmocka_unit_test(changes_at_once_lose_no_line)};
+        cmocka_unit_test(half_a_change_does_no_harm), cmocka_unit_test(hands_and_accidents)};
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }
