@@ -1,4 +1,4 @@
-"""desy models: versions side by side, promoted and taken back; what is refused; trainings that run at once."""
+"""desy models: versions side by side, promoted and taken back; what is refused; trainings that run at once; what a training said of itself."""
 import json
 import shutil
 import unittest
@@ -136,6 +136,31 @@ class Models(program.ModelCase):
         for arguments in ([], ["lst"], ["list", "v0001"], ["compare", "v0001"], ["promote"], ["rollback", "v0001"], ["list", "--force"]):
             self.refused("desy models", *arguments, code=1)
         self.assertIn("runs alone", program.run(2, "models", "list", code=1)[1])
+
+    def test_diagnosis_and_learning_curve(self):
+        """Said in the log, kept, shown; and nothing of the kind of a training that went well."""
+        log = program.run(2, "train", self.store, "--save-dir", self.dir, "--level", "high", "--size", "full", "--epochs", 3, "--batch-size", 8, "--lr", 1)[1]
+        model = self.model("v0003")
+        found = {finding["finding"]: finding["words"] for finding in model["diagnosis"]}
+        self.assertRegex(found["learning_rate_too_high"], r"^high_mlp: .*lower --lr \(it is 1\), to 0\.1")
+        for words in found.values():
+            self.assertIn(f"warning: train: {words}", log)
+        self.assertIn("learning_rate_too_high: " + found["learning_rate_too_high"], self.models_("show")[0])
+        program.run(2, "eval", self.store, "--model", self.dir, "--split", "all", "-o", self.dir / "report")
+        page = (self.dir / "report" / "report.html").read_text()
+        self.assertIn("Of the model's training: high_mlp: ", page)
+        figure = page.split("Learning curve</h3>")[1].split("</figure>")[0]
+        for css in ("training", "validation"):
+            points = figure.split(f'<polyline class="line {css}" points="')[1].split('"')[0].split()
+            self.assertEqual(len(points), 3)
+        self.assertIn(f"The dot is epoch {model['training']['curve']['best_epoch']}, which was kept", figure)
+        good = self.dir / "v0001"
+        self.assertEqual(self.model("v0001")["diagnosis"], [])
+        self.assertIn("nothing found", self.models_("show", "v0001")[0])
+        program.run(1, "eval", self.store, "--model", good, "--split", "all", "-o", self.dir / "report")
+        page = (self.dir / "report" / "report.html").read_text()
+        self.assertNotIn("Learning curve", page)
+        self.assertNotIn("Of the model's training", page)
 
     def test_trainings_at_once(self):
         """Each has a whole version of its own, and the history knows both."""
