@@ -16,11 +16,12 @@
 #include <string.h>
 
 static struct {
-    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts;
-    int epochs, batch_size, patience, fast, resume;
-    double learning_rate, weight_decay, gamma, alpha, false_alarms;
+    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights;
+    int epochs, batch_size, patience, fast, resume, accumulate, warmup_epochs;
+    double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
-              .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1};
+              .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
+              .class_weights = "balanced", .accumulate = 1, .momentum = .9};
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
@@ -30,12 +31,21 @@ const struct poptOption desy_train_options[] = {
     {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "share of real videos above the threshold, at most (default 1: the best balanced accuracy)", "R"},
     {"epochs", 0, POPT_ARG_INT, &settings.epochs, 0, "of full forms, at most (default 30)", "N"},
     {"batch-size", 0, POPT_ARG_INT, &settings.batch_size, 0, "of full forms (default 2)", "N"},
+    {"accumulate", 0, POPT_ARG_INT, &settings.accumulate, 0, "batches of full forms whose gradients make a step (default 1)", "N"},
+    {"optimizer", 0, POPT_ARG_STRING, &settings.optimizer, 0, "of full forms (default adamw)", "adamw|sgd"},
+    {"momentum", 0, POPT_ARG_DOUBLE, &settings.momentum, 0, "of sgd (default 0.9)", "R"},
     {"lr", 0, POPT_ARG_DOUBLE, &settings.learning_rate, 0, "learning rate of full forms (default 0.001)", "R"},
-    {"weight-decay", 0, POPT_ARG_DOUBLE, &settings.weight_decay, 0, "of full forms, decoupled (default 0.01)", "R"},
+    {"schedule", 0, POPT_ARG_STRING, &settings.schedule, 0, "of the learning rate: constant, or cosine annealing to 0 at the last of --epochs (default constant)", "constant|cosine"},
+    {"warmup-epochs", 0, POPT_ARG_INT, &settings.warmup_epochs, 0, "in which the learning rate rises linearly (default 0)", "N"},
+    {"weight-decay", 0, POPT_ARG_DOUBLE, &settings.weight_decay, 0, "of full forms: decoupled for adamw, added to the gradient for sgd (default 0.01)", "R"},
+    {"clip-norm", 0, POPT_ARG_DOUBLE, &settings.clip_norm, 0, "norm of the gradient of full forms, at most (default 0: no limit)", "R"},
     {"patience", 0, POPT_ARG_INT, &settings.patience, 0, "epochs without a better validation loss before full forms stop (default 7)", "N"},
+    {"min-delta", 0, POPT_ARG_DOUBLE, &settings.min_delta, 0, "by how much a validation loss must be lower to be better, for --patience (default 0)", "R"},
     {"loss", 0, POPT_ARG_STRING, &settings.loss, 0, "of full forms (default bce)", "bce|focal"},
     {"focal-gamma", 0, POPT_ARG_DOUBLE, &settings.gamma, 0, "focusing of the focal loss (default 2)", "G"},
     {"focal-alpha", 0, POPT_ARG_DOUBLE, &settings.alpha, 0, "weight of the class AI in the focal loss (default: none)", "A"},
+    {"label-smoothing", 0, POPT_ARG_DOUBLE, &settings.label_smoothing, 0, "targets of full forms are E/2 and 1 - E/2 in place of 0 and 1 (default 0)", "E"},
+    {"class-weights", 0, POPT_ARG_STRING, &settings.class_weights, 0, "classes in the loss of full forms: both the same, as many clips as they have, or that times two numbers (default balanced)", "balanced|none|REAL,AI"},
     {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "sum gradients as floats: another number of ranks then gives other bits", NULL},
     POPT_TABLEEND,
 };
@@ -58,19 +68,61 @@ static int find_word(const char *word, const char *const *names, int n)
     return i;
 }
 
+static int parse_class_weights(struct desy_train_options *options)
+{
+    int end = -1;
+    double *given = options->class_weights;
+    options->class_weighting = strcmp(settings.class_weights, "balanced") == 0 ? DESY_CLASSES_BALANCED : strcmp(settings.class_weights, "none") == 0 ? DESY_CLASSES_UNWEIGHTED : DESY_CLASSES_GIVEN;
+    if (options->class_weighting != DESY_CLASSES_GIVEN) return DESY_OK;
+    if (sscanf(settings.class_weights, "%lf,%lf%n", &given[0], &given[1], &end) != 2 || settings.class_weights[end] != '\0' || !(given[0] > 0 && given[0] <= 1e6 && given[1] > 0 && given[1] <= 1e6))
+        return desy_error(DESY_EUSAGE, "--class-weights must be balanced, none or two positive numbers REAL,AI, not %s", settings.class_weights);
+    return DESY_OK;
+}
+
+/* What concerns the steps of full forms. */
+static int parse_steps(struct desy_train_options *options)
+{
+    static const char *const optimizers[] = {"adamw", "sgd"}, *const schedules[] = {"constant", "cosine"};
+    const int optimizer = find_word(settings.optimizer, optimizers, 2), schedule = find_word(settings.schedule, schedules, 2);
+    if (optimizer == 2) return desy_error(DESY_EUSAGE, "--optimizer must be adamw or sgd, not %s", settings.optimizer);
+    if (schedule == 2) return desy_error(DESY_EUSAGE, "--schedule must be constant or cosine, not %s", settings.schedule);
+    if (settings.epochs < 1 || settings.epochs > 100000) return desy_error(DESY_EUSAGE, "--epochs must be 1 to 100000, not %d", settings.epochs);
+    if (settings.warmup_epochs < 0 || settings.warmup_epochs >= settings.epochs)
+        return desy_error(DESY_EUSAGE, "--warmup-epochs must be 0 to %d (below --epochs), not %d", settings.epochs - 1, settings.warmup_epochs);
+    if (settings.batch_size < 1 || settings.batch_size > 65536) return desy_error(DESY_EUSAGE, "--batch-size must be 1 to 65536, not %d", settings.batch_size);
+    if (settings.accumulate < 1 || settings.accumulate > 65536) return desy_error(DESY_EUSAGE, "--accumulate must be 1 to 65536, not %d", settings.accumulate);
+    if (settings.patience < 1) return desy_error(DESY_EUSAGE, "--patience must be at least 1, not %d", settings.patience);
+    if (!(settings.min_delta >= 0 && isfinite(settings.min_delta))) return desy_error(DESY_EUSAGE, "--min-delta must be 0 or more, not %g", settings.min_delta);
+    if (!(settings.learning_rate > 0 && settings.learning_rate <= 10)) return desy_error(DESY_EUSAGE, "--lr must lie between 0 and 10, not %g", settings.learning_rate);
+    if (!(settings.momentum >= 0 && settings.momentum < 1)) return desy_error(DESY_EUSAGE, "--momentum must lie in [0, 1), not %g", settings.momentum);
+    if (!(settings.weight_decay >= 0 && settings.weight_decay < 1)) return desy_error(DESY_EUSAGE, "--weight-decay must lie in [0, 1), not %g", settings.weight_decay);
+    if (!(settings.clip_norm >= 0 && isfinite(settings.clip_norm))) return desy_error(DESY_EUSAGE, "--clip-norm must be 0 (no limit) or more, not %g", settings.clip_norm);
+    options->epochs = settings.epochs, options->batch_size = settings.batch_size, options->patience = settings.patience, options->accumulate = settings.accumulate;
+    options->optimizer = (enum desy_optimizer_kind)optimizer, options->schedule = (enum desy_schedule_kind)schedule, options->warmup_epochs = settings.warmup_epochs;
+    options->learning_rate = settings.learning_rate, options->weight_decay = settings.weight_decay, options->momentum = settings.momentum;
+    options->clip_norm = settings.clip_norm, options->min_delta = settings.min_delta;
+    options->fast = settings.fast;
+    return DESY_OK;
+}
+
+static int parse_loss(struct desy_train_options *options)
+{
+    static const char *const losses[] = {"bce", "focal"};
+    const int loss = find_word(settings.loss, losses, 2);
+    if (loss == 2) return desy_error(DESY_EUSAGE, "--loss must be bce or focal, not %s", settings.loss);
+    if (!(settings.gamma >= 0 && settings.gamma <= 100) || !(settings.alpha <= 1)) return desy_error(DESY_EUSAGE, "--focal-gamma must lie in [0, 100], --focal-alpha in [0, 1]");
+    if (!(settings.label_smoothing >= 0 && settings.label_smoothing < 1)) return desy_error(DESY_EUSAGE, "--label-smoothing must lie in [0, 1), not %g", settings.label_smoothing);
+    options->focal = loss == 1;
+    options->focal_gamma = settings.gamma, options->focal_alpha = settings.alpha, options->label_smoothing = settings.label_smoothing;
+    return parse_class_weights(options);
+}
+
 static int parse_settings(struct desy_train_options *options)
 {
-    static const char *const levels[] = {"low", "mid", "high", "fusion", "all"}, *const sizes[] = {"auto", "small", "full"}, *const losses[] = {"bce", "focal"};
-    const int level = find_word(settings.level, levels, 5), size = find_word(settings.size, sizes, 3), loss = find_word(settings.loss, losses, 2);
+    static const char *const levels[] = {"low", "mid", "high", "fusion", "all"}, *const sizes[] = {"auto", "small", "full"};
+    const int level = find_word(settings.level, levels, 5), size = find_word(settings.size, sizes, 3);
     if (level == 5) return desy_error(DESY_EUSAGE, "--level must be all, low, mid, high or fusion, not %s", settings.level);
     if (size == 3) return desy_error(DESY_EUSAGE, "--size must be auto, small or full, not %s", settings.size);
-    if (loss == 2) return desy_error(DESY_EUSAGE, "--loss must be bce or focal, not %s", settings.loss);
-    if (settings.epochs < 1 || settings.epochs > 100000) return desy_error(DESY_EUSAGE, "--epochs must be 1 to 100000, not %d", settings.epochs);
-    if (settings.batch_size < 1 || settings.batch_size > 65536) return desy_error(DESY_EUSAGE, "--batch-size must be 1 to 65536, not %d", settings.batch_size);
-    if (settings.patience < 1) return desy_error(DESY_EUSAGE, "--patience must be at least 1, not %d", settings.patience);
-    if (!(settings.learning_rate > 0 && settings.learning_rate <= 10)) return desy_error(DESY_EUSAGE, "--lr must lie between 0 and 10, not %g", settings.learning_rate);
-    if (!(settings.weight_decay >= 0 && settings.weight_decay < 1)) return desy_error(DESY_EUSAGE, "--weight-decay must lie in [0, 1), not %g", settings.weight_decay);
-    if (!(settings.gamma >= 0 && settings.gamma <= 100) || !(settings.alpha <= 1)) return desy_error(DESY_EUSAGE, "--focal-gamma must lie in [0, 100], --focal-alpha in [0, 1]");
     const bool all_parts = strcmp(settings.parts, "all") == 0;
     if (!all_parts && strcmp(settings.parts, "train") != 0) return desy_error(DESY_EUSAGE, "--parts must be train or all, not %s", settings.parts);
     if (all_parts && size != 1) return desy_error(DESY_EUSAGE, "--parts all goes with --size small: full forms stop by a validation part that they have not seen");
@@ -79,12 +131,8 @@ static int parse_settings(struct desy_train_options *options)
     options->most_false_alarms = settings.false_alarms;
     options->level = level < 4 ? level : DESY_TRAIN_ALL; /* the words are in the order of the numbers */
     options->size = (enum desy_size)size;
-    options->focal = loss == 1;
-    options->epochs = settings.epochs, options->batch_size = settings.batch_size, options->patience = settings.patience;
-    options->learning_rate = settings.learning_rate, options->weight_decay = settings.weight_decay;
-    options->focal_gamma = settings.gamma, options->focal_alpha = settings.alpha;
-    options->fast = settings.fast;
-    return DESY_OK;
+    const int rc = parse_steps(options);
+    return rc == DESY_OK ? parse_loss(options) : rc;
 }
 
 static int say_result(const struct desy_invocation *invocation, const struct desy_train_result *result)

@@ -5,14 +5,14 @@
 #include "base/random.h"
 #include "mpi/fixed_sum.h"
 #include "mpi/signals.h"
-#include "train/adamw.h"
+#include "train/loader.h"
+#include "train/class_weights.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DROPOUT .5
-#define AHEAD_ROWS 256 /* inputs that are gathered at once: a collective costs more than a few rows */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
 
 struct trainer {
@@ -23,12 +23,14 @@ struct trainer {
     uint64_t seed;
     /* what a step works with */
     uint32_t *chosen, *order;    /* (n) rows of the fit's items; their order in this epoch */
+    struct desy_fit weighted;    /* the fit with class weights; .weights are the trainer's own, NULL: balanced */
     double weights_sum;          /* of the fit's items */
-    size_t n, batch, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
-    float *ahead, *mine;         /* (ahead_room, inputs): inputs of the next items in this order, from all ranks; this rank's of them */
-    size_t ahead_room, ahead_from, ahead_count;
+    size_t n, batch, accumulate, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
+    desy_loader *loader;
     size_t in_batch;
-    float *x, *labels, *weights; /* (shards * shard_rows, inputs), padded with weight 0 */
+    const float *x;              /* of this rank's shards: train/loader.h */
+    const int32_t *lengths;
+    float *labels, *weights;     /* (shards * shard_rows), padded with weight 0 */
     uint64_t *shard_ids;
     /* the network's flat buffers */
     const struct desy_network_tensor *tensors;
@@ -36,7 +38,8 @@ struct trainer {
     float *parameters, *gradient, *shard_gradients /* (own_shards, count) */, *best;
     int64_t *fixed;              /* (count) */
     double *bounds;              /* (n_tensors + 1) */
-    struct desy_adamw adamw;
+    struct desy_optimizer optimizer;
+    struct desy_learning_rate rate;
     /* of this rank, over an epoch */
     double *losses;              /* of each shard */
     size_t n_losses;
@@ -44,61 +47,70 @@ struct trainer {
     int pending;                 /* a failure of this rank alone, which the next agreement brings to the others */
 };
 
-void desy_curve_close(struct desy_curve *curve)
-{
-    free(curve->epochs);
-    memset(curve, 0, sizeof *curve);
-}
-
 static int open_trainer(struct trainer *t)
 {
     const struct desy_fit *fit = t->fit;
-    const size_t ranks = (size_t)desy_size(fit->world), inputs = (size_t)t->head->inputs;
+    const size_t ranks = (size_t)desy_size(fit->world);
     t->batch = (size_t)t->options->batch_size;
+    t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
     t->shards = t->batch < DESY_VIRTUAL_SHARDS ? t->batch : DESY_VIRTUAL_SHARDS;
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     t->own_shards = (t->shards + ranks - 1) / ranks;
-    t->ahead_room = t->batch > AHEAD_ROWS ? t->batch : AHEAD_ROWS;
     const size_t rows = t->shards * t->shard_rows;
     float *gradient;
     int rc;
-    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
+    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->frames, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
     DESY_TRY(desy_network_tensors(t->head->network, &t->tensors, &t->n_tensors));
     DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &gradient, &t->count));
     t->gradient = gradient;
-    DESY_TRY(desy_adamw_open(&t->adamw, t->count));
+    DESY_TRY(desy_optimizer_open(&t->optimizer, t->options->optimizer, t->options->momentum, t->count));
     t->chosen = malloc((fit->chosen + 1) * sizeof *t->chosen);
     t->order = malloc((fit->chosen + 1) * sizeof *t->order);
-    t->x = calloc(rows * inputs, sizeof *t->x);
     t->labels = calloc(rows, sizeof *t->labels);
     t->weights = calloc(rows, sizeof *t->weights);
     t->shard_ids = calloc(rows, sizeof *t->shard_ids);
-    t->ahead = malloc(t->ahead_room * inputs * sizeof *t->ahead);
-    t->mine = malloc(t->ahead_room * inputs * sizeof *t->mine);
     t->shard_gradients = malloc(t->own_shards * t->count * sizeof *t->shard_gradients);
     t->best = malloc(t->count * sizeof *t->best);
     t->fixed = malloc(t->count * sizeof *t->fixed);
     t->bounds = malloc((t->n_tensors + 1) * sizeof *t->bounds);
     t->losses = malloc((fit->chosen / t->batch + 1) * t->own_shards * sizeof *t->losses);
-    if (!t->chosen || !t->order || !t->x || !t->labels || !t->weights || !t->shard_ids || !t->ahead || !t->mine || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
+    if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
+    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shards, t->shard_rows});
+    const size_t step = t->batch * t->accumulate;
+    const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
+    t->rate = (struct desy_learning_rate){t->options->schedule, t->options->learning_rate, t->options->warmup_epochs * steps, t->options->epochs * steps};
 out:
     return rc;
 }
 
+/* In place of the fit's own: those that the options ask for. */
+static int weigh_classes(struct trainer *t)
+{
+    static const double unweighted[2] = {1, 1};
+    const struct desy_train_options *o = t->options;
+    if (o->class_weighting == DESY_CLASSES_BALANCED) return DESY_OK;
+    double *weights = malloc((t->fit->total + 1) * sizeof *weights);
+    if (!weights) return desy_error_memory("class weights");
+    desy_class_weights(t->fit, o->class_weighting == DESY_CLASSES_GIVEN ? o->class_weights : unweighted, weights);
+    t->weighted = *t->fit;
+    t->weighted.weights = weights;
+    t->fit = &t->weighted;
+    return DESY_OK;
+}
+
 static void close_trainer(struct trainer *t)
 {
-    desy_adamw_close(&t->adamw);
+    free((double *)t->weighted.weights);
+    desy_optimizer_close(&t->optimizer);
     free(t->chosen);
     free(t->order);
-    free(t->x);
     free(t->labels);
     free(t->weights);
     free(t->shard_ids);
-    free(t->ahead);
-    free(t->mine);
+    desy_loader_close(&t->loader);
     free(t->shard_gradients);
     free(t->best);
     free(t->fixed);
@@ -106,79 +118,42 @@ static void close_trainer(struct trainer *t)
     free(t->losses);
 }
 
-static int owner_of(const struct desy_fit *fit, size_t row, int ranks)
-{
-    for (int rank = 0; rank < ranks; rank++) {
-        size_t first, count;
-        desy_tile_share(fit->total, rank, ranks, &first, &count);
-        if (row >= first && row < first + count) return rank;
-    }
-    return 0; /* shares cover all rows */
-}
-
-/* Inputs of the next items from `from` on, wherever they lie, on every rank and in this epoch's order. */
-static int gather_ahead(struct trainer *t, size_t from)
-{
-    const struct desy_fit *fit = t->fit;
-    const int ranks = desy_size(fit->world);
-    const size_t inputs = (size_t)t->head->inputs;
-    size_t have = 0, total, next = 0;
-    float *all = NULL;
-    double *room = malloc(inputs * sizeof *room);
-    int rc = desy_agree(fit->world, room ? DESY_OK : desy_error_memory("a batch"));
-    if (rc != DESY_OK) goto out;
-    t->ahead_from = from;
-    t->ahead_count = t->n - from < t->ahead_room ? t->n - from : t->ahead_room;
-    for (size_t i = 0; i < t->ahead_count; i++) {
-        const size_t row = t->chosen[t->order[from + i]];
-        if (row >= fit->first && row < fit->first + fit->count) desy_head_row(t->head, fit->vectors + (row - fit->first) * fit->stride, t->mine + have++ * inputs, room);
-    }
-    DESY_TRY(desy_gatherall(fit->world, t->mine, have, inputs * sizeof *t->mine, (void **)&all, &total));
-    for (int rank = 0; rank < ranks; rank++) /* as they came: by rank, and in this order within each */
-        for (size_t i = 0; i < t->ahead_count; i++)
-            if (owner_of(fit, t->chosen[t->order[from + i]], ranks) == rank) memcpy(t->ahead + i * inputs, all + next++ * inputs, inputs * sizeof *all);
-out:
-    free(room);
-    free(all);
-    return rc;
-}
-
 /* The batch from `from` on, padded to whole shards. */
 static int prepare_batch(struct trainer *t, size_t from)
 {
-    const size_t inputs = (size_t)t->head->inputs, rows = t->shards * t->shard_rows;
     t->in_batch = t->n - from < t->batch ? t->n - from : t->batch;
-    if (from == 0 || from + t->in_batch > t->ahead_from + t->ahead_count) {
-        int rc = gather_ahead(t, from);
-        if (rc != DESY_OK) return rc;
-    }
-    memset(t->x, 0, rows * inputs * sizeof *t->x);
-    memset(t->weights, 0, rows * sizeof *t->weights);
-    memcpy(t->x, t->ahead + (from - t->ahead_from) * inputs, t->in_batch * inputs * sizeof *t->x);
+    memset(t->weights, 0, t->shards * t->shard_rows * sizeof *t->weights);
     for (size_t i = 0; i < t->in_batch; i++) {
         const size_t row = t->chosen[t->order[from + i]];
         t->labels[i] = t->fit->labels[row];
         t->weights[i] = (float)(t->fit->weights[row] * ((double)t->n / t->weights_sum) / (double)t->in_batch); /* 1 on average, however many clips an item has */
         t->shard_ids[i] = t->ids[row];
     }
-    return DESY_OK;
+    return desy_loader_next(t->loader, &t->x, &t->lengths);
 }
 
-/* Gradients of this rank's shards of the batch; *own of them. A shard of padding alone adds nothing and is left out. */
-static int run_shards(struct trainer *t, const struct desy_network_loss *how, size_t *own)
+/* Gradients of this rank's shards of the batch, added to those of the step's batches before it; *own: how many shards have one. A step's
+ * first batch is its largest. A shard of padding alone adds nothing and is left out. */
+static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how, size_t *own)
 {
-    const size_t ranks = (size_t)desy_size(t->fit->world), inputs = (size_t)t->head->inputs;
+    const size_t ranks = (size_t)desy_size(t->fit->world), inputs = (size_t)t->head->frames * (size_t)t->head->inputs;
     float logits[t->shard_rows];
     int rc = DESY_OK;
-    *own = 0;
+    size_t slot = 0;
+    for (size_t i = 0; t->in_batch != in_step && i < t->in_batch; i++) t->weights[i] *= (float)((double)t->in_batch / (double)in_step);
     for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
         const size_t from = shard * t->shard_rows;
         double *loss = &t->losses[t->n_losses++];
-        rc = desy_network_gradient(t->head->network, t->x + from * inputs, t->labels + from, t->weights + from, t->shard_ids + from, (int)t->shard_rows, how, loss, logits);
-        memcpy(t->shard_gradients + (*own)++ * t->count, t->gradient, t->count * sizeof *t->gradient);
-        *loss *= (double)t->in_batch;
+        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + slot * t->shard_rows * inputs, .lengths = t->lengths ? t->lengths + slot * t->shard_rows : NULL,
+                                                 .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
+        float *sum = t->shard_gradients + slot++ * t->count;
+        rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
+        if (is_first) memcpy(sum, t->gradient, t->count * sizeof *sum);
+        for (size_t i = 0; !is_first && i < t->count; i++) sum[i] += t->gradient[i];
+        *loss *= (double)in_step;
         for (size_t i = from; i < from + t->shard_rows && i < t->in_batch; i++) t->right += (logits[i - from] >= 0) == (t->labels[i] > .5f);
     }
+    if (is_first) *own = slot;
     return rc;
 }
 
@@ -241,14 +216,21 @@ out:
     return rc;
 }
 
+/* Of the batches of a step a virtual shard has one sum, added up in their order by the rank that has the shard: the same at any number of ranks. */
 static int run_step(struct trainer *t, size_t from, const struct desy_network_loss *how)
 {
+    const struct desy_train_options *o = t->options;
+    const size_t most = t->batch * t->accumulate, in_step = t->n - from < most ? t->n - from : most;
     size_t own = 0;
-    int rc;
-    DESY_TRY(prepare_batch(t, from));
-    rc = t->pending == DESY_OK ? run_shards(t, how, &own) : t->pending;
-    DESY_TRY(t->options->fast ? sum_fast(t, own, rc) : sum_reproducibly(t, own, rc));
-    desy_adamw_step(&t->adamw, t->parameters, t->gradient, t->options->learning_rate, t->options->weight_decay);
+    int rc, mine = t->pending;
+    for (size_t done = 0; done < in_step; done += t->in_batch) {
+        rc = prepare_batch(t, from + done);
+        if (mine == DESY_OK) mine = rc;
+        if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how, &own);
+    }
+    DESY_TRY(o->fast ? sum_fast(t, own, mine) : sum_reproducibly(t, own, mine));
+    if (o->clip_norm > 0) desy_clip_norm(t->gradient, t->count, o->clip_norm);
+    desy_optimizer_step(&t->optimizer, t->parameters, t->gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
     t->pending = desy_network_parameters_changed(t->head->network);
 out:
     return rc;
@@ -261,7 +243,7 @@ static int validate(const struct trainer *t, struct desy_epoch *epoch)
     double *logits = malloc((v->count + 1) * sizeof *logits), weights = 0;
     int64_t right = 0;
     size_t n = 0;
-    int rc = logits ? desy_head_logits(t->head, v->vectors, v->stride, v->count, logits) : desy_error_memory("validation");
+    int rc = logits ? desy_head_fit_logits(t->head, v, 0, v->count, logits) : desy_error_memory("validation");
     DESY_TRY(desy_agree(v->world, rc));
     for (size_t i = 0; i < v->count; i++) {
         const double weight = v->weights[v->first + i];
@@ -282,13 +264,14 @@ out:
 static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
 {
     const struct desy_train_options *o = t->options;
-    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .dropout = DROPOUT,
+    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT,
                                           .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)number)};
     int rc = DESY_OK;
     t->n_losses = 0;
     t->right = 0;
     desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
-    for (size_t from = 0; rc == DESY_OK && from < t->n; from += t->batch) rc = run_step(t, from, &how);
+    t->pending = desy_loader_begin(t->loader, t->order, 0);
+    for (size_t from = 0; rc == DESY_OK && from < t->n; from += t->batch * t->accumulate) rc = run_step(t, from, &how);
     DESY_TRY(rc);
     DESY_TRY(desy_agree(t->fit->world, t->pending));
     DESY_TRY(desy_fixed_sum(t->fit->world, t->losses, t->n_losses, 1, t->n, &epoch->loss));
@@ -315,7 +298,7 @@ static int run_epochs(struct trainer *t, const char *name, bool every_epoch, str
         if (every_epoch && desy_rank(t->fit->world) == 0)
             desy_log_info("Epoch %d: Loss=%.4f, Acc=%.4f, validation Loss=%.4f, Acc=%.4f (%s)", e + 1, epoch->loss, epoch->accuracy, epoch->validation_loss,
                           epoch->validation_accuracy, name);
-        if (e - curve->best >= t->options->patience) break;
+        if (desy_curve_stalls(curve, t->options->patience, t->options->min_delta)) break;
     }
     if (desy_rank(t->fit->world) == 0)
         desy_log_info("train: %s: epoch %d of %d is the best, validation Loss=%.4f, Acc=%.4f", name, curve->best + 1, curve->count,
@@ -333,12 +316,14 @@ int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *valida
     struct trainer t = {.fit = fit, .validation = validation, .ids = ids, .options = options, .head = head,
                         .seed = desy_random_u64(options->seed, stream, 0)};
     int rc = desy_head_open(head, channel, layout);
+    if (channel->frames) head->frames = fit->frames->frames;
     curve->count = curve->best = 0;
     curve->epochs = calloc((size_t)options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
+    if (rc == DESY_OK) rc = weigh_classes(&t);
     if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(fit->world, rc));
-    DESY_TRY(desy_fit_standardise(fit, head->offset, head->inputs, head->median, head->scale));
+    DESY_TRY(desy_head_standardise_inputs(fit, head));
     DESY_TRY(run_epochs(&t, name, every_epoch, curve));
     rc = desy_head_standardise(fit, head);
 out:

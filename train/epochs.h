@@ -2,25 +2,15 @@
 #ifndef DESY_TRAIN_EPOCHS_H
 #define DESY_TRAIN_EPOCHS_H
 
+#include "train/curve.h"
 #include "train/head.h"
 #include "train/train.h"
 
 /* A batch is so many virtual shards at most, whatever the number of ranks; a rank takes whole shards. */
 #define DESY_VIRTUAL_SHARDS 8
 
-struct desy_epoch {
-    double loss, accuracy; /* of the training items, in training mode, as the epoch went */
-    double validation_loss, validation_accuracy;
-};
-
-struct desy_curve {
-    struct desy_epoch *epochs; /* (count) */
-    int count, best;           /* index of the epoch that was kept */
-};
-void desy_curve_close(struct desy_curve *curve);
-
 /* Collective. Standardises the channel's columns over the fit's items, then trains its network: shuffles that are a function of
- * (seed, stream, epoch), AdamW, and early stopping on the log loss of `validation`'s items (weighted); the best epoch's
+ * (seed, stream, epoch), steps as the options say, and early stopping on the log loss of `validation`'s items (weighted); the best epoch's
  * parameters stay. Gradients of the virtual shards are summed in int64 fixed point with a scale for each tensor and step,
  * so that any number of ranks gives the same bits; options->fast sums floats. ids (total): item ids, for dropout.
  * `name`: what the log calls this fit; `every_epoch`: a line for each, else one at the end. DESY_EINTERRUPTED: a signal came; DESY_EDATA: the loss is not finite any more. */

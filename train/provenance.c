@@ -23,6 +23,36 @@ static const char *parts_word(const struct desy_train_options *o)
     return o->all_parts ? "all" : "train";
 }
 
+static const char *const optimizer_names[] = {"adamw", "sgd"}, *const schedule_names[] = {"constant", "cosine"};
+
+static void describe_steps(cJSON *json, const struct desy_train_options *o)
+{
+    cJSON_AddNumberToObject(json, "epochs", o->epochs);
+    cJSON_AddNumberToObject(json, "batch_size", o->batch_size);
+    cJSON_AddNumberToObject(json, "accumulate", o->accumulate > 1 ? o->accumulate : 1);
+    cJSON_AddNumberToObject(json, "patience", o->patience);
+    cJSON_AddNumberToObject(json, "min_delta", o->min_delta);
+    cJSON_AddNumberToObject(json, "learning_rate", o->learning_rate);
+    cJSON_AddStringToObject(json, "schedule", schedule_names[o->schedule]);
+    cJSON_AddNumberToObject(json, "warmup_epochs", o->warmup_epochs);
+    cJSON_AddNumberToObject(json, "weight_decay", o->weight_decay);
+    cJSON_AddStringToObject(json, "optimiser", optimizer_names[o->optimizer]);
+    if (o->optimizer == DESY_SGD) cJSON_AddNumberToObject(json, "momentum", o->momentum);
+    if (o->clip_norm > 0) cJSON_AddNumberToObject(json, "clip_norm", o->clip_norm);
+}
+
+static void describe_loss(cJSON *json, const struct desy_train_options *o)
+{
+    cJSON_AddStringToObject(json, "loss", o->focal ? "focal" : "bce");
+    if (o->focal) {
+        cJSON_AddNumberToObject(json, "focal_gamma", o->focal_gamma);
+        if (o->focal_alpha >= 0) cJSON_AddNumberToObject(json, "focal_alpha", o->focal_alpha);
+    }
+    cJSON_AddNumberToObject(json, "label_smoothing", o->label_smoothing);
+    if (o->class_weighting == DESY_CLASSES_GIVEN) cJSON_AddItemToObject(json, "class_weights", cJSON_CreateDoubleArray(o->class_weights, 2));
+    else cJSON_AddStringToObject(json, "class_weights", o->class_weighting == DESY_CLASSES_BALANCED ? "balanced" : "none");
+}
+
 /* The options that decide the model, as JSON; new. */
 static cJSON *describe_options(const struct desy_train_options *o)
 {
@@ -32,17 +62,8 @@ static cJSON *describe_options(const struct desy_train_options *o)
     cJSON_AddStringToObject(json, "seed", seed);
     cJSON_AddStringToObject(json, "level", level_word(o));
     cJSON_AddStringToObject(json, "size", size_names[o->size]);
-    cJSON_AddNumberToObject(json, "epochs", o->epochs);
-    cJSON_AddNumberToObject(json, "batch_size", o->batch_size);
-    cJSON_AddNumberToObject(json, "patience", o->patience);
-    cJSON_AddNumberToObject(json, "learning_rate", o->learning_rate);
-    cJSON_AddNumberToObject(json, "weight_decay", o->weight_decay);
-    cJSON_AddStringToObject(json, "optimiser", "adamw");
-    cJSON_AddStringToObject(json, "loss", o->focal ? "focal" : "bce");
-    if (o->focal) {
-        cJSON_AddNumberToObject(json, "focal_gamma", o->focal_gamma);
-        if (o->focal_alpha >= 0) cJSON_AddNumberToObject(json, "focal_alpha", o->focal_alpha);
-    }
+    describe_steps(json, o);
+    describe_loss(json, o);
     cJSON_AddStringToObject(json, "parts", parts_word(o));
     cJSON_AddNumberToObject(json, "most_false_alarms", o->most_false_alarms);
     cJSON_AddBoolToObject(json, "reproducible", !o->fast);
@@ -70,6 +91,21 @@ static void add_number(cJSON *object, const char *key, double value)
     if (isfinite(value)) cJSON_AddNumberToObject(object, key, value); /* not computed: absent */
 }
 
+/* What decides full forms, as options of the command line; new. */
+static char *options_of_full(const struct desy_train_options *o)
+{
+    char class_weights[80] = "balanced", momentum[48] = "", focal[96] = "", alpha[48] = "";
+    if (o->class_weighting == DESY_CLASSES_UNWEIGHTED) snprintf(class_weights, sizeof class_weights, "none");
+    if (o->class_weighting == DESY_CLASSES_GIVEN) snprintf(class_weights, sizeof class_weights, "%.17g,%.17g", o->class_weights[0], o->class_weights[1]);
+    if (o->optimizer == DESY_SGD) snprintf(momentum, sizeof momentum, " --momentum %g", o->momentum);
+    if (o->focal && o->focal_alpha >= 0) snprintf(alpha, sizeof alpha, " --focal-alpha %g", o->focal_alpha);
+    if (o->focal) snprintf(focal, sizeof focal, " --focal-gamma %g%s", o->focal_gamma, alpha);
+    return desy_format(" --epochs %d --batch-size %d --accumulate %d --patience %d --min-delta %g --optimizer %s%s --lr %g --schedule %s --warmup-epochs %d --weight-decay %g --clip-norm %g"
+                       " --loss %s%s --label-smoothing %g --class-weights %s%s", o->epochs, o->batch_size, o->accumulate > 1 ? o->accumulate : 1, o->patience, o->min_delta,
+                       optimizer_names[o->optimizer], momentum, o->learning_rate, schedule_names[o->schedule], o->warmup_epochs, o->weight_decay, o->clip_norm,
+                       o->focal ? "focal" : "bce", focal, o->label_smoothing, class_weights, o->fast ? " --fast" : "");
+}
+
 /* The commands that would make this model again; names of files are the user's. */
 static int add_commands(cJSON *training, const desy_store *store, const struct desy_train_options *o)
 {
@@ -78,16 +114,12 @@ static int add_commands(cJSON *training, const desy_store *store, const struct d
     cJSON *commands = cJSON_AddArrayToObject(training, "commands");
     char *extract = desy_format("desy extract DATASET -o STORE --extractor %s --sampling %s --frames %d --augment %s%s%s", desy_store_extractor(store), sampling ? sampling : "window",
                                 desy_store_frames(store), views ? views : "0", many ? " --windows " : "", many ? windows : "");
-    char *of_full = full ? desy_format(" --epochs %d --batch-size %d --patience %d --lr %g --weight-decay %g --loss %s%s", o->epochs, o->batch_size, o->patience, o->learning_rate,
-                                       o->weight_decay, o->focal ? "focal" : "bce", o->fast ? " --fast" : "") : NULL;
-    char *focal = full && o->focal ? desy_format(" --focal-gamma %g --focal-alpha %g", o->focal_gamma, o->focal_alpha) : NULL;
-    char *train = desy_format("desy train STORE --save-dir DIR --level %s --size %s --parts %s --false-alarms %g --seed %llu%s%s", level_word(o), size_names[o->size], parts_word(o),
-                              o->most_false_alarms, (unsigned long long)o->seed, of_full ? of_full : "", focal ? focal : "");
-    const bool ok = commands && extract && train && (!full || of_full) && (!full || !o->focal || focal) && cJSON_AddItemToArray(commands, cJSON_CreateString(extract)) &&
-                    cJSON_AddItemToArray(commands, cJSON_CreateString(train));
+    char *of_full = full ? options_of_full(o) : NULL;
+    char *train = desy_format("desy train STORE --save-dir DIR --level %s --size %s --parts %s --false-alarms %g --seed %llu%s", level_word(o), size_names[o->size], parts_word(o),
+                              o->most_false_alarms, (unsigned long long)o->seed, of_full ? of_full : "");
+    const bool ok = commands && extract && train && (!full || of_full) && cJSON_AddItemToArray(commands, cJSON_CreateString(extract)) && cJSON_AddItemToArray(commands, cJSON_CreateString(train));
     free(extract);
     free(of_full);
-    free(focal);
     free(train);
     return ok ? DESY_OK : desy_error_memory("a model");
 }
@@ -157,13 +189,24 @@ static cJSON *describe_curve(const struct desy_curve *curve)
     return json;
 }
 
+/* Of the full forms, by channel. */
+static cJSON *describe_curves(const struct desy_ensemble *ensemble, const struct desy_curve *curves)
+{
+    cJSON *json = cJSON_CreateObject();
+    for (int k = 0; k < ensemble->n; k++)
+        if (curves[k].count) cJSON_AddItemToObject(json, ensemble->heads[k].channel->name, describe_curve(&curves[k]));
+    return json;
+}
+
 int desy_train_describe(cJSON *model, const desy_store *store, const struct desy_train_options *options, const struct desy_train_identity *identity,
-                        const char *training_sha256, const struct desy_train_metrics *metrics, const struct desy_curve *curve)
+                        const char *training_sha256, const struct desy_train_metrics *metrics, const struct desy_ensemble *ensemble, const struct desy_curve *curves)
 {
     cJSON *training = describe_options(options);
+    bool full = false;
+    for (int k = 0; k < ensemble->n; k++) full |= curves[k].count > 0;
     bool ok = cJSON_AddStringToObject(model, "format", "desy-model-1") && cJSON_AddStringToObject(model, "desy", DESY_VERSION) &&
               cJSON_AddStringToObject(model, "torch", desy_torch_version()) &&
-              (curve->count == 0 || cJSON_AddStringToObject(model, "isa", desy_torch_isa())) && /* small forms are the same on all */
+              (!full || cJSON_AddStringToObject(model, "isa", desy_torch_isa())) && /* small forms are the same on all */
               cJSON_AddItemToObject(model, "extractor", describe_extractor(store)) &&
               cJSON_AddNumberToObject(model, "threshold", metrics->threshold) && cJSON_AddStringToObject(model, "threshold_from", options->all_parts ? "out_of_fold" : "validation") &&
               cJSON_AddTrueToObject(model, "calibrated") && cJSON_AddNumberToObject(model, "prior", .5) &&
@@ -173,6 +216,6 @@ int desy_train_describe(cJSON *model, const desy_store *store, const struct desy
     ok = cJSON_AddStringToObject(training, "data_sha256", identity->data_sha256) && cJSON_AddStringToObject(training, "training_sha256", training_sha256) &&
          cJSON_AddStringToObject(training, "fingerprint", identity->fingerprint) && cJSON_AddItemToObject(training, "items", describe_counts(metrics));
     if (ok) ok = add_commands(training, store, options) == DESY_OK;
-    if (ok && curve->count) ok = cJSON_AddItemToObject(training, "curve", describe_curve(curve));
+    if (ok && full) ok = cJSON_AddItemToObject(training, "curves", describe_curves(ensemble, curves));
     return ok ? DESY_OK : desy_error_memory("a model");
 }

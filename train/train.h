@@ -5,20 +5,33 @@
 
 #include "features/store.h"
 #include "mpi/world.h"
+#include "train/learning_rate.h"
+#include "train/optimizer.h"
 
 /* All levels and their fusion; or the fusion alone, of the newest versions of the levels that were trained one by one. */
 enum { DESY_TRAIN_ALL = -1, DESY_TRAIN_FUSION = 3 };
 enum desy_size { DESY_SIZE_AUTO, DESY_SIZE_SMALL, DESY_SIZE_FULL };
+enum desy_class_weighting { DESY_CLASSES_BALANCED, DESY_CLASSES_UNWEIGHTED, DESY_CLASSES_GIVEN };
 
 struct desy_train_options {
     const char *save_dir;
     uint64_t seed;
     int level;                    /* enum desy_level (train/channel.h): that one alone; DESY_TRAIN_ALL, DESY_TRAIN_FUSION */
     enum desy_size size;          /* of levels that have both forms; auto: both are trained, and the full one stays if it is clearly better out of fold */
-    int epochs, batch_size, patience; /* full forms */
-    double learning_rate, weight_decay;
+    /* full forms */
+    int epochs, batch_size, patience;
+    double min_delta;             /* of the validation loss: less than that is not better, for `patience` */
+    int accumulate;               /* batches a step; 0 is 1 */
+    enum desy_optimizer_kind optimizer;
+    double learning_rate, weight_decay, momentum; /* momentum: of SGD */
+    enum desy_schedule_kind schedule;
+    int warmup_epochs;
+    double clip_norm;             /* of the gradient, at most; 0: no limit */
     bool focal;
     double focal_gamma, focal_alpha; /* alpha < 0: unweighted */
+    double label_smoothing;
+    enum desy_class_weighting class_weighting;
+    double class_weights[2];      /* given ones, of real and AI-generated clips */
     bool all_parts;               /* fits to all labelled items, whatever their part; the threshold is then chosen out of fold. Small forms alone */
     double most_false_alarms;     /* of the threshold: share of real clips above it, at most; 1: no limit */
     bool fast;                    /* float sums of gradients: not reproducible across rank counts */

@@ -18,13 +18,13 @@ WEIGHTS = rng.uniform(0.1, 2, N).astype(np.float32)
 
 
 def run(*arguments, x=X, labels=LABELS, weights=WEIGHTS, parameters=None):
-    command = [TOOL, "high_mlp", str(INPUTS), str(len(x)), *map(str, arguments)]
+    command = [TOOL, "high_mlp", "1", str(INPUTS), str(len(x)), *map(str, arguments)]
     with tempfile.NamedTemporaryFile() as file:
         if parameters is not None:
             file.write(parameters.tobytes())
             file.flush()
             command.append(file.name)
-        result = subprocess.run(command, input=x.tobytes() + labels.tobytes() + weights.tobytes(), capture_output=True)
+        result = subprocess.run(command, input=x.tobytes() + labels.tobytes() + weights.tobytes() + np.ones(len(x), np.int32).tobytes(), capture_output=True)
     assert result.returncode == 0, result.stderr.decode()
     count = sum(i * o + o for i, o in LAYERS)
     out, n = result.stdout, len(x)
@@ -35,18 +35,18 @@ def run(*arguments, x=X, labels=LABELS, weights=WEIGHTS, parameters=None):
             "logits": floats(after, n), "gradient": floats(after + 4 * n, count), "inference": floats(after + 4 * n + 4 * count, n)}
 
 
-def reference(parameters, focal, gamma, alpha):
-    """In float64, with torch.nn's layers and the loss as its paper writes it."""
+def reference(parameters, focal, gamma, alpha, smoothing):
+    """In float64, with torch.nn's layers and the loss as its paper writes it; of a soft target as torchvision.ops.sigmoid_focal_loss has it."""
     net = torch.nn.Sequential(*[m for i, o in LAYERS for m in (torch.nn.Linear(i, o), torch.nn.ReLU())][:-1]).double()
     torch.nn.utils.vector_to_parameters(torch.from_numpy(parameters.astype(np.float64)), net.parameters())
     z = net(torch.from_numpy(X).double())[:, 0]
-    y, w = torch.from_numpy(LABELS).double(), torch.from_numpy(WEIGHTS).double()
+    y, w = torch.from_numpy(LABELS).double() * (1 - smoothing) + smoothing / 2, torch.from_numpy(WEIGHTS).double()
     loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none")
     if focal:
-        p = torch.where(y == 1, torch.sigmoid(z), 1 - torch.sigmoid(z))
-        loss = -((1 - p) ** gamma) * torch.log(p)
+        p = torch.sigmoid(z)
+        loss = loss * (1 - (p * y + (1 - p) * (1 - y))) ** gamma
         if alpha >= 0:
-            loss = torch.where(y == 1, alpha, 1 - alpha) * loss
+            loss = (alpha * y + (1 - alpha) * (1 - y)) * loss
     total = (w * loss).sum()
     total.backward()
     return total.item(), z.detach().numpy(), torch.nn.utils.parameters_to_vector([p.grad for p in net.parameters()]).numpy()
@@ -59,10 +59,10 @@ def close(ours, theirs, what):
 
 
 def check_parity():
-    for loss, gamma, alpha in (("bce", 0, -1), ("focal", 2, -1), ("focal", 1.5, 0.25)):
-        ours = run(11, loss, gamma, alpha, 0)
-        total, z, gradient = reference(ours["parameters"], loss == "focal", gamma, alpha)
-        close(ours["loss"], total, f"{loss} {gamma} {alpha} loss")
+    for loss, gamma, alpha, smoothing in (("bce", 0, -1, 0), ("focal", 2, -1, 0), ("focal", 1.5, 0.25, 0), ("bce", 0, -1, .1), ("focal", 2, -1, .2), ("focal", 1.5, .25, .1)):
+        ours = run(11, loss, gamma, alpha, smoothing, 0)
+        total, z, gradient = reference(ours["parameters"], loss == "focal", gamma, alpha, smoothing)
+        close(ours["loss"], total, f"{loss} {gamma} {alpha} {smoothing} loss")
         close(ours["logits"], z, "logits")
         close(ours["inference"], z, "inference")
         start = 0
@@ -73,7 +73,7 @@ def check_parity():
 
 
 def check_parameters():
-    first = run(11, "bce", 0, -1, 0)
+    first = run(11, "bce", 0, -1, 0, 0)
     expected, offset = [], 0
     for layer, (i, o) in enumerate(LAYERS):
         for name, shape in (("weight", (o, i)), ("bias", (o,))):
@@ -84,27 +84,27 @@ def check_parameters():
                 assert abs(values.mean()) < 0.05 * bound and abs(values.var() * 3 / bound**2 - 1) < 0.05
             offset += values.size
     assert first["tensors"] == expected, first["tensors"]
-    assert run(11, "bce", 0, -1, 0)["parameters"].tobytes() == first["parameters"].tobytes()
-    assert run(12, "bce", 0, -1, 0)["parameters"].tobytes() != first["parameters"].tobytes()
-    changed = run(11, "bce", 0, -1, 0, parameters=first["parameters"] * 2)
-    total, z, gradient = reference(first["parameters"] * 2, False, 0, -1)
+    assert run(11, "bce", 0, -1, 0, 0)["parameters"].tobytes() == first["parameters"].tobytes()
+    assert run(12, "bce", 0, -1, 0, 0)["parameters"].tobytes() != first["parameters"].tobytes()
+    changed = run(11, "bce", 0, -1, 0, 0, parameters=first["parameters"] * 2)
+    total, z, gradient = reference(first["parameters"] * 2, False, 0, -1, 0)
     close(changed["logits"], z, "logits of given parameters")
     close(changed["gradient"], gradient, "gradient of given parameters")
 
 
 def check_bits():
     """Inference does not hang on how many items a call has; dropout hangs on seed and item id alone."""
-    whole = run(11, "bce", 0, -1, 0.5)
+    whole = run(11, "bce", 0, -1, 0, 0.5)
     for n in (1, 7, 64, 65):
-        part = run(11, "bce", 0, -1, 0.5, x=X[:n], labels=LABELS[:n], weights=WEIGHTS[:n])
+        part = run(11, "bce", 0, -1, 0, 0.5, x=X[:n], labels=LABELS[:n], weights=WEIGHTS[:n])
         assert part["inference"].tobytes() == whole["inference"][:n].tobytes(), n
         assert np.abs(part["logits"] - whole["logits"][:n]).max() < 1e-5, n
-    plain = run(11, "bce", 0, -1, 0)
+    plain = run(11, "bce", 0, -1, 0, 0)
     assert plain["inference"].tobytes() == whole["inference"].tobytes()
     assert np.abs(plain["logits"] - whole["logits"]).max() > 1e-3
     # Inverted dropout keeps the mean: over many items (of one and the same input) the masked logits scatter around the plain one.
     same = np.repeat(X[:1], 4000, 0)
-    masked = run(11, "bce", 0, -1, 0.5, x=same, labels=np.zeros(4000, np.float32), weights=np.ones(4000, np.float32))["logits"]
+    masked = run(11, "bce", 0, -1, 0, 0.5, x=same, labels=np.zeros(4000, np.float32), weights=np.ones(4000, np.float32))["logits"]
     assert len(np.unique(masked)) > 3900
     net_mean = mean_field(plain["parameters"], X[0])
     assert abs(masked.mean() - net_mean) < 5 * masked.std() / np.sqrt(4000), (masked.mean(), net_mean)
