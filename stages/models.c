@@ -140,12 +140,14 @@ static void print_channels(const cJSON *model)
 
 static void print_training(const cJSON *model)
 {
-    const cJSON *curve = member(member(model, "training"), "curve"), *epochs = member(curve, "epochs"), *diagnosis = member(model, "diagnosis"), *entry;
-    const int best = isfinite(number_of(curve, "best_epoch")) ? (int)number_of(curve, "best_epoch") : 0;
-    const cJSON *kept = cJSON_GetArrayItem(epochs, best - 1);
-    if (kept)
-        printf("%-13s epoch %d of %d was kept: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f\n", "full form", best, cJSON_GetArraySize(epochs), number_of(kept, "loss"),
-               number_of(kept, "accuracy"), number_of(kept, "validation_loss"), number_of(kept, "validation_accuracy"));
+    const cJSON *diagnosis = member(model, "diagnosis"), *curve, *entry;
+    cJSON_ArrayForEach(curve, member(member(model, "training"), "curves")) {
+        const int best = isfinite(number_of(curve, "best_epoch")) ? (int)number_of(curve, "best_epoch") : 0;
+        const cJSON *epochs = member(curve, "epochs"), *kept = cJSON_GetArrayItem(epochs, best - 1);
+        if (!kept) continue;
+        printf("%-13s %s: epoch %d of %d was kept: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f\n", "full form", curve->string, best, cJSON_GetArraySize(epochs),
+               number_of(kept, "loss"), number_of(kept, "accuracy"), number_of(kept, "validation_loss"), number_of(kept, "validation_accuracy"));
+    }
     if (diagnosis && !diagnosis->child) printf("%-13s nothing found\n", "diagnosis");
     cJSON_ArrayForEach(entry, diagnosis) printf("%-13s %s: %s\n", entry == diagnosis->child ? "diagnosis" : "", text_of(entry, "finding"), text_of(entry, "words"));
     cJSON_ArrayForEach(entry, member(member(model, "training"), "commands"))
