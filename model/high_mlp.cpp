@@ -5,26 +5,22 @@
 
 namespace desy {
 
-static std::vector<tensor_plan> high_mlp_tensors(int inputs)
+static std::vector<tensor_plan> high_mlp_tensors(int, int inputs)
 {
     const int64_t widths[] = {inputs, 512, 256, 1};
     std::vector<tensor_plan> plan;
-    for (int i = 0; i < 3; i++) {
-        std::string name = "mlp." + std::to_string(i) + ".";
-        plan.push_back({name + "weight", {widths[i + 1], widths[i]}, widths[i]});
-        plan.push_back({name + "bias", {widths[i + 1]}, widths[i]});
-    }
+    for (int i = 0; i < 3; i++) plan_linear(plan, "mlp." + std::to_string(i), widths[i], widths[i + 1]);
     return plan;
 }
 
-static at::Tensor high_mlp_logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const dropout_function &dropout)
+static at::Tensor high_mlp_logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &, const dropout_function &dropout)
 {
-    at::Tensor y = x;
+    at::Tensor y = x.flatten(1);
     for (int layer = 0; layer < 2; layer++)
         y = dropout(at::linear(y, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
     return at::linear(y, parameters[4], parameters[5]).squeeze(1);
 }
 
-const architecture high_mlp = {"high_mlp", high_mlp_tensors, high_mlp_logits};
+const architecture high_mlp = {"high_mlp", 64, high_mlp_tensors, high_mlp_logits};
 
 } // namespace desy

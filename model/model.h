@@ -77,10 +77,13 @@ struct desy_network_tensor {
     size_t offset, count; /* in floats */
 };
 
-/* `architecture`: a name of the table in network.cpp ("high_mlp": input (B, 2*D) = mean and deviation over time -> 512 -> ReLU
- * -> dropout -> 256 -> ReLU -> dropout -> 1). Parameters are initialised from `seed` alone (Kaiming-uniform by Philox, base/random.h:
- * the same on every rank and machine). DESY_EUSAGE: no such architecture. */
-int desy_network_open(desy_network **network, const char *architecture, int inputs, uint64_t seed, const char *device, int threads);
+/* `architecture`: a name of the table in network.cpp. An item is (frames, inputs) numbers:
+ * "high_mlp": (1, 2*D), mean and deviation over time -> 512 -> ReLU -> dropout -> 256 -> ReLU -> dropout -> 1;
+ * "mid_transformer": (T, D), the frames -> projection to 128 and learnt positions -> two layers of a pre-norm transformer encoder of 4 heads
+ * (Vaswani et al. 2017; Xiong et al. 2020) -> norm -> attention pooling over the frames that are there -> dropout -> 1.
+ * Parameters are initialised from `seed` alone (Kaiming-uniform by Philox, base/random.h: the same on every rank and machine).
+ * DESY_EUSAGE: no such architecture. */
+int desy_network_open(desy_network **network, const char *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads);
 int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n); /* borrowed */
 /* The flat buffers on the host, float32, borrowed: parameters [P], gradient [P] (the tensors' .grad alias it on a CPU). */
 int desy_network_buffers(desy_network *network, float **parameters, float **gradient, size_t *count);
@@ -94,13 +97,18 @@ struct desy_network_loss {
     double dropout;      /* probability; the mask is a function of (dropout_seed, item id) alone */
     uint64_t dropout_seed;
 };
-/* One virtual shard: forward and backward of n items. x (n, inputs) float32; labels (n) in {0, 1}; weights (n) sample weights;
- * ids (n) item ids. The gradient buffer is OVERWRITTEN with the gradient of sum_i weights[i] * loss_i; *loss gets that sum;
- * logits[n] (NULL allowed) the outputs of this training-mode forward. */
-int desy_network_gradient(desy_network *network, const float *x, const float *labels, const float *weights, const uint64_t *ids, int n,
-                          const struct desy_network_loss *how, double *loss, float *logits);
-/* Inference: logits (n), dropout off. Run in fixed shapes of 64 inside, so bits do not depend on n. */
-int desy_network_forward(desy_network *network, const float *x, int n, float *logits);
+struct desy_network_batch {
+    int n;
+    const float *x;               /* (n, frames, inputs) */
+    const int32_t *lengths;       /* (n): frames of each item that are there, 1..frames; NULL: all. The rest, which must be finite, has no part */
+    const float *labels, *weights; /* (n): in {0, 1}; sample weights */
+    const uint64_t *ids;          /* (n) */
+};
+/* One virtual shard: forward and backward. The gradient buffer is OVERWRITTEN with the gradient of sum_i weights[i] * loss_i; *loss gets
+ * that sum; logits[n] (NULL allowed) the outputs of this training-mode forward. */
+int desy_network_gradient(desy_network *network, const struct desy_network_batch *batch, const struct desy_network_loss *how, double *loss, float *logits);
+/* Inference: logits (n), dropout off; x, lengths as above. Run in one fixed shape inside, so bits do not depend on n. */
+int desy_network_forward(desy_network *network, const float *x, const int32_t *lengths, int n, float *logits);
 void desy_network_close(desy_network **network);
 
 /* ---- linear algebra that a library does better ---- */

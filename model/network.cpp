@@ -13,20 +13,24 @@
 #include <memory>
 
 /* To add an architecture, write a file and add it here. */
-static const desy::architecture *const architectures[] = {&desy::high_mlp};
-
-static constexpr int forward_rows = 64; /* the one shape of inference */
+static const desy::architecture *const architectures[] = {&desy::high_mlp, &desy::mid_transformer};
 
 struct desy_network {
     const desy::architecture *architecture;
     at::Device device;
-    int inputs, threads;
+    int frames, inputs, threads;
     std::vector<desy::tensor_plan> plan;
     std::vector<desy_network_tensor> tensors;
     at::Tensor parameters, gradient;   /* [P] float32, on the host */
     at::Tensor on_device, gradient_on_device; /* the same tensors if the device is the CPU */
     std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of gradient_on_device */
 };
+
+void desy::plan_linear(std::vector<tensor_plan> &plan, const std::string &prefix, int64_t in, int64_t out)
+{
+    plan.push_back({prefix + ".weight", {out, in}, in});
+    plan.push_back({prefix + ".bias", {out}, in});
+}
 
 /* Lays the tensors out one after another. */
 static size_t lay_out(desy_network &network)
@@ -49,10 +53,11 @@ static void initialise(desy_network &network, uint64_t seed)
 {
     float *values = network.parameters.data_ptr<float>();
     for (size_t i = 0; i < network.plan.size(); i++) {
-        double bound = 1 / std::sqrt((double)network.plan[i].fan_in);
+        const desy::tensor_plan &plan = network.plan[i];
+        const double bound = plan.fan_in ? 1 / std::sqrt((double)plan.fan_in) : 0;
         const desy_network_tensor &tensor = network.tensors[i];
         for (size_t k = 0; k < tensor.count; k++)
-            values[tensor.offset + k] = (float)(bound * (2 * desy_random_uniform(seed, i, k) - 1));
+            values[tensor.offset + k] = plan.fan_in ? (float)(bound * (2 * desy_random_uniform(seed, i, k) - 1)) : plan.constant;
     }
 }
 
@@ -68,11 +73,11 @@ static void make_leaves(desy_network &network)
     }
 }
 
-static int open_network(desy_network **out, const desy::architecture *architecture, int inputs, uint64_t seed, const char *device, int threads)
+static int open_network(desy_network **out, const desy::architecture *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads)
 {
     at::set_num_threads(threads);
     at::Device where(device);
-    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, inputs, threads, architecture->tensors(inputs), {}, {}, {}, {}, {}, {}});
+    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}});
     int64_t count = (int64_t)lay_out(*network);
     network->parameters = at::zeros({count}, at::kFloat);
     network->gradient = at::zeros({count}, at::kFloat);
@@ -84,14 +89,14 @@ static int open_network(desy_network **out, const desy::architecture *architectu
     return DESY_OK;
 }
 
-int desy_network_open(desy_network **network, const char *architecture, int inputs, uint64_t seed, const char *device, int threads)
+int desy_network_open(desy_network **network, const char *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads)
 {
     *network = nullptr;
-    if (inputs < 1 || threads < 1)
-        return desy_error(DESY_EUSAGE, "a network needs inputs and threads of at least 1, not %d and %d", inputs, threads);
+    if (frames < 1 || inputs < 1 || threads < 1)
+        return desy_error(DESY_EUSAGE, "a network needs frames, inputs and threads of at least 1, not %d, %d and %d", frames, inputs, threads);
     for (const desy::architecture *known : architectures)
         if (strcmp(known->name, architecture) == 0)
-            return desy::guard(architecture, [&] { return open_network(network, known, inputs, seed, device, threads); });
+            return desy::guard(architecture, [&] { return open_network(network, known, frames, inputs, seed, device, threads); });
     return desy_error(DESY_EUSAGE, "no network architecture '%s'", architecture);
 }
 
@@ -154,17 +159,27 @@ static at::Tensor losses(const at::Tensor &logits, const at::Tensor &labels, con
     return how.alpha < 0 ? loss : loss * (how.alpha * target + (1 - how.alpha) * (1 - target));
 }
 
-static int gradient_of(desy_network &network, const float *x, const float *labels, const float *weights, const uint64_t *ids, int64_t n,
-                       const desy_network_loss &how, double *loss, float *logits)
+/* (n, frames): true for the frames that are there. */
+static at::Tensor frames_there(const desy_network &network, const int32_t *lengths, int64_t n)
 {
+    at::Tensor there = at::ones({n, network.frames}, at::kBool);
+    for (int64_t i = 0; lengths && i < n; i++)
+        for (int t = lengths[i]; t < network.frames; t++) there.data_ptr<bool>()[i * network.frames + t] = false;
+    return there.to(network.device);
+}
+
+static int gradient_of(desy_network &network, const desy_network_batch &batch, const desy_network_loss &how, double *loss, float *logits)
+{
+    const int64_t n = batch.n;
     at::set_num_threads(network.threads);
     auto dropout = [&](const at::Tensor &activations, int layer) {
         if (how.dropout <= 0) return activations;
-        return activations * dropout_mask(how, ids, n, activations.size(1), layer).to(network.device);
+        return activations * dropout_mask(how, batch.ids, n, activations.size(1), layer).to(network.device);
     };
     network.gradient_on_device.zero_();
-    at::Tensor z = network.architecture->logits(network.leaves, copied(x, {n, network.inputs}).to(network.device), dropout);
-    at::Tensor each = losses(z, copied(labels, {n}).to(network.device), how) * copied(weights, {n}).to(network.device);
+    at::Tensor x = copied(batch.x, {n, network.frames, network.inputs}).to(network.device);
+    at::Tensor z = network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
+    at::Tensor each = losses(z, copied(batch.labels, {n}).to(network.device), how) * copied(batch.weights, {n}).to(network.device);
     each.sum().backward();
     if (!network.device.is_cpu()) network.gradient.copy_(network.gradient_on_device);
     at::Tensor values = each.detach().to(at::kCPU), outputs = z.detach().to(at::kCPU).contiguous();
@@ -174,31 +189,48 @@ static int gradient_of(desy_network &network, const float *x, const float *label
     return DESY_OK;
 }
 
-int desy_network_gradient(desy_network *network, const float *x, const float *labels, const float *weights, const uint64_t *ids, int n,
-                          const struct desy_network_loss *how, double *loss, float *logits)
+static int check_lengths(const desy_network &network, const int32_t *lengths, int n)
 {
-    if (n < 1) return desy_error(DESY_EUSAGE, "a gradient of %d items", n);
-    if (!(how->dropout >= 0 && how->dropout < 1)) return desy_error(DESY_EUSAGE, "dropout %g: give a probability in [0, 1)", how->dropout);
-    return desy::guard(network->architecture->name,
-                       [&] { return gradient_of(*network, x, labels, weights, ids, n, *how, loss, logits); });
+    for (int i = 0; lengths && i < n; i++)
+        if (lengths[i] < 1 || lengths[i] > network.frames) return desy_error(DESY_EUSAGE, "an item of %d frames for a network of %d", (int)lengths[i], network.frames);
+    return DESY_OK;
 }
 
-int desy_network_forward(desy_network *network, const float *x, int n, float *logits)
+int desy_network_gradient(desy_network *network, const desy_network_batch *batch, const struct desy_network_loss *how, double *loss, float *logits)
 {
+    if (batch->n < 1) return desy_error(DESY_EUSAGE, "a gradient of %d items", batch->n);
+    if (!(how->dropout >= 0 && how->dropout < 1)) return desy_error(DESY_EUSAGE, "dropout %g: give a probability in [0, 1)", how->dropout);
+    int rc = check_lengths(*network, batch->lengths, batch->n);
+    if (rc != DESY_OK) return rc;
+    return desy::guard(network->architecture->name, [&] { return gradient_of(*network, *batch, *how, loss, logits); });
+}
+
+/* n items, padded to the one shape. */
+static void forward_some(desy_network &network, at::Tensor &input, const float *x, const int32_t *lengths, size_t n, float *logits)
+{
+    const size_t rows = (size_t)network.architecture->forward_rows, row = (size_t)network.frames * (size_t)network.inputs * sizeof(float);
+    std::vector<int32_t> padded(rows, network.frames);
+    char *values = (char *)input.data_ptr<float>();
+    memcpy(values, x, n * row);
+    memset(values + n * row, 0, (rows - n) * row);
+    for (size_t i = 0; lengths && i < n; i++) padded[i] = lengths[i];
+    at::Tensor z = network.architecture->logits(network.leaves, input.to(network.device), frames_there(network, padded.data(), (int64_t)rows),
+                                                [](const at::Tensor &activations, int) { return activations; });
+    memcpy(logits, z.to(at::kCPU).contiguous().data_ptr<float>(), n * sizeof *logits);
+}
+
+int desy_network_forward(desy_network *network, const float *x, const int32_t *lengths, int n, float *logits)
+{
+    int rc = check_lengths(*network, lengths, n);
+    if (rc != DESY_OK) return rc;
     return desy::guard(network->architecture->name, [&] {
+        const int rows = network->architecture->forward_rows;
         at::set_num_threads(network->threads);
         c10::NoGradGuard no_gradient;
-        at::Tensor input = at::zeros({forward_rows, network->inputs}, at::kFloat);
-        size_t row = (size_t)network->inputs * sizeof(float);
-        for (int first = 0; first < n; first += forward_rows) {
-            size_t rows = (size_t)std::min(forward_rows, n - first);
-            char *values = (char *)input.data_ptr<float>();
-            memcpy(values, x + (size_t)first * (size_t)network->inputs, rows * row);
-            memset(values + rows * row, 0, (forward_rows - rows) * row);
-            at::Tensor z = network->architecture->logits(network->leaves, input.to(network->device),
-                                                         [](const at::Tensor &activations, int) { return activations; });
-            memcpy(logits + first, z.to(at::kCPU).contiguous().data_ptr<float>(), rows * sizeof *logits);
-        }
+        at::Tensor input = at::empty({rows, network->frames, network->inputs}, at::kFloat);
+        for (int first = 0; first < n; first += rows)
+            forward_some(*network, input, x + (size_t)first * (size_t)network->frames * (size_t)network->inputs, lengths ? lengths + first : nullptr,
+                         (size_t)std::min(rows, n - first), logits + first);
         return DESY_OK;
     });
 }

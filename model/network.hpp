@@ -13,20 +13,25 @@ namespace desy {
 struct tensor_plan {
     std::string name;
     std::vector<int64_t> shape;
-    int64_t fan_in; /* of the layer that it belongs to: decides its initial range */
+    int64_t fan_in;     /* of the layer that it belongs to: decides its initial range; 0: it begins at `constant` */
+    float constant = 0;
 };
+
+/* Linear layers, PREFIX.weight (out, in) and PREFIX.bias. */
+void plan_linear(std::vector<tensor_plan> &plan, const std::string &prefix, int64_t in, int64_t out);
 
 /* Applied to the activations (n, units) of the layer-th hidden layer; the identity at inference. */
 using dropout_function = std::function<at::Tensor(const at::Tensor &activations, int layer)>;
 
 struct architecture {
     const char *name;
-    std::vector<tensor_plan> (*tensors)(int inputs);
-    /* parameters in the order of the plan; x (n, inputs); logits (n) */
-    at::Tensor (*logits)(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const dropout_function &dropout);
+    int forward_rows; /* the one shape of inference */
+    std::vector<tensor_plan> (*tensors)(int frames, int inputs);
+    /* parameters in the order of the plan; x (n, frames, inputs); there (n, frames), true for frames of the clip; logits (n) */
+    at::Tensor (*logits)(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout);
 };
 
-extern const architecture high_mlp;
+extern const architecture high_mlp, mid_transformer;
 
 } // namespace desy
 

@@ -140,7 +140,7 @@ static int read_network(struct desy_head *head, const desy_safetensors *file, co
     float *parameters = NULL, *gradient = NULL;
     size_t n = 0, count = 0;
     int rc;
-    DESY_TRY(desy_network_open(&head->network, head->channel->architecture, head->inputs, 0, device, 1));
+    DESY_TRY(desy_network_open(&head->network, head->channel->architecture, 1, head->inputs, 0, device, 1));
     DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
     DESY_TRY(desy_network_buffers(head->network, &parameters, &gradient, &count));
     for (size_t i = 0; i < n; i++)

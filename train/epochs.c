@@ -67,7 +67,7 @@ static int open_trainer(struct trainer *t)
     const size_t rows = t->shards * t->shard_rows;
     float *gradient;
     int rc;
-    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
+    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, 1, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
     DESY_TRY(desy_network_tensors(t->head->network, &t->tensors, &t->n_tensors));
     DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &gradient, &t->count));
     t->gradient = gradient;
@@ -201,8 +201,9 @@ static int run_shards(struct trainer *t, size_t in_step, bool is_first, const st
     for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
         const size_t from = shard * t->shard_rows;
         double *loss = &t->losses[t->n_losses++];
+        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + from * inputs, .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
         float *sum = t->shard_gradients + slot++ * t->count;
-        rc = desy_network_gradient(t->head->network, t->x + from * inputs, t->labels + from, t->weights + from, t->shard_ids + from, (int)t->shard_rows, how, loss, logits);
+        rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
         if (is_first) memcpy(sum, t->gradient, t->count * sizeof *sum);
         for (size_t i = 0; !is_first && i < t->count; i++) sum[i] += t->gradient[i];
         *loss *= (double)in_step;

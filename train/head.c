@@ -116,7 +116,7 @@ static int network_logits(const struct desy_head *head, const float *vectors, si
     for (size_t done = 0; rc == DESY_OK && done < n;) {
         int some = n - done < SOME ? (int)(n - done) : SOME;
         for (int i = 0; i < some; i++) desy_head_row(head, vectors + (done + (size_t)i) * stride, rows + (size_t)i * (size_t)head->inputs, z);
-        rc = desy_network_forward(head->network, rows, some, outputs);
+        rc = desy_network_forward(head->network, rows, NULL, some, outputs);
         for (int i = 0; rc == DESY_OK && i < some; i++) logits[done++] = ((double)outputs[i] - head->mean) / head->deviation;
     }
     free(rows);

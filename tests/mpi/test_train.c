@@ -197,7 +197,7 @@ static double plain_step(struct plain *p, const uint32_t *rows, int n, int epoch
     }
     check(desy_network_buffers(p->network, &parameters, &gradient, &count) == DESY_OK);
     if (!p->optimizer.count) check(desy_optimizer_open(&p->optimizer, DESY_ADAMW, 0, count) == DESY_OK);
-    check(desy_network_gradient(p->network, x, labels, shares, ids, n, &how, &loss, NULL) == DESY_OK);
+    check(desy_network_gradient(p->network, &(struct desy_network_batch){.n = n, .x = x, .labels = labels, .weights = shares, .ids = ids}, &how, &loss, NULL) == DESY_OK);
     desy_optimizer_step(&p->optimizer, parameters, gradient, 1e-3, .01);
     return loss * n;
 }
@@ -233,7 +233,7 @@ static void test_against_plain_steps(void)
     make_fits(&whole, weights, &plain.fit, &validation);
     check(plain.fit.chosen % BATCH % 2 == 1); /* the last batch ends within a shard */
     check(fit_full(&set, &options, &head, &curve) == DESY_OK);
-    check(desy_network_open(&plain.network, "high_mlp", 8, desy_random_u64(plain.seed, 0, 0), "cpu", 1) == DESY_OK);
+    check(desy_network_open(&plain.network, "high_mlp", 1, 8, desy_random_u64(plain.seed, 0, 0), "cpu", 1) == DESY_OK);
     for (int epoch = 0; epoch < 3; epoch++) check(fabs(curve.epochs[epoch].loss / plain_epoch(&plain, epoch) - 1) < 1e-5);
     desy_optimizer_close(&plain.optimizer);
     desy_network_close(&plain.network);

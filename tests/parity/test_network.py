@@ -18,13 +18,13 @@ WEIGHTS = rng.uniform(0.1, 2, N).astype(np.float32)
 
 
 def run(*arguments, x=X, labels=LABELS, weights=WEIGHTS, parameters=None):
-    command = [TOOL, "high_mlp", str(INPUTS), str(len(x)), *map(str, arguments)]
+    command = [TOOL, "high_mlp", "1", str(INPUTS), str(len(x)), *map(str, arguments)]
     with tempfile.NamedTemporaryFile() as file:
         if parameters is not None:
             file.write(parameters.tobytes())
             file.flush()
             command.append(file.name)
-        result = subprocess.run(command, input=x.tobytes() + labels.tobytes() + weights.tobytes(), capture_output=True)
+        result = subprocess.run(command, input=x.tobytes() + labels.tobytes() + weights.tobytes() + np.ones(len(x), np.int32).tobytes(), capture_output=True)
     assert result.returncode == 0, result.stderr.decode()
     count = sum(i * o + o for i, o in LAYERS)
     out, n = result.stdout, len(x)

@@ -1,5 +1,5 @@
-/* network_gradient ARCHITECTURE INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS]: on stdin x (N, INPUTS), labels (N),
- * weights (N), all float32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
+/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS]: on stdin x (N, FRAMES, INPUTS), labels (N),
+ * weights (N), all float32, and how many frames each item has (N), int32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
  * "NAME OFFSET SHAPE..." a tensor. PARAMETERS: a file of float32 that takes the place of the seed's. Item i has the id 1000 + i. */
 #include "base/error.h"
 #include "base/file.h"
@@ -41,26 +41,27 @@ static int load_parameters(desy_network *network, const char *path, float *param
 
 int main(int argc, char **argv)
 {
-    if (argc < 10) return DESY_EUSAGE;
-    int rc = DESY_OK, inputs = atoi(argv[2]);
-    size_t n = (size_t)atoi(argv[3]), width = (size_t)inputs, count;
-    struct desy_network_loss how = {.focal = strcmp(argv[5], "focal") == 0, .gamma = atof(argv[6]), .alpha = atof(argv[7]),
-                                    .label_smoothing = atof(argv[8]), .dropout = atof(argv[9]), .dropout_seed = 5};
+    if (argc < 11) return DESY_EUSAGE;
+    int rc = DESY_OK, frames = atoi(argv[2]), inputs = atoi(argv[3]);
+    size_t n = (size_t)atoi(argv[4]), width = (size_t)frames * (size_t)inputs, count;
+    struct desy_network_loss how = {.focal = strcmp(argv[6], "focal") == 0, .gamma = atof(argv[7]), .alpha = atof(argv[8]),
+                                    .label_smoothing = atof(argv[9]), .dropout = atof(argv[10]), .dropout_seed = 5};
     desy_network *network = NULL;
     float *parameters, *gradient, *x = malloc(n * (width + 4) * sizeof *x);
     uint64_t *ids = malloc(n * sizeof *ids);
+    int32_t *lengths = malloc(n * sizeof *lengths);
     double loss;
-    if (!x || !ids) DESY_TRY(desy_error_memory("items"));
+    if (!x || !ids || !lengths) DESY_TRY(desy_error_memory("items"));
     float *labels = x + n * width, *weights = labels + n, *logits = weights + n, *inference = logits + n;
     for (size_t i = 0; i < n; i++) ids[i] = 1000 + i;
-    if (fread(x, sizeof *x, n * (width + 2), stdin) != n * (width + 2)) DESY_TRY(desy_error(DESY_EDATA, "stdin is too short"));
-    DESY_TRY(desy_network_open(&network, argv[1], inputs, strtoull(argv[4], NULL, 10), "cpu", 1));
+    if (fread(x, sizeof *x, n * (width + 2), stdin) != n * (width + 2) || fread(lengths, sizeof *lengths, n, stdin) != n) DESY_TRY(desy_error(DESY_EDATA, "stdin is too short"));
+    DESY_TRY(desy_network_open(&network, argv[1], frames, inputs, strtoull(argv[5], NULL, 10), "cpu", 1));
     DESY_TRY(print_tensors(network));
     DESY_TRY(desy_network_buffers(network, &parameters, &gradient, &count));
-    if (argc > 10) DESY_TRY(load_parameters(network, argv[10], parameters, count));
+    if (argc > 11) DESY_TRY(load_parameters(network, argv[11], parameters, count));
     for (size_t i = 0; i < count; i++) gradient[i] = 7; /* must be overwritten, not added to */
-    DESY_TRY(desy_network_gradient(network, x, labels, weights, ids, (int)n, &how, &loss, logits));
-    DESY_TRY(desy_network_forward(network, x, (int)n, inference));
+    DESY_TRY(desy_network_gradient(network, &(struct desy_network_batch){(int)n, x, lengths, labels, weights, ids}, &how, &loss, logits));
+    DESY_TRY(desy_network_forward(network, x, lengths, (int)n, inference));
     if (fwrite(parameters, sizeof *parameters, count, stdout) != count || fwrite(&loss, sizeof loss, 1, stdout) != 1 ||
         fwrite(logits, sizeof *logits, n, stdout) != n || fwrite(gradient, sizeof *gradient, count, stdout) != count ||
         fwrite(inference, sizeof *inference, n, stdout) != n)
@@ -70,5 +71,6 @@ out:
     desy_network_close(&network);
     free(x);
     free(ids);
+    free(lengths);
     return rc;
 }

@@ -22,7 +22,7 @@ static struct desy_ensemble make_ensemble(void)
     struct desy_ensemble e = {.layout = layout, .n = 2, .weight = {0, 1. / 3, .7}, .bias = -.1, .slope = {0, M_PI, 1 / .7}, .intercept = {0, 1e-17, -2. / 3}};
     assert_int_equal(desy_head_open(&e.heads[0], desy_channel_find("step"), &layout), DESY_OK);
     assert_int_equal(desy_head_open(&e.heads[1], desy_channel_find("high_mlp"), &layout), DESY_OK);
-    assert_int_equal(desy_network_open(&e.heads[1].network, "high_mlp", 2 * ENCODER, 3, "cpu", 1), DESY_OK);
+    assert_int_equal(desy_network_open(&e.heads[1].network, "high_mlp", 1, 2 * ENCODER, 3, "cpu", 1), DESY_OK);
     for (int k = 0; k < 2; k++)
         for (int d = 0; d < e.heads[k].inputs; d++) {
             e.heads[k].median[d] = d / 7. - .3 * k;
