@@ -384,15 +384,15 @@ static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
     }
     DESY_TRY(desy_agree(t->fit->world, t->pending));
     DESY_TRY(desy_fixed_sum(t->fit->world, t->losses, t->n_losses, 1, t->n, &epoch->loss));
+    DESY_TRY(validate(t, epoch));
     sums[0] = t->right;
-    sums[1] = t->checkpoints && desy_rank(t->fit->world) == 0 && now_seconds() >= t->checkpoints->ready;
+    sums[1] = t->checkpoints && (desy_interrupted() || (desy_rank(t->fit->world) == 0 && now_seconds() >= t->checkpoints->ready));
     desy_sum_i64(t->fit->world, sums, 2);
     epoch->loss /= (double)t->n;
     epoch->accuracy = (double)sums[0] / (double)t->n;
     t->asked = sums[1] ? ASKED_CHECKPOINT : ASKED_NOTHING;
     t->from = t->n_losses = 0;
     t->right = 0;
-    rc = validate(t, epoch);
 out:
     return rc;
 }
