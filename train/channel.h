@@ -17,6 +17,7 @@ struct desy_channel {
     const char *block;        /* of desy_feature_blocks, for DESY_POOL_BLOCKS; of desy_temporal_channels, for DESY_POOL_TEMPORAL */
     const char *architecture; /* full forms: a name of model/network.cpp */
     const char *help;
+    bool frames;              /* reads the frames themselves, all their numbers, and no pooled ones (part, parts, block) */
 };
 
 /* Ends with a NULL name. To add a head: a line here (and, for a full form, an architecture in model/). */
@@ -26,7 +27,7 @@ const struct desy_channel *desy_channel_find(const char *name); /* NULL: none */
 /* "low", "mid", "high". */
 const char *desy_level_name(enum desy_level level);
 
-/* Where its inputs lie in the pooled vector. False: this extractor has no such numbers. */
+/* Where its inputs lie in the pooled vector; of frames the numbers of one, offset 0. False: this extractor has no such numbers. */
 bool desy_channel_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs);
 
 #endif

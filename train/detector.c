@@ -156,7 +156,7 @@ int desy_detector_add(desy_detector *d, const float *features, int n_frames, str
     DESY_TRY(desy_pool(d->vector, &ensemble->layout, features, d->frames, n_frames));
     for (int i = 0; i < ensemble->n; i++) {
         if (!desy_head_applies(&ensemble->heads[i], d->vector)) continue;
-        DESY_TRY(desy_head_logits(&ensemble->heads[i], d->vector, 0, 1, &logit));
+        DESY_TRY(desy_head_clip_logit(&ensemble->heads[i], d->vector, features, n_frames, &logit));
         score->present[i]++;
         score->channel_logits[i] += logit;
         score->distances[i] += desy_evidence_distance(&ensemble->heads[i], d->vector);

@@ -90,6 +90,7 @@ static cJSON *describe_head(const struct desy_head *head)
     cJSON_AddStringToObject(json, "form", head->channel->form == DESY_FORM_FULL ? "full" : "small");
     if (head->channel->architecture) cJSON_AddStringToObject(json, "architecture", head->channel->architecture);
     cJSON_AddNumberToObject(json, "inputs", head->inputs);
+    if (head->channel->frames) cJSON_AddNumberToObject(json, "frames", head->frames);
     cJSON_AddNumberToObject(json, "bias", head->bias);
     cJSON_AddNumberToObject(json, "logit_mean", head->mean);
     cJSON_AddNumberToObject(json, "logit_deviation", head->deviation);
@@ -140,7 +141,7 @@ static int read_network(struct desy_head *head, const desy_safetensors *file, co
     float *parameters = NULL, *gradient = NULL;
     size_t n = 0, count = 0;
     int rc;
-    DESY_TRY(desy_network_open(&head->network, head->channel->architecture, 1, head->inputs, 0, device, 1));
+    DESY_TRY(desy_network_open(&head->network, head->channel->architecture, head->frames, head->inputs, 0, device, 1));
     DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
     DESY_TRY(desy_network_buffers(head->network, &parameters, &gradient, &count));
     for (size_t i = 0; i < n; i++)
@@ -153,7 +154,7 @@ out:
 static int read_head(struct desy_ensemble *ensemble, const cJSON *json, const desy_safetensors *file, const char *path, const char *device)
 {
     const char *name, *where = "model.json";
-    long long inputs;
+    long long inputs, frames = 1;
     int rc;
     DESY_TRY(desy_json_string(&name, json, "name", where));
     const struct desy_channel *channel = desy_channel_find(name);
@@ -163,6 +164,9 @@ static int read_head(struct desy_ensemble *ensemble, const cJSON *json, const de
     DESY_TRY(desy_head_open(head, channel, &ensemble->layout));
     DESY_TRY(desy_json_integer(&inputs, json, "inputs", where));
     if (inputs != head->inputs) return desy_error(DESY_EDATA, "%s: the channel %s has %lld inputs, not %d", where, name, inputs, head->inputs);
+    if (channel->frames) DESY_TRY(desy_json_integer(&frames, json, "frames", where));
+    if (frames < 1 || frames > DESY_MAX_FRAMES) return desy_error(DESY_EDATA, "%s: the channel %s takes %lld frames", where, name, frames);
+    head->frames = (int)frames;
     DESY_TRY(desy_json_double(&head->bias, json, "bias", where));
     DESY_TRY(desy_json_double(&head->mean, json, "logit_mean", where));
     DESY_TRY(desy_json_double(&head->deviation, json, "logit_deviation", where));

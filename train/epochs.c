@@ -6,6 +6,7 @@
 #include "mpi/fixed_sum.h"
 #include "mpi/signals.h"
 #include "train/class_weights.h"
+#include "train/loader.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 
 #define DROPOUT .5
 #define REST 20 /* times as long as a checkpoint took, until that of an epoch is written: epochs of milliseconds must not wait for disks */
-#define AHEAD_ROWS 256 /* inputs that are gathered at once: a collective costs more than a few rows */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
 enum { ASKED_NOTHING, ASKED_CHECKPOINT, ASKED_STOP };
 
@@ -31,10 +31,11 @@ struct trainer {
     struct desy_fit weighted;    /* the fit with class weights; .weights are the trainer's own, NULL: balanced */
     double weights_sum;          /* of the fit's items */
     size_t n, batch, accumulate, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
-    float *ahead, *mine;         /* (ahead_room, inputs): inputs of the next items in this order, from all ranks; this rank's of them */
-    size_t ahead_room, ahead_from, ahead_count;
+    desy_loader *loader;
     size_t in_batch;
-    float *x, *labels, *weights; /* (shards * shard_rows, inputs), padded with weight 0 */
+    const float *x;              /* of this rank's shards: train/loader.h */
+    const int32_t *lengths;
+    float *labels, *weights;     /* (shards * shard_rows), padded with weight 0 */
     uint64_t *shard_ids;
     /* the network's flat buffers */
     const struct desy_network_tensor *tensors;
@@ -57,39 +58,36 @@ struct trainer {
 static int open_trainer(struct trainer *t)
 {
     const struct desy_fit *fit = t->fit;
-    const size_t ranks = (size_t)desy_size(fit->world), inputs = (size_t)t->head->inputs;
+    const size_t ranks = (size_t)desy_size(fit->world);
     t->batch = (size_t)t->options->batch_size;
     t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
     t->shards = t->batch < DESY_VIRTUAL_SHARDS ? t->batch : DESY_VIRTUAL_SHARDS;
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     t->own_shards = (t->shards + ranks - 1) / ranks;
-    t->ahead_room = t->batch > AHEAD_ROWS ? t->batch : AHEAD_ROWS;
     const size_t rows = t->shards * t->shard_rows;
     float *gradient;
     int rc;
-    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, 1, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
+    DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->frames, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
     DESY_TRY(desy_network_tensors(t->head->network, &t->tensors, &t->n_tensors));
     DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &gradient, &t->count));
     t->gradient = gradient;
     DESY_TRY(desy_optimizer_open(&t->optimizer, t->options->optimizer, t->options->momentum, t->count));
     t->chosen = malloc((fit->chosen + 1) * sizeof *t->chosen);
     t->order = malloc((fit->chosen + 1) * sizeof *t->order);
-    t->x = calloc(rows * inputs, sizeof *t->x);
     t->labels = calloc(rows, sizeof *t->labels);
     t->weights = calloc(rows, sizeof *t->weights);
     t->shard_ids = calloc(rows, sizeof *t->shard_ids);
-    t->ahead = malloc(t->ahead_room * inputs * sizeof *t->ahead);
-    t->mine = malloc(t->ahead_room * inputs * sizeof *t->mine);
     t->shard_gradients = malloc(t->own_shards * t->count * sizeof *t->shard_gradients);
     t->best = malloc(t->count * sizeof *t->best);
     t->fixed = malloc(t->count * sizeof *t->fixed);
     t->bounds = malloc((t->n_tensors + 2) * sizeof *t->bounds);
     t->losses_room = (fit->chosen / t->batch + 1) * t->shards; /* rank 0 takes those of all from a checkpoint */
     t->losses = malloc(t->losses_room * sizeof *t->losses);
-    if (!t->chosen || !t->order || !t->x || !t->labels || !t->weights || !t->shard_ids || !t->ahead || !t->mine || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
+    if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
+    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shards, t->shard_rows});
     const size_t step = t->batch * t->accumulate;
     const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
     t->rate = (struct desy_learning_rate){t->options->schedule, t->options->learning_rate, t->options->warmup_epochs * steps, t->options->epochs * steps};
@@ -118,12 +116,10 @@ static void close_trainer(struct trainer *t)
     desy_optimizer_close(&t->optimizer);
     free(t->chosen);
     free(t->order);
-    free(t->x);
     free(t->labels);
     free(t->weights);
     free(t->shard_ids);
-    free(t->ahead);
-    free(t->mine);
+    desy_loader_close(&t->loader);
     free(t->shard_gradients);
     free(t->best);
     free(t->fixed);
@@ -131,69 +127,25 @@ static void close_trainer(struct trainer *t)
     free(t->losses);
 }
 
-static int owner_of(const struct desy_fit *fit, size_t row, int ranks)
-{
-    for (int rank = 0; rank < ranks; rank++) {
-        size_t first, count;
-        desy_tile_share(fit->total, rank, ranks, &first, &count);
-        if (row >= first && row < first + count) return rank;
-    }
-    return 0; /* shares cover all rows */
-}
-
-/* Inputs of the next items from `from` on, wherever they lie, on every rank and in this epoch's order. */
-static int gather_ahead(struct trainer *t, size_t from)
-{
-    const struct desy_fit *fit = t->fit;
-    const int ranks = desy_size(fit->world);
-    const size_t inputs = (size_t)t->head->inputs;
-    size_t have = 0, total, next = 0;
-    float *all = NULL;
-    double *room = malloc(inputs * sizeof *room);
-    int rc = desy_agree(fit->world, room ? DESY_OK : desy_error_memory("a batch"));
-    if (rc != DESY_OK) goto out;
-    t->ahead_from = from;
-    t->ahead_count = t->n - from < t->ahead_room ? t->n - from : t->ahead_room;
-    for (size_t i = 0; i < t->ahead_count; i++) {
-        const size_t row = t->chosen[t->order[from + i]];
-        if (row >= fit->first && row < fit->first + fit->count) desy_head_row(t->head, fit->vectors + (row - fit->first) * fit->stride, t->mine + have++ * inputs, room);
-    }
-    DESY_TRY(desy_gatherall(fit->world, t->mine, have, inputs * sizeof *t->mine, (void **)&all, &total));
-    for (int rank = 0; rank < ranks; rank++) /* as they came: by rank, and in this order within each */
-        for (size_t i = 0; i < t->ahead_count; i++)
-            if (owner_of(fit, t->chosen[t->order[from + i]], ranks) == rank) memcpy(t->ahead + i * inputs, all + next++ * inputs, inputs * sizeof *all);
-out:
-    free(room);
-    free(all);
-    return rc;
-}
-
 /* The batch from `from` on, padded to whole shards. */
 static int prepare_batch(struct trainer *t, size_t from)
 {
-    const size_t inputs = (size_t)t->head->inputs, rows = t->shards * t->shard_rows;
     t->in_batch = t->n - from < t->batch ? t->n - from : t->batch;
-    if (from == 0 || from + t->in_batch > t->ahead_from + t->ahead_count) {
-        int rc = gather_ahead(t, from);
-        if (rc != DESY_OK) return rc;
-    }
-    memset(t->x, 0, rows * inputs * sizeof *t->x);
-    memset(t->weights, 0, rows * sizeof *t->weights);
-    memcpy(t->x, t->ahead + (from - t->ahead_from) * inputs, t->in_batch * inputs * sizeof *t->x);
+    memset(t->weights, 0, t->shards * t->shard_rows * sizeof *t->weights);
     for (size_t i = 0; i < t->in_batch; i++) {
         const size_t row = t->chosen[t->order[from + i]];
         t->labels[i] = t->fit->labels[row];
         t->weights[i] = (float)(t->fit->weights[row] * ((double)t->n / t->weights_sum) / (double)t->in_batch); /* 1 on average, however many clips an item has */
         t->shard_ids[i] = t->ids[row];
     }
-    return DESY_OK;
+    return desy_loader_next(t->loader, &t->x, &t->lengths);
 }
 
 /* Gradients of this rank's shards of the batch, added to those of the step's batches before it; *own: how many shards have one. A step's
  * first batch is its largest. A shard of padding alone adds nothing and is left out. */
 static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how, size_t *own)
 {
-    const size_t ranks = (size_t)desy_size(t->fit->world), inputs = (size_t)t->head->inputs;
+    const size_t ranks = (size_t)desy_size(t->fit->world), inputs = (size_t)t->head->frames * (size_t)t->head->inputs;
     float logits[t->shard_rows];
     int rc = DESY_OK;
     size_t slot = 0;
@@ -201,7 +153,8 @@ static int run_shards(struct trainer *t, size_t in_step, bool is_first, const st
     for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
         const size_t from = shard * t->shard_rows;
         double *loss = &t->losses[t->n_losses++];
-        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + from * inputs, .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
+        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + slot * t->shard_rows * inputs, .lengths = t->lengths ? t->lengths + slot * t->shard_rows : NULL,
+                                                 .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
         float *sum = t->shard_gradients + slot++ * t->count;
         rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
         if (is_first) memcpy(sum, t->gradient, t->count * sizeof *sum);
@@ -298,7 +251,8 @@ static int run_step(struct trainer *t, const struct desy_network_loss *how)
     size_t own = 0;
     int rc, mine = t->pending;
     for (size_t done = 0; done < in_step; done += t->in_batch) {
-        DESY_TRY(prepare_batch(t, t->from + done));
+        rc = prepare_batch(t, t->from + done);
+        if (mine == DESY_OK) mine = rc;
         if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how, &own);
     }
     DESY_TRY(o->fast ? sum_fast(t, own, mine) : sum_reproducibly(t, own, mine));
@@ -350,7 +304,7 @@ static int validate(const struct trainer *t, struct desy_epoch *epoch)
     double *logits = malloc((v->count + 1) * sizeof *logits), weights = 0;
     int64_t right = 0;
     size_t n = 0;
-    int rc = logits ? desy_head_logits(t->head, v->vectors, v->stride, v->count, logits) : desy_error_memory("validation");
+    int rc = logits ? desy_head_fit_logits(t->head, v, 0, v->count, logits) : desy_error_memory("validation");
     DESY_TRY(desy_agree(v->world, rc));
     for (size_t i = 0; i < v->count; i++) {
         const double weight = v->weights[v->first + i];
@@ -377,6 +331,8 @@ static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
     int64_t sums[2];
     int rc = DESY_OK;
     desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
+    if (t->from < t->n) rc = desy_loader_begin(t->loader, t->order, t->from);
+    if (t->pending == DESY_OK) t->pending = rc;
     while (t->from < t->n) {
         DESY_TRY(run_step(t, &how));
         if (t->asked != ASKED_NOTHING) keep(t);
@@ -431,13 +387,14 @@ int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *valida
     struct trainer t = {.fit = fit, .validation = validation, .ids = ids, .options = options, .checkpoints = checkpoints, .head = head,
                         .seed = desy_random_u64(options->seed, stream, 0), .stream = stream, .curve = curve};
     int rc = desy_head_open(head, channel, layout);
+    if (channel->frames) head->frames = fit->frames->frames;
     curve->count = curve->best = 0;
     curve->epochs = calloc((size_t)options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
     if (rc == DESY_OK) rc = weigh_classes(&t);
     if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(fit->world, rc));
-    DESY_TRY(desy_fit_standardise(fit, head->offset, head->inputs, head->median, head->scale));
+    DESY_TRY(desy_head_standardise_inputs(fit, head));
     DESY_TRY(go_on(&t, name));
     DESY_TRY(run_epochs(&t, name, every_epoch));
     rc = desy_head_standardise(fit, head);

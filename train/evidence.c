@@ -94,7 +94,7 @@ double desy_evidence_distance(const struct desy_head *head, const float *vector)
 {
     double sum = 0;
     for (int d = 0; d < head->inputs; d++) {
-        const double z = ((double)vector[head->offset + d] - head->median[d]) / head->scale[d];
+        const double z = ((double)vector[desy_head_column(head, d)] - head->median[d]) / head->scale[d];
         sum += z * z < FARTHEST * FARTHEST ? z * z : FARTHEST * FARTHEST;
     }
     return sqrt(sum / head->inputs);

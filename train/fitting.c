@@ -25,7 +25,7 @@ static int choose_candidates(struct desy_fitting *f)
     if (f->options->level == DESY_TRAIN_FUSION) return DESY_OK;
     for (const struct desy_channel *channel = desy_channels; channel->name; channel++) {
         int offset, inputs;
-        if (!is_wanted(f->options, channel) || !desy_channel_inputs(channel, &f->set->layout, &offset, &inputs)) continue;
+        if (!is_wanted(f->options, channel) || !desy_channel_inputs(channel, &f->set->layout, &offset, &inputs) || (channel->frames && !f->set->frames.store)) continue;
         if (f->n == DESY_MAX_CHANNELS) return desy_error(DESY_EUSAGE, "more than %d channels", DESY_MAX_CHANNELS);
         f->candidates[f->n++] = channel;
     }
@@ -122,7 +122,7 @@ out:
 void desy_fitting_close(struct desy_fitting *f)
 {
     desy_ensemble_close(&f->ensemble);
-    desy_curve_close(&f->curve);
+    for (int k = 0; k < DESY_MAX_CHANNELS; k++) desy_curve_close(&f->curves[k]);
     free(f->ids);
     free(f->weights);
     free(f->fold_weights);
@@ -159,7 +159,6 @@ static int stop_if_asked(desy_world *world)
 static int fit_fold(struct desy_fitting *f, int fold, double *mine)
 {
     size_t chosen;
-    const size_t width = f->fit.stride;
     int rc = desy_agree(f->set->world, desy_training_weights(f->set, fold, f->fold_weights, &chosen));
     const struct desy_fit fit = desy_training_fit(f->set, f->fold_weights, chosen);
     for (int c = 0; rc == DESY_OK && c < f->n; c++) {
@@ -167,7 +166,7 @@ static int fit_fold(struct desy_fitting *f, int fold, double *mine)
         struct desy_curve curve = {0};
         rc = fit_channel(f, &fit, f->candidates[c], 1 + (uint64_t)fold, &head, &curve);
         for (size_t i = 0; rc == DESY_OK && i < fit.count; i++)
-            if (f->set->folds[fit.first + i] == fold) rc = desy_head_logits(&head, fit.vectors + i * width, width, 1, &mine[i * (size_t)f->n + (size_t)c]);
+            if (f->set->folds[fit.first + i] == fold) rc = desy_head_fit_logits(&head, &fit, i, 1, &mine[i * (size_t)f->n + (size_t)c]);
         rc = desy_agree(f->set->world, rc);
         desy_head_close(&head);
         desy_curve_close(&curve);
@@ -262,7 +261,8 @@ static int fit_ensemble(struct desy_fitting *f)
     for (int c = 0; c < f->n; c++) {
         if (!keep[c]) continue;
         columns[f->ensemble.n] = c;
-        DESY_TRY(fit_channel(f, &f->fit, f->candidates[c], 0, &f->ensemble.heads[f->ensemble.n++], &f->curve));
+        const int k = f->ensemble.n++;
+        DESY_TRY(fit_channel(f, &f->fit, f->candidates[c], 0, &f->ensemble.heads[k], &f->curves[k]));
         DESY_TRY(stop_if_asked(f->set->world));
     }
     for (size_t i = 0; i < f->set->total; i++)
@@ -291,7 +291,7 @@ int desy_fitting_logits(const struct desy_fitting *f, double **logits)
     double *mine = malloc((f->set->count * n + 1) * sizeof *mine);
     int rc = mine ? DESY_OK : desy_error_memory("logits");
     for (size_t i = 0; rc == DESY_OK && i < f->set->count; i++)
-        for (size_t k = 0; rc == DESY_OK && k < n; k++) rc = desy_head_logits(&f->ensemble.heads[k], f->fit.vectors + i * f->fit.stride, f->fit.stride, 1, &mine[i * n + k]);
+        for (size_t k = 0; rc == DESY_OK && k < n; k++) rc = desy_head_fit_logits(&f->ensemble.heads[k], &f->fit, i, 1, &mine[i * n + k]);
     rc = desy_agree(f->set->world, rc);
     if (rc == DESY_OK) rc = desy_gatherall(f->set->world, mine, f->set->count, n * sizeof *mine, (void **)logits, &total);
     free(mine);

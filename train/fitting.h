@@ -23,7 +23,7 @@ struct desy_fitting {
     double *out_of_fold;                 /* (total, n), of clips; of an item's first one the item's */
     struct desy_ensemble ensemble;       /* of the channels that are kept */
     double *logits;                      /* (total, ensemble.n): out-of-fold, of those; from desy_fitting_fuse on (total), fused */
-    struct desy_curve curve;             /* of the full form, in its final fit */
+    struct desy_curve curves[DESY_MAX_CHANNELS]; /* of the ensemble's full forms, in their final fits */
 };
 
 /* Room, weights, and which channels the extractor and the options allow. DESY_EDATA: none. */

@@ -15,6 +15,7 @@ int desy_head_open(struct desy_head *head, const struct desy_channel *channel, c
     head->channel = channel;
     head->layout = *layout;
     head->deviation = 1;
+    head->frames = 1;
     if (!desy_channel_inputs(channel, layout, &head->offset, &head->inputs)) return desy_error(DESY_EUSAGE, "this extractor has no numbers for the channel %s", channel->name);
     const size_t n = (size_t)head->inputs;
     head->median = calloc(n, sizeof *head->median);
@@ -91,7 +92,7 @@ int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head)
     int rc = logits ? DESY_OK : desy_error_memory("logits");
     head->mean = 0;
     head->deviation = 1;
-    if (rc == DESY_OK) rc = desy_head_logits(head, fit->vectors, fit->stride, fit->count, logits);
+    if (rc == DESY_OK) rc = desy_head_fit_logits(head, fit, 0, fit->count, logits);
     DESY_TRY(desy_agree(fit->world, rc));
     double mean, deviation;
     DESY_TRY(desy_fit_moments(fit, logits, &mean, &deviation));
@@ -106,6 +107,66 @@ void desy_head_row(const struct desy_head *head, const float *vector, float *row
 {
     desy_standardise(room, vector + head->offset, head->inputs, head->median, head->scale);
     for (int d = 0; d < head->inputs; d++) row[d] = (float)room[d];
+}
+
+void desy_head_frames(const struct desy_head *head, const float *features, float *row, double *room)
+{
+    for (int t = 0; t < head->frames; t++, features += head->inputs, row += head->inputs) {
+        desy_standardise(room, features, head->inputs, head->median, head->scale);
+        for (int d = 0; d < head->inputs; d++) row[d] = (float)room[d];
+    }
+}
+
+int desy_head_column(const struct desy_head *head, int d)
+{
+    if (!head->channel->frames) return head->offset + d;
+    return d < head->layout.encoder ? d : desy_pool_offset(&head->layout, DESY_POOL_BLOCKS) + d - head->layout.encoder;
+}
+
+int desy_head_standardise_inputs(const struct desy_fit *fit, struct desy_head *head)
+{
+    const int first = head->channel->frames ? head->layout.encoder : head->inputs, rest = head->inputs - first; /* columns that lie together */
+    int rc = desy_fit_standardise(fit, desy_head_column(head, 0), first, head->median, head->scale);
+    if (rc == DESY_OK && rest) rc = desy_fit_standardise(fit, desy_head_column(head, first), rest, head->median + first, head->scale + first);
+    return rc;
+}
+
+static int frames_logit(const struct desy_head *head, const float *features, int n_frames, float *row, double *room, double *logit)
+{
+    const int32_t length = n_frames;
+    float output;
+    desy_head_frames(head, features, row, room);
+    const int rc = desy_network_forward(head->network, row, &length, 1, &output);
+    *logit = ((double)output - head->mean) / head->deviation;
+    return rc;
+}
+
+int desy_head_clip_logit(const struct desy_head *head, const float *vector, const float *features, int n_frames, double *logit)
+{
+    if (!head->channel->frames) return desy_head_logits(head, vector, 0, 1, logit);
+    float *row = malloc((size_t)head->frames * (size_t)head->inputs * sizeof *row);
+    double *room = malloc((size_t)head->inputs * sizeof *room);
+    const int rc = row && room ? frames_logit(head, features, n_frames, row, room, logit) : desy_error_memory("frames");
+    free(row);
+    free(room);
+    return rc;
+}
+
+int desy_head_fit_logits(const struct desy_head *head, const struct desy_fit *fit, size_t first, size_t n, double *logits)
+{
+    if (!head->channel->frames) return desy_head_logits(head, fit->vectors + first * fit->stride, fit->stride, n, logits);
+    const size_t size = (size_t)head->frames * (size_t)head->inputs;
+    float *features = malloc(2 * size * sizeof *features);
+    double *room = malloc((size_t)head->inputs * sizeof *room);
+    int rc = features && room ? DESY_OK : desy_error_memory("frames");
+    for (size_t i = 0; rc == DESY_OK && i < n; i++) {
+        const size_t row = fit->first + first + i;
+        rc = desy_store_read_features(fit->frames->store, row, 1, features);
+        if (rc == DESY_OK) rc = frames_logit(head, features, fit->frames->n_frames[row], features + size, room, &logits[i]);
+    }
+    free(features);
+    free(room);
+    return rc;
 }
 
 static int network_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits, double *z)

@@ -9,14 +9,15 @@
 struct desy_head {
     const struct desy_channel *channel;
     struct desy_layout layout;
-    int offset, inputs;     /* of the pooled vector */
+    int offset, inputs;     /* of the pooled vector; of a frame */
+    int frames;             /* that the network takes; 1 of a pooled vector */
     double *median, *scale; /* (inputs): desy_standardise */
     double *direction, bias; /* small form: direction (inputs) */
     desy_network *network;  /* full form */
     double mean, deviation; /* of the raw logits over the training items */
 };
 
-/* Room for its numbers; the network of a full form is the caller's to open. DESY_EUSAGE: the layout has no such numbers. */
+/* Room for its numbers; the network of a full form is the caller's to open, and `frames` his to set where the channel reads them. DESY_EUSAGE: the layout has no such numbers. */
 int desy_head_open(struct desy_head *head, const struct desy_channel *channel, const struct desy_layout *layout);
 void desy_head_close(struct desy_head *head);
 
@@ -27,11 +28,23 @@ int desy_head_fit_small(const struct desy_fit *fit, const struct desy_channel *c
 /* Collective: mean and deviation of the raw logits over the fit's items. */
 int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head);
 
+/* Which pooled number stands for input d: itself, or the mean over the frames. */
+int desy_head_column(const struct desy_head *head, int d);
+/* Collective: median and scale of the inputs over the fit's items; of frames those of their means. */
+int desy_head_standardise_inputs(const struct desy_fit *fit, struct desy_head *head);
+
+/* Standardised logits of this rank's rows first, ..., first + n - 1 of the fit, whose frames are read where the channel takes them. Not collective. */
+int desy_head_fit_logits(const struct desy_head *head, const struct desy_fit *fit, size_t first, size_t n, double *logits);
+/* Of one clip: its pooled vector, and features (frames, D) of which n_frames are there. Not collective. */
+int desy_head_clip_logit(const struct desy_head *head, const float *vector, const float *features, int n_frames, double *logit);
+
 /* Standardised logits of n pooled vectors; NaN: a temporal channel of a clip that does not move. Bits do not depend on n. Not collective. */
 int desy_head_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits);
 /* Has the clip the numbers of this channel? */
 bool desy_head_applies(const struct desy_head *head, const float *vector);
-/* One standardised input row of a full form. */
+/* One standardised input row of a full form; room (inputs). */
 void desy_head_row(const struct desy_head *head, const float *vector, float *row, double *room);
+/* The same of frames: features (frames, inputs), row (frames, inputs). */
+void desy_head_frames(const struct desy_head *head, const float *features, float *row, double *room);
 
 #endif

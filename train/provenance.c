@@ -189,13 +189,24 @@ static cJSON *describe_curve(const struct desy_curve *curve)
     return json;
 }
 
+/* Of the full forms, by channel. */
+static cJSON *describe_curves(const struct desy_ensemble *ensemble, const struct desy_curve *curves)
+{
+    cJSON *json = cJSON_CreateObject();
+    for (int k = 0; k < ensemble->n; k++)
+        if (curves[k].count) cJSON_AddItemToObject(json, ensemble->heads[k].channel->name, describe_curve(&curves[k]));
+    return json;
+}
+
 int desy_train_describe(cJSON *model, const desy_store *store, const struct desy_train_options *options, const struct desy_train_identity *identity,
-                        const char *training_sha256, const struct desy_train_metrics *metrics, const struct desy_curve *curve)
+                        const char *training_sha256, const struct desy_train_metrics *metrics, const struct desy_ensemble *ensemble, const struct desy_curve *curves)
 {
     cJSON *training = describe_options(options);
+    bool full = false;
+    for (int k = 0; k < ensemble->n; k++) full |= curves[k].count > 0;
     bool ok = cJSON_AddStringToObject(model, "format", "desy-model-1") && cJSON_AddStringToObject(model, "desy", DESY_VERSION) &&
               cJSON_AddStringToObject(model, "torch", desy_torch_version()) &&
-              (curve->count == 0 || cJSON_AddStringToObject(model, "isa", desy_torch_isa())) && /* small forms are the same on all */
+              (!full || cJSON_AddStringToObject(model, "isa", desy_torch_isa())) && /* small forms are the same on all */
               cJSON_AddItemToObject(model, "extractor", describe_extractor(store)) &&
               cJSON_AddNumberToObject(model, "threshold", metrics->threshold) && cJSON_AddStringToObject(model, "threshold_from", options->all_parts ? "out_of_fold" : "validation") &&
               cJSON_AddTrueToObject(model, "calibrated") && cJSON_AddNumberToObject(model, "prior", .5) &&
@@ -205,6 +216,6 @@ int desy_train_describe(cJSON *model, const desy_store *store, const struct desy
     ok = cJSON_AddStringToObject(training, "data_sha256", identity->data_sha256) && cJSON_AddStringToObject(training, "training_sha256", training_sha256) &&
          cJSON_AddStringToObject(training, "fingerprint", identity->fingerprint) && cJSON_AddItemToObject(training, "items", describe_counts(metrics));
     if (ok) ok = add_commands(training, store, options) == DESY_OK;
-    if (ok && curve->count) ok = cJSON_AddItemToObject(training, "curve", describe_curve(curve));
+    if (ok && full) ok = cJSON_AddItemToObject(training, "curves", describe_curves(ensemble, curves));
     return ok ? DESY_OK : desy_error_memory("a model");
 }

@@ -2,6 +2,7 @@
 #ifndef DESY_TRAIN_PROVENANCE_H
 #define DESY_TRAIN_PROVENANCE_H
 
+#include "train/ensemble.h"
 #include "train/epochs.h"
 
 #include <cjson/cJSON.h>
@@ -21,8 +22,8 @@ struct desy_train_metrics {
 /* Reads the whole store once. */
 int desy_train_identify(struct desy_train_identity *identity, desy_store *store, const struct desy_train_options *options);
 
-/* All of model.json but the ensemble's members (docs/data.md). curve->count 0: no full form was kept. */
+/* All of model.json but the ensemble's members (docs/data.md). curves (ensemble->n): count 0 for what is no full form. */
 int desy_train_describe(cJSON *model, const desy_store *store, const struct desy_train_options *options, const struct desy_train_identity *identity,
-                        const char *training_sha256, const struct desy_train_metrics *metrics, const struct desy_curve *curve);
+                        const char *training_sha256, const struct desy_train_metrics *metrics, const struct desy_ensemble *ensemble, const struct desy_curve *curves);
 
 #endif

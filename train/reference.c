@@ -30,7 +30,7 @@ static int measure(const struct desy_fitting *f, const struct desy_evidence *evi
         const float *vector = f->fit.vectors + i * f->fit.stride;
         double *row = columns->numbers + i * columns->width;
         for (size_t c = 0; rc == DESY_OK && c < channels; c++) {
-            rc = desy_head_logits(&ensemble->heads[c], vector, f->fit.stride, 1, &row[c]);
+            rc = desy_head_fit_logits(&ensemble->heads[c], &f->fit, i, 1, &row[c]);
             if (desy_head_applies(&ensemble->heads[c], vector)) row[columns->width - channels + c] = desy_evidence_distance(&ensemble->heads[c], vector);
         }
         desy_evidence_add(evidence, ensemble, vector, row + channels, row + channels + groups);

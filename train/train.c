@@ -151,7 +151,7 @@ static int publish(struct training *t, desy_store *store, const struct desy_trai
     cJSON *model = cJSON_CreateObject();
     char training_sha256[65];
     int rc = model ? desy_training_sha256(&t->items, training_sha256) : desy_error_memory("a model");
-    if (rc == DESY_OK) rc = desy_train_describe(model, store, t->options, identity, training_sha256, m, &t->fitting.curve);
+    if (rc == DESY_OK) rc = desy_train_describe(model, store, t->options, identity, training_sha256, m, &t->fitting.ensemble, t->fitting.curves);
     if (rc == DESY_OK) {
         cJSON_AddItemToObject(model, "reference", t->reference);
         cJSON_AddItemToObject(model, "reliability", t->reliability);

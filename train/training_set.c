@@ -28,6 +28,7 @@ void desy_training_set_close(struct desy_training_set *set)
     free(set->labels);
     free(set->folds);
     free(set->kin);
+    free(set->frames.n_frames);
     memset(set, 0, sizeof *set);
 }
 
@@ -127,23 +128,24 @@ out:
 }
 
 /* The rows of this rank, a tile at a time. */
-static int read_vectors(struct desy_training_set *set, desy_store *store, const int32_t *n_frames)
+static int read_vectors(struct desy_training_set *set)
 {
-    const size_t frames = (size_t)desy_store_frames(store), size = frames * (size_t)desy_store_dims(store);
+    const struct desy_frames *f = &set->frames;
+    const size_t size = (size_t)f->frames * (size_t)f->dims;
     float *tile = malloc(DESY_TILE * size * sizeof *tile);
     int rc = tile ? DESY_OK : desy_error_memory("a tile of features");
     for (size_t done = 0; rc == DESY_OK && done < set->count;) {
         size_t n = set->count - done < DESY_TILE ? set->count - done : DESY_TILE;
-        rc = desy_store_read_features(store, set->first + done, n, tile);
+        rc = desy_store_read_features(f->store, set->first + done, n, tile);
         for (size_t i = 0; rc == DESY_OK && i < n; i++, done++)
-            rc = desy_pool(set->vectors + done * (size_t)desy_pool_width(&set->layout), &set->layout, tile + i * size, (int)frames, n_frames[set->first + done]);
+            rc = desy_pool(set->vectors + done * (size_t)desy_pool_width(&set->layout), &set->layout, tile + i * size, f->frames, f->n_frames[set->first + done]);
     }
     free(tile);
     return rc;
 }
 
 /* The clips that have features, by their rows. */
-static int place_items(struct desy_training_set *set, const struct desy_items *items, int32_t *n_frames)
+static int place_items(struct desy_training_set *set, const struct desy_items *items)
 {
     size_t placed = 0;
     for (size_t i = 0; i < items->count; i++)
@@ -154,7 +156,7 @@ static int place_items(struct desy_training_set *set, const struct desy_items *i
                 return desy_error(DESY_EDATA, "the store is inconsistent: item %zu names row %lld of %zu; extract again", i, (long long)clip->row, set->total);
             set->items[placed] = items->split[i];
             set->augmented[placed] = (uint8_t)clip->view;
-            n_frames[placed++] = clip->n_frames;
+            set->frames.n_frames[placed++] = clip->n_frames;
         }
     return placed == set->total ? DESY_OK : desy_error(DESY_EDATA, "the store is inconsistent: %zu of its %zu feature rows have an item; extract again", placed, set->total);
 }
@@ -164,19 +166,21 @@ int desy_training_set_read(struct desy_training_set *set, desy_world *world, des
     const size_t total = desy_store_rows(store);
     const struct desy_extractor *extractor = NULL;
     struct desy_layout layout = {desy_store_dims(store), 0};
-    int32_t *n_frames = calloc(total + 1, sizeof *n_frames);
-    int rc = n_frames ? DESY_OK : desy_error_memory("the training set");
-    if (rc == DESY_OK) desy_extractor_find(&extractor, desy_store_extractor(store)); /* another one is a TorchScript encoder: numbers without a layout */
+    int rc = DESY_OK;
+    desy_extractor_find(&extractor, desy_store_extractor(store)); /* another one is a TorchScript encoder: numbers without a layout */
     if (rc == DESY_OK && extractor && extractor->dims != desy_store_dims(store))
         rc = desy_error(DESY_EDATA, "the store holds %d numbers a frame, the extractor %s gives %d: extract again", desy_store_dims(store), extractor->name, extractor->dims);
     if (rc == DESY_OK && extractor && extractor->forensic) layout = (struct desy_layout){DESY_ENCODER_DIMS, extractor->dims - DESY_ENCODER_DIMS};
     if (rc == DESY_OK) rc = desy_training_set_open(set, world, &layout, total);
-    if (rc == DESY_OK) rc = place_items(set, items, n_frames);
+    if (rc == DESY_OK) {
+        set->frames = (struct desy_frames){store, desy_store_frames(store), desy_store_dims(store), calloc(total + 1, sizeof *set->frames.n_frames)};
+        if (!set->frames.n_frames) rc = desy_error_memory("the training set");
+    }
+    if (rc == DESY_OK) rc = place_items(set, items);
     if (rc == DESY_OK) rc = desy_training_set_finish(set, seed);
     DESY_TRY(desy_agree(world, rc));
-    rc = desy_agree(world, read_vectors(set, store, n_frames));
+    rc = desy_agree(world, read_vectors(set));
 out:
-    free(n_frames);
     return rc;
 }
 
@@ -270,5 +274,5 @@ void desy_training_average(const struct desy_training_set *set, double *values, 
 struct desy_fit desy_training_fit(const struct desy_training_set *set, const double *weights, size_t chosen)
 {
     return (struct desy_fit){.world = set->world, .vectors = set->vectors, .stride = (size_t)desy_pool_width(&set->layout),
-        .first = set->first, .count = set->count, .total = set->total, .weights = weights, .labels = set->labels, .chosen = chosen};
+        .first = set->first, .count = set->count, .total = set->total, .weights = weights, .labels = set->labels, .chosen = chosen, .frames = set->frames.store ? &set->frames : NULL};
 }

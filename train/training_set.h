@@ -24,6 +24,7 @@ struct desy_training_set {
     uint8_t *kin;                  /* (total): bit f: fold f has an item of the same group */
     bool by_source;                /* folds keep sources apart, else groups */
     size_t counts[3][2];           /* part, label: items */
+    struct desy_frames frames;     /* of a store; .store NULL: of none */
 };
 
 /* Room for `total` rows, and which are this rank's. Not collective. The caller fills items (with parts) and vectors. */
@@ -31,7 +32,7 @@ int desy_training_set_open(struct desy_training_set *set, desy_world *world, con
 /* From the filled items: labels, counts, folds; again, when their parts have changed. Not collective; the same on every rank.
  * DESY_EDATA: fewer than 4 training items of a class, or folds that lack one. */
 int desy_training_set_finish(struct desy_training_set *set, uint64_t seed);
-/* Collective: both of the above and the vectors, each rank reading its rows by hyperslabs of a tile. */
+/* Collective: both of the above and the vectors, each rank reading its rows by hyperslabs of a tile. The store must outlive the set. */
 int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed);
 void desy_training_set_close(struct desy_training_set *set);
 

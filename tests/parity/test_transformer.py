@@ -7,8 +7,10 @@ import subprocess
 import numpy as np
 import torch
 
+from transformer_reference import Reference, WIDTH, torch_name
+
 TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_network_gradient"
-FRAMES, INPUTS, N, WIDTH = 16, 200, 21, 128
+FRAMES, INPUTS, N = 16, 200, 21
 rng = np.random.default_rng(4)
 LENGTHS = rng.integers(4, FRAMES + 1, N).astype(np.int32)
 LENGTHS[:2] = 1, FRAMES
@@ -33,35 +35,6 @@ def run(x=X, lengths=LENGTHS, dropout=0.0):
             "gradient": named(floats(after + 4 * n, count)), "inference": floats(after + 4 * n + 4 * count, n)}
 
 
-class Reference(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.projection = torch.nn.Linear(INPUTS, WIDTH)
-        self.positions = torch.nn.Parameter(torch.zeros(FRAMES, WIDTH))
-        self.encoder = torch.nn.ModuleList(torch.nn.TransformerEncoderLayer(WIDTH, 4, 256, 0, "gelu", batch_first=True, norm_first=True) for _ in range(2))
-        self.norm = torch.nn.LayerNorm(WIDTH)
-        self.pool = torch.nn.Parameter(torch.zeros(WIDTH))
-        self.logit = torch.nn.Linear(WIDTH, 1)
-
-    def forward(self, x, absent):
-        y = self.projection(x) + self.positions
-        for layer in self.encoder:
-            y = layer(y, src_key_padding_mask=absent)
-        y = self.norm(y)
-        share = (y @ self.pool / WIDTH ** 0.5).masked_fill(absent, -torch.inf).softmax(1)
-        return self.logit((share[..., None] * y).sum(1))[:, 0]
-
-
-NAMES = {"attention.in.weight": "self_attn.in_proj_weight", "attention.in.bias": "self_attn.in_proj_bias", "attention.out.": "self_attn.out_proj.",
-         "feed.0.": "linear1.", "feed.1.": "linear2."}
-
-
-def torchs(name):
-    for ours, theirs in NAMES.items():
-        name = name.replace(ours, theirs)
-    return name
-
-
 def close(ours, theirs, what):
     error = np.abs(ours - theirs).max() / np.abs(theirs).max()
     print(f"{what}: relative difference {error:.1e}")
@@ -69,8 +42,8 @@ def close(ours, theirs, what):
 
 
 def check_parity():
-    ours, net = run(), Reference().double()
-    net.load_state_dict({torchs(name): torch.from_numpy(values.astype(np.float64)) for name, values in ours["parameters"].items()})  # strict: all of them
+    ours, net = run(), Reference(FRAMES, INPUTS).double()
+    net.load_state_dict({torch_name(name): torch.from_numpy(values.astype(np.float64)) for name, values in ours["parameters"].items()})  # strict: all of them
     absent = torch.arange(FRAMES) >= torch.from_numpy(LENGTHS)[:, None]
     z = net(torch.from_numpy(X).double(), absent)
     each = torch.nn.functional.binary_cross_entropy_with_logits(z, torch.from_numpy(LABELS).double(), reduction="none")
@@ -80,7 +53,7 @@ def check_parity():
     close(ours["logits"], z.detach().numpy(), "logits")
     close(ours["inference"], z.detach().numpy(), "inference")
     whole = max(p.grad.abs().max().item() for p in net.parameters())
-    for name, parameter in ((name, dict(net.named_parameters())[torchs(name)]) for name in ours["gradient"]):
+    for name, parameter in ((name, dict(net.named_parameters())[torch_name(name)]) for name in ours["gradient"]):
         error = np.abs(ours["gradient"][name] - parameter.grad.numpy()).max() / max(parameter.grad.abs().max().item(), 1e-3 * whole)  # keys' biases have none
         assert error < 1e-5, (name, error)
 

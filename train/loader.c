@@ -1,0 +1,192 @@
+#include "train/loader.h"
+
+#include "base/error.h"
+#include "train/prefetch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AHEAD_ROWS 256 /* vectors that are gathered at once: a collective costs more than a few rows */
+
+struct desy_loader {
+    struct desy_loader_options o;
+    size_t rank, ranks, own_rows, item; /* rows of this rank's shards; numbers of a row */
+    const uint32_t *order;
+    size_t next;                        /* item of the order that the next batch begins with */
+    float *x;                           /* (own_rows, item): pooled vectors */
+    float *ahead, *mine;                /* (ahead_room, item): inputs of the next items in this order, from all ranks; this rank's of them */
+    size_t ahead_room, ahead_from, ahead_count;
+    desy_prefetch *prefetch;            /* frames */
+    struct slot {
+        float *x;                       /* (own_rows, item) */
+        int32_t *lengths;               /* (own_rows) */
+    } slots[DESY_PREFETCH_SLOTS];
+    float *features;                    /* (frames, dims): of one clip */
+    double *room;                       /* (inputs) */
+};
+
+static bool reads_frames(const desy_loader *l)
+{
+    return l->o.head->channel->frames;
+}
+
+static int open_buffers(desy_loader *l)
+{
+    const size_t size = l->own_rows * l->item * sizeof(float);
+    bool good = (l->room = malloc((size_t)l->o.head->inputs * sizeof *l->room));
+    if (!reads_frames(l)) {
+        l->ahead_room = l->o.batch > AHEAD_ROWS ? l->o.batch : AHEAD_ROWS;
+        l->x = malloc(size);
+        l->ahead = malloc(l->ahead_room * l->item * sizeof *l->ahead);
+        l->mine = malloc(l->ahead_room * l->item * sizeof *l->mine);
+        good = good && l->x && l->ahead && l->mine;
+    } else {
+        good = (l->features = malloc(l->item * sizeof *l->features)) && good;
+        for (int s = 0; s < DESY_PREFETCH_SLOTS; s++) {
+            l->slots[s] = (struct slot){malloc(size), malloc(l->own_rows * sizeof(int32_t))};
+            good = good && l->slots[s].x && l->slots[s].lengths;
+        }
+    }
+    return good ? DESY_OK : desy_error_memory("batches");
+}
+
+int desy_loader_open(desy_loader **out, const struct desy_loader_options *options)
+{
+    desy_loader *l = *out = calloc(1, sizeof *l);
+    if (!l) return desy_error_memory("batches");
+    l->o = *options;
+    l->rank = (size_t)desy_rank(options->fit->world);
+    l->ranks = (size_t)desy_size(options->fit->world);
+    l->own_rows = (options->shards + l->ranks - 1) / l->ranks * options->shard_rows;
+    l->item = (size_t)options->head->frames * (size_t)options->head->inputs;
+    const int rc = open_buffers(l);
+    if (rc != DESY_OK) desy_loader_close(out);
+    return rc;
+}
+
+void desy_loader_close(desy_loader **out)
+{
+    desy_loader *l = *out;
+    if (!l) return;
+    desy_prefetch_close(&l->prefetch);
+    for (int s = 0; s < DESY_PREFETCH_SLOTS; s++) {
+        free(l->slots[s].x);
+        free(l->slots[s].lengths);
+    }
+    free(l->x);
+    free(l->ahead);
+    free(l->mine);
+    free(l->features);
+    free(l->room);
+    free(l);
+    *out = NULL;
+}
+
+static size_t in_batch(const desy_loader *l, size_t from)
+{
+    return l->o.n - from < l->o.batch ? l->o.n - from : l->o.batch;
+}
+
+/* Where in a batch row k of this rank's shards is. */
+static size_t place_in_batch(const desy_loader *l, size_t k)
+{
+    return (l->rank + k / l->o.shard_rows * l->ranks) * l->o.shard_rows + k % l->o.shard_rows;
+}
+
+/* ---- pooled vectors ---- */
+
+static size_t owner_of(const desy_loader *l, size_t row)
+{
+    for (size_t rank = 0; rank < l->ranks; rank++) {
+        size_t first, count;
+        desy_tile_share(l->o.fit->total, (int)rank, (int)l->ranks, &first, &count);
+        if (row >= first && row < first + count) return rank;
+    }
+    return 0; /* shares cover all rows */
+}
+
+/* Inputs of the next items from `from` on, wherever they lie, on every rank and in this epoch's order. */
+static int gather_ahead(desy_loader *l, size_t from)
+{
+    const struct desy_fit *fit = l->o.fit;
+    size_t have = 0, total, next = 0;
+    float *all = NULL;
+    l->ahead_from = from;
+    l->ahead_count = l->o.n - from < l->ahead_room ? l->o.n - from : l->ahead_room;
+    for (size_t i = 0; i < l->ahead_count; i++) {
+        const size_t row = l->o.chosen[l->order[from + i]];
+        if (row >= fit->first && row < fit->first + fit->count) desy_head_row(l->o.head, fit->vectors + (row - fit->first) * fit->stride, l->mine + have++ * l->item, l->room);
+    }
+    const int rc = desy_gatherall(fit->world, l->mine, have, l->item * sizeof *l->mine, (void **)&all, &total);
+    for (size_t rank = 0; rc == DESY_OK && rank < l->ranks; rank++) /* as they came: by rank, and in this order within each */
+        for (size_t i = 0; i < l->ahead_count; i++)
+            if (owner_of(l, l->o.chosen[l->order[from + i]]) == rank) memcpy(l->ahead + i * l->item, all + next++ * l->item, l->item * sizeof *all);
+    free(all);
+    return rc;
+}
+
+static int next_vectors(desy_loader *l, size_t from)
+{
+    const size_t n = in_batch(l, from);
+    if (from < l->ahead_from || from + n > l->ahead_from + l->ahead_count) {
+        const int rc = gather_ahead(l, from);
+        if (rc != DESY_OK) return rc;
+    }
+    for (size_t k = 0; k < l->own_rows; k++) {
+        const size_t at = place_in_batch(l, k);
+        if (at < n) memcpy(l->x + k * l->item, l->ahead + (from + at - l->ahead_from) * l->item, l->item * sizeof *l->x);
+        else memset(l->x + k * l->item, 0, l->item * sizeof *l->x);
+    }
+    return DESY_OK;
+}
+
+/* ---- frames ---- */
+
+/* In the thread, which alone reads the store while an epoch is under way. */
+static int fill(void *context, size_t piece, int index)
+{
+    desy_loader *l = context;
+    struct slot *slot = &l->slots[index];
+    const struct desy_frames *frames = l->o.fit->frames;
+    const size_t from = piece * l->o.batch, n = in_batch(l, from);
+    int rc = DESY_OK;
+    for (size_t k = 0; rc == DESY_OK && k < l->own_rows; k++) {
+        const size_t at = place_in_batch(l, k);
+        slot->lengths[k] = 1;
+        if (at >= n) {
+            memset(slot->x + k * l->item, 0, l->item * sizeof *slot->x);
+            continue;
+        }
+        const size_t row = l->o.chosen[l->order[from + at]];
+        slot->lengths[k] = frames->n_frames[row];
+        rc = desy_store_read_features(frames->store, row, 1, l->features);
+        if (rc == DESY_OK) desy_head_frames(l->o.head, l->features, slot->x + k * l->item, l->room);
+    }
+    return rc;
+}
+
+/* ---- together ---- */
+
+int desy_loader_begin(desy_loader *l, const uint32_t *order, size_t from)
+{
+    l->order = order;
+    l->next = from;
+    l->ahead_count = 0;
+    desy_prefetch_close(&l->prefetch);
+    return reads_frames(l) ? desy_prefetch_open(&l->prefetch, fill, l, from / l->o.batch, (l->o.n + l->o.batch - 1) / l->o.batch) : DESY_OK;
+}
+
+int desy_loader_next(desy_loader *l, const float **x, const int32_t **lengths)
+{
+    const size_t from = l->next;
+    int slot, rc;
+    l->next += in_batch(l, from);
+    *lengths = NULL;
+    *x = l->x;
+    if (!reads_frames(l)) return next_vectors(l, from);
+    if (!l->prefetch) return desy_error(DESY_EENV, "no thread reads batches");
+    rc = desy_prefetch_next(l->prefetch, &slot);
+    if (rc == DESY_OK) *x = l->slots[slot].x, *lengths = l->slots[slot].lengths;
+    if (l->next == l->o.n) desy_prefetch_close(&l->prefetch); /* the store is free again */
+    return rc;
+}
