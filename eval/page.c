@@ -19,9 +19,9 @@ static const char style[] =
     ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:12px;margin:18px 0}.cards div,figure{background:var(--panel);border:1px solid var(--rule);border-radius:6px;padding:12px 14px;margin:0}\n"
     ".cards b{display:block;font-size:25px;font-variant-numeric:tabular-nums}.cards .first{border-color:var(--ink)}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:14px}\n"
     "svg{width:100%;max-width:440px;display:block;margin:auto}svg text{fill:var(--soft);font-size:11px}.grid{stroke:var(--rule);stroke-width:.7}.line{fill:none;stroke-width:2}\n"
-    ".line.ai{stroke:var(--ai)}.line.real{stroke:var(--real)}.line.guide{stroke:var(--soft);stroke-width:1;stroke-dasharray:4 4}.bar.ai,.dot.ai{fill:var(--ai)}.bar.real,.dot.real{fill:var(--real)}.bar{fill-opacity:.55}\n"
+    ".line.ai{stroke:var(--ai)}.line.real{stroke:var(--real)}.line.guide{stroke:var(--soft);stroke-width:1;stroke-dasharray:4 4}.line.training{stroke:var(--soft)}.line.validation{stroke:var(--ink)}.bar.ai,.dot.ai{fill:var(--ai)}.bar.real,.dot.real{fill:var(--real)}.dot.validation{fill:var(--ink)}.bar{fill-opacity:.55}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}th,td{text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid var(--rule);vertical-align:top}th{font-weight:600;color:var(--soft)}\n"
-    ".wide{overflow-x:auto}td table td,td table th{border:0;padding:1px 10px 1px 0}.ai-ink{color:var(--ai)}.real-ink{color:var(--real)}\n";
+    ".wide{overflow-x:auto}td table td,td table th{border:0;padding:1px 10px 1px 0}.ai-ink{color:var(--ai)}.real-ink{color:var(--real)}.ink{color:var(--ink)}\n";
 
 static void put_card(FILE *stream, bool first, const char *name, double value, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
@@ -72,6 +72,13 @@ static void put_head(FILE *stream, const struct desy_page *page)
     fputs("</div>\n", stream);
     const cJSON *note;
     cJSON_ArrayForEach(note, cJSON_GetObjectItemCaseSensitive(page->json, "notes")) fprintf(stream, "<p>Note: %s</p>\n", note->valuestring);
+    const cJSON *finding;
+    cJSON_ArrayForEach(finding, cJSON_GetObjectItemCaseSensitive(page->options->model, "diagnosis")) {
+        const char *words = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(finding, "words"));
+        fputs("<p>Of the model's training: ", stream);
+        desy_html_put(stream, words ? words : "?");
+        fputs("</p>\n", stream);
+    }
 }
 
 static void plot_curves(FILE *stream, const struct desy_page *page)
@@ -82,14 +89,14 @@ static void plot_curves(FILE *stream, const struct desy_page *page)
     const double share = (double)metrics->n_pos / (double)metrics->n, chance[] = {share, share};
     char caption[128];
 
-    desy_svg_open(stream, "ROC", "false positive rate", "true positive rate", 1);
+    desy_svg_open(stream, "ROC", "false positive rate", "true positive rate", 1, 1);
     desy_svg_line(stream, "guide", diagonal, diagonal, 2, 1);
     desy_svg_line(stream, "ai", &page->points->fpr, &page->points->tpr, page->n_points, stride);
     desy_svg_dot(stream, "ai", desy_false_positive_rate(&metrics->point), desy_recall(&metrics->point), 4, "at the threshold");
     snprintf(caption, sizeof caption, "AUC %.4f. The dot is the threshold %g; dashed is chance.", metrics->roc_auc, page->options->threshold);
     desy_svg_close(stream, caption);
 
-    desy_svg_open(stream, "Precision and recall", "recall", "precision", 1);
+    desy_svg_open(stream, "Precision and recall", "recall", "precision", 1, 1);
     desy_svg_line(stream, "guide", diagonal, chance, 2, 1);
     desy_svg_line(stream, "ai", &page->points->tpr, &page->points->precision, page->n_points, stride);
     snprintf(caption, sizeof caption, "Average precision %.4f. Dashed is chance, the share of AI-generated clips.", metrics->average_precision);
@@ -101,7 +108,7 @@ static void plot_histogram(FILE *stream, const struct desy_metrics *metrics)
     int64_t most = 1;
     for (int i = 0; i < 2 * DESY_HISTOGRAM; i++) most = metrics->histogram[i / DESY_HISTOGRAM][i % DESY_HISTOGRAM] > most ? metrics->histogram[i / DESY_HISTOGRAM][i % DESY_HISTOGRAM] : most;
     const double top = (double)((most + 4) / 5 * 5);
-    desy_svg_open(stream, "Scores", "score", "clips", top);
+    desy_svg_open(stream, "Scores", "score", "clips", 1, top);
     for (int i = 0; i < 2 * DESY_HISTOGRAM; i++) {
         const int label = i / DESY_HISTOGRAM, bar = i % DESY_HISTOGRAM;
         const double count = (double)metrics->histogram[label][bar], width = 1. / DESY_HISTOGRAM;
@@ -118,7 +125,7 @@ static void plot_reliability(FILE *stream, const struct desy_metrics *metrics)
     double x[DESY_BINS], y[DESY_BINS];
     size_t n = 0;
     char caption[160];
-    desy_svg_open(stream, "Reliability", "mean score of the bin", "share of AI-generated clips", 1);
+    desy_svg_open(stream, "Reliability", "mean score of the bin", "share of AI-generated clips", 1, 1);
     desy_svg_line(stream, "guide", diagonal, diagonal, 2, 1);
     for (int b = 0; b < DESY_BINS; b++)
         if (metrics->bins[b].n > 0) {
@@ -136,6 +143,54 @@ static void plot_reliability(FILE *stream, const struct desy_metrics *metrics)
     }
     snprintf(caption, sizeof caption, "Ten bins of equal width; the dot's area grows with their clips. ECE %.4f, Brier %.4f. On the dashed line scores are probabilities.", metrics->ece, metrics->brier);
     desy_svg_close(stream, caption);
+}
+
+/* One loss of every epoch, from epoch 1 on; one that was not finite is absent, and left out of the line. */
+static size_t read_losses(const cJSON *epochs, const char *key, double x[], double y[], double right, double *most)
+{
+    size_t n = 0;
+    double number = 0;
+    const cJSON *epoch;
+    cJSON_ArrayForEach(epoch, epochs) {
+        const cJSON *loss = cJSON_GetObjectItemCaseSensitive(epoch, key);
+        number++;
+        if (!cJSON_IsNumber(loss)) continue;
+        x[n] = number / right;
+        y[n++] = loss->valuedouble;
+        *most = fmax(*most, loss->valuedouble);
+    }
+    return n;
+}
+
+/* The full form of a model's training; a model of small forms has no curve. */
+static void plot_learning(FILE *stream, const struct desy_page *page)
+{
+    static const char *const keys[] = {"loss", "validation_loss"}, *const css[] = {"training", "validation"};
+    const cJSON *curve = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(page->options->model, "training"), "curve"), *epochs = cJSON_GetObjectItemCaseSensitive(curve, "epochs");
+    const cJSON *best_epoch = cJSON_GetObjectItemCaseSensitive(curve, "best_epoch"), *best = cJSON_GetArrayItem(epochs, cJSON_IsNumber(best_epoch) ? best_epoch->valueint - 1 : -1);
+    const cJSON *kept = cJSON_GetObjectItemCaseSensitive(best, "validation_loss");
+    const size_t count = (size_t)cJSON_GetArraySize(epochs);
+    const double right = (double)((count + 4) / 5 * 5);
+    double *room = count ? malloc(4 * count * sizeof *room) : NULL, most = 0;
+    size_t n[2];
+    char text[200];
+    if (!room) return;
+    for (int i = 0; i < 2; i++) n[i] = read_losses(epochs, keys[i], room + 2 * (size_t)i * count, room + (2 * (size_t)i + 1) * count, right, &most);
+    const double unit = most > 0 ? pow(10, floor(log10(most))) / 2 : 1, top = most > 0 ? ceil(most / unit) * unit : 1;
+    desy_svg_open(stream, "Learning curve", "epoch", "loss", right, top);
+    for (int i = 0; i < 2; i++) {
+        double *y = room + (2 * (size_t)i + 1) * count;
+        for (size_t e = 0; e < n[i]; e++) y[e] /= top;
+        desy_svg_line(stream, css[i], room + 2 * (size_t)i * count, y, n[i], 1);
+    }
+    if (cJSON_IsNumber(kept)) {
+        snprintf(text, sizeof text, "epoch %d: validation loss %.4g", best_epoch->valueint, kept->valuedouble);
+        desy_svg_dot(stream, "validation", best_epoch->valueint / right, kept->valuedouble / top, 4, text);
+    }
+    snprintf(text, sizeof text, "Loss of the model's full form in training (grey), and on the <span class=\"ink\">validation part</span>. The dot is epoch %d, which was kept.",
+             cJSON_IsNumber(best_epoch) ? best_epoch->valueint : 0);
+    desy_svg_close(stream, text);
+    free(room);
 }
 
 static void put_value(FILE *stream, const cJSON *value);
@@ -216,6 +271,7 @@ static void put_page(FILE *stream, const struct desy_page *page)
         plot_histogram(stream, page->metrics);
         plot_reliability(stream, page->metrics);
     }
+    plot_learning(stream, page);
     fputs("</div>\n", stream);
     const cJSON *sources = cJSON_GetObjectItemCaseSensitive(page->json, "by_source");
     if (sources) {

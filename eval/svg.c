@@ -19,14 +19,14 @@ void desy_html_put(FILE *stream, const char *text)
         }
 }
 
-void desy_svg_open(FILE *stream, const char *title, const char *x_title, const char *y_title, double top)
+void desy_svg_open(FILE *stream, const char *title, const char *x_title, const char *y_title, double right, double top)
 {
     fprintf(stream, "<figure><h3>%s</h3><svg viewBox=\"0 0 348 340\" role=\"img\" aria-label=\"%s\">\n", title, title);
     for (int i = 0; i <= 5; i++) {
         const double at = i / 5.;
         fprintf(stream, "<line class=\"grid\" x1=\"%g\" y1=\"%g\" x2=\"%g\" y2=\"%g\"/><line class=\"grid\" x1=\"%g\" y1=\"%g\" x2=\"%g\" y2=\"%g\"/>", across(at), up(0),
                 across(at), up(1), across(0), up(at), across(1), up(at));
-        fprintf(stream, "<text x=\"%g\" y=\"%g\" text-anchor=\"middle\">%g</text><text x=\"%g\" y=\"%g\" text-anchor=\"end\">%.3g</text>\n", across(at), up(0) + 16, at,
+        fprintf(stream, "<text x=\"%g\" y=\"%g\" text-anchor=\"middle\">%.3g</text><text x=\"%g\" y=\"%g\" text-anchor=\"end\">%.3g</text>\n", across(at), up(0) + 16, at * right,
                 across(0) - 6, up(at) + 4, at * top);
     }
     fprintf(stream, "<text x=\"%g\" y=\"%g\" text-anchor=\"middle\">%s</text>", across(.5), up(0) + 36, x_title);

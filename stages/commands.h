@@ -9,6 +9,7 @@ int desy_check_command(struct desy_invocation *invocation);
 int desy_extract_command(struct desy_invocation *invocation);
 int desy_fusion_weights_command(struct desy_invocation *invocation);
 int desy_info_command(struct desy_invocation *invocation);
+int desy_models_command(struct desy_invocation *invocation);
 int desy_train_command(struct desy_invocation *invocation);
 int desy_eval_command(struct desy_invocation *invocation);
 int desy_run_command(struct desy_invocation *invocation);

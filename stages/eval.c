@@ -290,6 +290,7 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
         options.threshold_from = evaluation.level < 0 ? "validation" : "default";
     }
     options.subject = subject;
+    options.model = desy_detector_model(evaluation.detector);
     if (evaluation.level < 0) options.out_of_fold = desy_detector_out_of_fold(evaluation.detector);
     DESY_TRY(desy_agree(world, rc));
     done = unless_done && desy_rank(world) == 0 && is_done(&options);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "train/model_history.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -55,16 +56,38 @@ out:
     return rc;
 }
 
-int desy_model_next_version(const char *save_dir, int *version)
+static int by_number(const void *a, const void *b)
 {
+    return *(const int *)a - *(const int *)b;
+}
+
+int desy_model_versions(int **versions, size_t *n, const char *save_dir)
+{
+    size_t room = 0;
+    int rc = DESY_OK;
     DIR *listing = opendir(save_dir);
-    *version = 1;
-    if (!listing) return desy_error(DESY_EENV, "%s: cannot be listed: %s", save_dir, strerror(errno));
-    for (const struct dirent *entry = readdir(listing); entry; entry = readdir(listing)) {
-        int number, length;
-        if (sscanf(entry->d_name, "v%4d%n", &number, &length) == 1 && entry->d_name[length] == '\0' && number >= *version) *version = number + 1;
+    *versions = NULL;
+    *n = 0;
+    if (!listing) return desy_error(errno == ENOENT || errno == ENOTDIR ? DESY_EDATA : DESY_EENV, "%s: cannot be listed: %s", save_dir, strerror(errno));
+    for (const struct dirent *entry = readdir(listing); rc == DESY_OK && entry; entry = readdir(listing)) {
+        if (!desy_is_version(entry->d_name)) continue;
+        int *larger = *n < room ? *versions : realloc(*versions, (room = 2 * room + 16) * sizeof *larger);
+        if (!larger) rc = desy_error_memory("versions");
+        else (*versions = larger)[(*n)++] = atoi(entry->d_name + 1);
     }
     closedir(listing);
+    if (*n) qsort(*versions, *n, sizeof **versions, by_number);
+    return rc;
+}
+
+int desy_model_next_version(const char *save_dir, int *version)
+{
+    int *versions;
+    size_t n;
+    int rc = desy_model_versions(&versions, &n, save_dir);
+    *version = rc == DESY_OK && n ? versions[n - 1] + 1 : 1;
+    free(versions);
+    if (rc != DESY_OK) return rc;
     return *version <= 9999 ? DESY_OK : desy_error(DESY_EENV, "%s: 9999 versions are there already: use another --save-dir", save_dir);
 }
 
@@ -96,15 +119,6 @@ static int claim_version(const char *save_dir, const char *temporary, char **dir
     }
 }
 
-static int write_current(const char *save_dir, const char *directory)
-{
-    char *path = desy_path_join(save_dir, "current"), *text = desy_format("%s\n", strrchr(directory, '/') + 1);
-    int rc = path && text ? desy_file_write_atomic(path, text, strlen(text)) : desy_error_memory("a path");
-    free(path);
-    free(text);
-    return rc;
-}
-
 int desy_model_sha256(char hex[65], const cJSON *model)
 {
     char *text = NULL;
@@ -129,10 +143,11 @@ static int seal(cJSON *model)
 int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory)
 {
     int rc;
-    char *temporary = NULL, *path = NULL;
+    char *beside = NULL, *temporary = NULL, *path = NULL;
     *directory = NULL;
     DESY_TRY(desy_make_directory(save_dir));
-    temporary = desy_format("%s/new.tmp.%d", save_dir, (int)getpid());
+    beside = desy_path_join(save_dir, "new");
+    temporary = beside ? desy_temporary_name(beside) : NULL;
     path = temporary ? desy_path_join(temporary, "model.json") : NULL;
     if (!path) DESY_TRY(desy_error_memory("a path"));
     DESY_TRY(desy_make_directory(temporary));
@@ -140,9 +155,10 @@ int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensembl
     DESY_TRY(seal(model));
     DESY_TRY(desy_json_write(model, path));
     DESY_TRY(claim_version(save_dir, temporary, directory));
-    rc = write_current(save_dir, *directory);
+    rc = desy_history_use(save_dir, strrchr(*directory, '/') + 1);
 out:
     if (rc != DESY_OK && temporary) remove_directory(temporary);
+    free(beside);
     free(temporary);
     free(path);
     return rc;

@@ -11,14 +11,17 @@ int desy_model_follow_current(char **directory, const char *save_dir);
  * read. *directory: new, caller frees. */
 int desy_model_current(const char *save_dir, char **directory, char fingerprint[65]);
 
-/* One more than the highest number of a version that is there. DESY_EENV: no such directory. */
+/* Numbers of the versions that are there, ascending; new, caller frees. DESY_EDATA: no such directory. */
+int desy_model_versions(int **versions, size_t *n, const char *save_dir);
+
+/* One more than the highest of them. DESY_EENV: there are 9999. */
 int desy_model_next_version(const char *save_dir, int *version);
 
 /* SHA-256 of a model.json but for its member "sha256": what it says, however it is spaced. */
 int desy_model_sha256(char hex[65], const cJSON *model);
 
-/* Writes ensemble and model.json (`model` gets the ensemble's members and "sha256") as the next version, then `current`. *directory: new,
- * caller frees. Trainings that run at once get versions of their own. DESY_EENV. */
+/* Writes ensemble and model.json (`model` gets the ensemble's members and "sha256") as the next version, which is then in use
+ * (train/model_history.h). *directory: new, caller frees. Trainings that run at once, on one host or several, get versions of their own. DESY_EENV. */
 int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory);
 
 #endif

@@ -5,10 +5,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "train/checkpoint.h"
+#include "train/diagnosis.h"
 #include "train/fitting.h"
 #include "train/fusion.h"
 #include "train/levels.h"
 #include "train/model_directory.h"
+#include "train/model_registry.h"
 #include "train/provenance.h"
 #include "train/reference.h"
 #include "train/training_set.h"
@@ -26,6 +28,7 @@ struct training {
     double *kept_logits; /* (training items, ensemble.n): out-of-fold, of what the model keeps */
     uint64_t *kept_ids;
     cJSON *reference, *reliability; /* of model.json; moved into it */
+    struct desy_diagnosis diagnosis;
 };
 
 static int open_training(struct training *t, desy_store *store)
@@ -112,6 +115,24 @@ static int final_logits(const struct training *t, double **fused)
     return DESY_OK;
 }
 
+/* fused (total): final logits. */
+static int diagnose(struct training *t, const double *fused, const struct desy_train_metrics *m)
+{
+    const struct desy_fitting *f = &t->fitting;
+    size_t verdicts[2][2] = {{0}};
+    double items[2] = {0}, trained_auc;
+    int rc = desy_fit_auc(&f->measured, fused, &trained_auc);
+    for (size_t i = 0; i < t->set.total; i++) {
+        if (f->item_weights[i] > 0) items[t->set.labels[i]]++;
+        if (f->item_weights[i] > 0 || f->validation_item_weights[i] > 0) verdicts[t->set.labels[i]][desy_sigmoid(fused[i]) >= m->threshold]++;
+    }
+    for (int k = 0; k < f->ensemble.n; k++)
+        if (f->ensemble.heads[k].channel->form == DESY_FORM_FULL) desy_diagnose_curve(&t->diagnosis, f->ensemble.heads[k].channel->name, &f->curve, t->options);
+    if (rc == DESY_OK) desy_diagnose_labels(&t->diagnosis, trained_auc, m->out_of_fold_auc, items);
+    desy_diagnose_verdicts(&t->diagnosis, verdicts, t->options);
+    return rc;
+}
+
 static int measure(struct training *t, struct desy_train_metrics *m)
 {
     double *fused = NULL;
@@ -122,6 +143,7 @@ static int measure(struct training *t, struct desy_train_metrics *m)
     const bool all = t->options->all_parts;
     if (rc == DESY_OK)
         rc = desy_choose_threshold(all ? &t->fitting.measured : &t->fitting.validation_measured, all ? t->fitting.logits : fused, t->options->most_false_alarms, &m->threshold);
+    if (rc == DESY_OK) rc = diagnose(t, fused, m);
     DESY_TRY(desy_agree(t->world, rc));
     desy_fit_log_loss(&t->fitting.measured, t->fitting.logits, &m->out_of_fold_loss, &m->out_of_fold_accuracy);
     desy_fit_log_loss(&t->fitting.validation_measured, fused, &m->validation_loss, &m->validation_accuracy);
@@ -149,16 +171,21 @@ static void say_plan(const struct training *t)
 static int publish(struct training *t, desy_store *store, const struct desy_train_identity *identity, const struct desy_train_metrics *m, char **directory)
 {
     cJSON *model = cJSON_CreateObject();
-    char training_sha256[65];
+    char training_sha256[65], fingerprint[65], *before = NULL;
     int rc = model ? desy_training_sha256(&t->items, training_sha256) : desy_error_memory("a model");
     if (rc == DESY_OK) rc = desy_train_describe(model, store, t->options, identity, training_sha256, m, &t->fitting.ensemble, t->fitting.curves);
     if (rc == DESY_OK) {
         cJSON_AddItemToObject(model, "reference", t->reference);
         cJSON_AddItemToObject(model, "reliability", t->reliability);
         t->reference = t->reliability = NULL;
+        if (!cJSON_AddItemToObject(model, "diagnosis", desy_diagnosis_json(&t->diagnosis))) rc = desy_error_memory("a model");
     }
+    if (rc == DESY_OK) rc = desy_model_current(t->options->save_dir, &before, fingerprint);
     if (rc == DESY_OK) rc = desy_model_publish(t->options->save_dir, &t->fitting.ensemble, model, directory);
+    for (int i = 0; rc == DESY_OK && i < t->diagnosis.n; i++) desy_log_warning("train: %s", t->diagnosis.findings[i].words);
+    if (rc == DESY_OK) desy_registry_warn_if_worse(t->options->save_dir, before, *directory);
     cJSON_Delete(model);
+    free(before);
     return rc;
 }
 

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <math.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 enum { ENCODER = 3, FRAMES = 4 };
 #define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -92,7 +93,7 @@ static void versions_count_up(void **state)
     check_current("deep/save", "deep/save/v0001", FINGERPRINT);
     publish_whole("deep/save", "deep/save/v0002");
     check_current("deep/save", "deep/save/v0002", FINGERPRINT);
-    assert_int_equal(entries("deep/save"), 3);
+    assert_int_equal(entries("deep/save"), 4); /* both, current, history */
     assert_int_equal(entries("deep/save/v0002"), 2);
     /* After the highest, whoever made it; names of another form are none. */
     write_text("deep/save/v0010.old", "");
@@ -109,6 +110,46 @@ static void versions_count_up(void **state)
     assert_int_equal(desy_detector_open(&detector, "deep/save", "cpu"), DESY_OK);
     assert_string_equal(desy_detector_name(detector), "v0001");
     desy_detector_close(&detector);
+}
+
+/* Each whole, none lost, and `history` with `current` holds every one once, whoever came when. */
+static void trainings_that_end_at_once_keep_all_models(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 4, MODELS = 10 };
+    struct desy_ensemble ensemble = make_ensemble();
+    char *history, *current, name[16];
+    size_t size;
+    for (int p = 0; p < PROCESSES; p++)
+        if (fork() == 0) {
+            for (int i = 0; i < MODELS; i++) {
+                char *directory;
+                if (publish("busy", &ensemble, &directory) != DESY_OK) _exit(1);
+                free(directory);
+            }
+            _exit(0);
+        }
+    for (int p = 0; p < PROCESSES; p++) {
+        int status;
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(entries("busy"), PROCESSES * MODELS + 2);
+    assert_int_equal(desy_file_read(&history, &size, "busy/history"), DESY_OK);
+    assert_int_equal(size, (PROCESSES * MODELS - 1) * 6);
+    assert_int_equal(desy_file_read(&current, &size, "busy/current"), DESY_OK);
+    for (int v = 1; v <= PROCESSES * MODELS; v++) {
+        desy_detector *detector = NULL;
+        char *path = desy_format("busy/v%04d", v);
+        if (desy_detector_open(&detector, path, "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
+        desy_detector_close(&detector);
+        free(path);
+        snprintf(name, sizeof name, "v%04d\n", v);
+        assert_true(strstr(history, name) || strcmp(current, name) == 0);
+    }
+    free(history);
+    free(current);
+    desy_ensemble_close(&ensemble);
 }
 
 static void the_last_version_is_9999(void **state)
@@ -316,7 +357,7 @@ static void failures_leave_nothing_behind(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(versions_count_up), cmocka_unit_test(the_last_version_is_9999),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(versions_count_up), cmocka_unit_test(trainings_that_end_at_once_keep_all_models), cmocka_unit_test(the_last_version_is_9999),
         cmocka_unit_test(what_is_written_reads_back_to_the_bit), cmocka_unit_test(out_of_fold_logits_are_kept), cmocka_unit_test(damaged_descriptions_are_refused),
         cmocka_unit_test(damaged_weights_are_refused), cmocka_unit_test(current_that_names_nothing_is_refused),
         cmocka_unit_test(failures_leave_nothing_behind)};
