@@ -6,6 +6,7 @@
 #include "mpi/fixed_sum.h"
 #include "mpi/signals.h"
 #include "train/class_weights.h"
+#include "train/gradient_sum.h"
 #include "train/loader.h"
 
 #include <math.h>
@@ -30,7 +31,7 @@ struct trainer {
     uint32_t *chosen, *order;    /* (n) rows of the fit's items; their order in this epoch */
     struct desy_fit weighted;    /* the fit with class weights; .weights are the trainer's own, NULL: balanced */
     double weights_sum;          /* of the fit's items */
-    size_t n, batch, accumulate, shard_rows, shards, own_shards; /* shards: of a full batch; own: room for this rank's */
+    size_t n, batch, accumulate, shard_rows, shards; /* of a full batch */
     desy_loader *loader;
     size_t in_batch;
     const float *x;              /* of this rank's shards: train/loader.h */
@@ -38,11 +39,9 @@ struct trainer {
     float *labels, *weights;     /* (shards * shard_rows), padded with weight 0 */
     uint64_t *shard_ids;
     /* the network's flat buffers */
-    const struct desy_network_tensor *tensors;
-    size_t n_tensors, count;
-    float *parameters, *gradient, *shard_gradients /* (own_shards, count) */, *best;
-    int64_t *fixed;              /* (count) */
-    double *bounds;              /* (n_tensors + 2): and whether a rank failed, and what it asks for */
+    size_t count;
+    float *parameters, *gradient, *best;
+    struct desy_gradient_sum sum; /* of the shards' gradients */
     struct desy_optimizer optimizer;
     struct desy_learning_rate rate;
     size_t from;                 /* items of this epoch that are done */
@@ -58,32 +57,28 @@ struct trainer {
 static int open_trainer(struct trainer *t)
 {
     const struct desy_fit *fit = t->fit;
-    const size_t ranks = (size_t)desy_size(fit->world);
     t->batch = (size_t)t->options->batch_size;
     t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
     t->shards = t->batch < DESY_VIRTUAL_SHARDS ? t->batch : DESY_VIRTUAL_SHARDS;
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
-    t->own_shards = (t->shards + ranks - 1) / ranks;
     const size_t rows = t->shards * t->shard_rows;
-    float *gradient;
+    const struct desy_network_tensor *tensors;
+    size_t n_tensors;
     int rc;
     DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->frames, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
-    DESY_TRY(desy_network_tensors(t->head->network, &t->tensors, &t->n_tensors));
-    DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &gradient, &t->count));
-    t->gradient = gradient;
+    DESY_TRY(desy_network_tensors(t->head->network, &tensors, &n_tensors));
+    DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &t->gradient, &t->count));
+    DESY_TRY(desy_gradient_sum_open(&t->sum, fit->world, tensors, n_tensors, t->count, t->shards));
     DESY_TRY(desy_optimizer_open(&t->optimizer, t->options->optimizer, t->options->momentum, t->count));
     t->chosen = malloc((fit->chosen + 1) * sizeof *t->chosen);
     t->order = malloc((fit->chosen + 1) * sizeof *t->order);
     t->labels = calloc(rows, sizeof *t->labels);
     t->weights = calloc(rows, sizeof *t->weights);
     t->shard_ids = calloc(rows, sizeof *t->shard_ids);
-    t->shard_gradients = malloc(t->own_shards * t->count * sizeof *t->shard_gradients);
     t->best = malloc(t->count * sizeof *t->best);
-    t->fixed = malloc(t->count * sizeof *t->fixed);
-    t->bounds = malloc((t->n_tensors + 2) * sizeof *t->bounds);
     t->losses_room = (fit->chosen / t->batch + 1) * t->shards; /* rank 0 takes those of all from a checkpoint */
     t->losses = malloc(t->losses_room * sizeof *t->losses);
-    if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
+    if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->best || !t->losses)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
@@ -120,10 +115,8 @@ static void close_trainer(struct trainer *t)
     free(t->weights);
     free(t->shard_ids);
     desy_loader_close(&t->loader);
-    free(t->shard_gradients);
+    desy_gradient_sum_close(&t->sum);
     free(t->best);
-    free(t->fixed);
-    free(t->bounds);
     free(t->losses);
 }
 
@@ -155,7 +148,7 @@ static int run_shards(struct trainer *t, size_t in_step, bool is_first, const st
         double *loss = &t->losses[t->n_losses++];
         const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + slot * t->shard_rows * inputs, .lengths = t->lengths ? t->lengths + slot * t->shard_rows : NULL,
                                                  .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
-        float *sum = t->shard_gradients + slot++ * t->count;
+        float *sum = t->sum.own + slot++ * t->count;
         rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
         if (is_first) memcpy(sum, t->gradient, t->count * sizeof *sum);
         for (size_t i = 0; !is_first && i < t->count; i++) sum[i] += t->gradient[i];
@@ -180,69 +173,6 @@ static int wish(const struct trainer *t)
     return t->checkpoints && desy_rank(t->fit->world) == 0 && now_seconds() >= t->due ? ASKED_CHECKPOINT : ASKED_NOTHING;
 }
 
-/* The sum of all shards' gradients. rc: how this rank's shards went. */
-static int sum_fast(struct trainer *t, size_t own, int rc)
-{
-    double flags[] = {rc != DESY_OK, wish(t)};
-    desy_max_f64(t->fit->world, flags, 2);
-    if (flags[0] > 0) return desy_agree(t->fit->world, rc);
-    t->asked = (int)flags[1];
-    memset(t->gradient, 0, t->count * sizeof *t->gradient);
-    for (size_t s = 0; s < own; s++)
-        for (size_t i = 0; i < t->count; i++) t->gradient[i] += t->shard_gradients[s * t->count + i];
-    desy_sum_f32(t->fit->world, t->gradient, t->count);
-    return DESY_OK;
-}
-
-/* Each tensor's scale comes from its largest magnitude in any shard; NaN or infinity stops here on every rank. A failure of one
- * rank travels with the maxima. */
-static int find_scales(struct trainer *t, size_t own, int rc)
-{
-    for (size_t k = 0; k < t->n_tensors; k++) {
-        double bound = 0;
-        for (size_t s = 0; rc == DESY_OK && s < own; s++) {
-            const float most = desy_fixed_bound_f32(t->shard_gradients + s * t->count + t->tensors[k].offset, t->tensors[k].count);
-            if (!(most <= bound) && !isnan(bound)) bound = most;
-        }
-        t->bounds[k] = bound;
-    }
-    t->bounds[t->n_tensors] = rc != DESY_OK;
-    t->bounds[t->n_tensors + 1] = wish(t);
-    desy_max_f64(t->fit->world, t->bounds, t->n_tensors + 2);
-    if (t->bounds[t->n_tensors] > 0) return desy_agree(t->fit->world, rc);
-    t->asked = (int)t->bounds[t->n_tensors + 1];
-    for (size_t k = 0; k < t->n_tensors; k++) {
-        if (!isfinite(t->bounds[k])) return desy_error(DESY_EDATA, "the gradient of %s is not finite: lower --lr", t->tensors[k].name);
-        t->bounds[k] = desy_fixed_exponent_f32(t->bounds[k], t->shards);
-    }
-    return DESY_OK;
-}
-
-/* Piece by piece, so that the accumulator stays in the cache while all shards are added to it. */
-static int add_shards(struct trainer *t, const struct desy_network_tensor *tensor, size_t own, int exponent)
-{
-    enum { PIECE = 4096 };
-    int rc = DESY_OK;
-    for (size_t done = 0; rc == DESY_OK && done < tensor->count; done += PIECE) {
-        const size_t n = tensor->count - done < PIECE ? tensor->count - done : PIECE, at = tensor->offset + done;
-        memset(t->fixed + at, 0, n * sizeof *t->fixed);
-        for (size_t s = 0; rc == DESY_OK && s < own; s++) rc = desy_fixed_add_f32(t->fixed + at, t->shard_gradients + s * t->count + at, n, exponent);
-    }
-    return rc;
-}
-
-/* The same in fixed point. Nothing can be out of range below the bounds that were just found. */
-static int sum_reproducibly(struct trainer *t, size_t own, int rc)
-{
-    DESY_TRY(find_scales(t, own, rc));
-    for (size_t k = 0; k < t->n_tensors; k++) DESY_TRY(add_shards(t, &t->tensors[k], own, (int)t->bounds[k]));
-    desy_sum_i64(t->fit->world, t->fixed, t->count);
-    for (size_t k = 0; k < t->n_tensors; k++)
-        desy_fixed_values_f32(t->gradient + t->tensors[k].offset, t->fixed + t->tensors[k].offset, t->tensors[k].count, (int)t->bounds[k]);
-out:
-    return rc;
-}
-
 /* Of the batches of a step a virtual shard has one sum, added up in their order by the rank that has the shard: the same at any number of ranks. */
 static int run_step(struct trainer *t, const struct desy_network_loss *how)
 {
@@ -255,7 +185,8 @@ static int run_step(struct trainer *t, const struct desy_network_loss *how)
         if (mine == DESY_OK) mine = rc;
         if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how, &own);
     }
-    DESY_TRY(o->fast ? sum_fast(t, own, mine) : sum_reproducibly(t, own, mine));
+    t->asked = wish(t);
+    DESY_TRY((o->fast ? desy_gradient_sum_fast : desy_gradient_sum_reproducibly)(&t->sum, own, mine, &t->asked, t->gradient));
     if (o->clip_norm > 0) desy_clip_norm(t->gradient, t->count, o->clip_norm);
     desy_optimizer_step(&t->optimizer, t->parameters, t->gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
     t->pending = desy_network_parameters_changed(t->head->network);
@@ -380,24 +311,22 @@ out:
     return rc;
 }
 
-int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *validation, const uint64_t *ids, const struct desy_channel *channel,
-                       const struct desy_layout *layout, const struct desy_train_options *options, struct desy_checkpoints *checkpoints, uint64_t stream, const char *name, bool every_epoch,
-                       struct desy_head *head, struct desy_curve *curve)
+int desy_head_fit_full(const struct desy_full_fit *f, struct desy_head *head, struct desy_curve *curve)
 {
-    struct trainer t = {.fit = fit, .validation = validation, .ids = ids, .options = options, .checkpoints = checkpoints, .head = head,
-                        .seed = desy_random_u64(options->seed, stream, 0), .stream = stream, .curve = curve};
-    int rc = desy_head_open(head, channel, layout);
-    if (channel->frames) head->frames = fit->frames->frames;
+    struct trainer t = {.fit = f->fit, .validation = f->validation, .ids = f->ids, .options = f->options, .checkpoints = f->checkpoints, .head = head,
+                        .seed = desy_random_u64(f->options->seed, f->stream, 0), .stream = f->stream, .curve = curve};
+    int rc = desy_head_open(head, f->channel, f->layout);
+    if (f->channel->frames) head->frames = f->fit->frames->frames;
     curve->count = curve->best = 0;
-    curve->epochs = calloc((size_t)options->epochs, sizeof *curve->epochs);
+    curve->epochs = calloc((size_t)f->options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
     if (rc == DESY_OK) rc = weigh_classes(&t);
     if (rc == DESY_OK) rc = open_trainer(&t);
-    DESY_TRY(desy_agree(fit->world, rc));
-    DESY_TRY(desy_head_standardise_inputs(fit, head));
-    DESY_TRY(go_on(&t, name));
-    DESY_TRY(run_epochs(&t, name, every_epoch));
-    rc = desy_head_standardise(fit, head);
+    DESY_TRY(desy_agree(f->fit->world, rc));
+    DESY_TRY(desy_head_standardise_inputs(f->fit, head));
+    DESY_TRY(go_on(&t, f->name));
+    DESY_TRY(run_epochs(&t, f->name, f->every_epoch));
+    rc = desy_head_standardise(f->fit, head);
 out:
     close_trainer(&t);
     return rc;

@@ -10,14 +10,23 @@
 /* A batch is so many virtual shards at most, whatever the number of ranks; a rank takes whole shards. */
 #define DESY_VIRTUAL_SHARDS 8
 
+struct desy_full_fit {
+    const struct desy_fit *fit, *validation;
+    const uint64_t *ids;             /* (total): item ids, for dropout */
+    const struct desy_channel *channel;
+    const struct desy_layout *layout;
+    const struct desy_train_options *options;
+    struct desy_checkpoints *checkpoints; /* NULL: none. The fit goes on from its newest one, and keeps one for each epoch (if they take a twentieth of the
+                                           * time at most), every so many minutes, and when a signal came */
+    uint64_t stream;                 /* of random numbers */
+    const char *name;                /* what the log calls it */
+    bool every_epoch;                /* a line for each, else one at the end */
+};
+
 /* Collective. Standardises the channel's columns over the fit's items, then trains its network: shuffles that are a function of
  * (seed, stream, epoch), steps as the options say, and early stopping on the log loss of `validation`'s items (weighted); the best epoch's
- * parameters stay. Gradients of the virtual shards are summed in int64 fixed point with a scale for each tensor and step,
- * so that any number of ranks gives the same bits; options->fast sums floats. ids (total): item ids, for dropout.
- * `name`: what the log calls this fit; `every_epoch`: a line for each, else one at the end. `checkpoints` (NULL: none): the fit goes on from its newest one, and keeps one for each epoch (if they take a twentieth of the
- * time at most), every so many minutes, and when a signal came. DESY_EINTERRUPTED: that, at any rank; all stop after the same step. DESY_EDATA: the loss is not finite any more. */
-int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *validation, const uint64_t *ids, const struct desy_channel *channel,
-                       const struct desy_layout *layout, const struct desy_train_options *options, struct desy_checkpoints *checkpoints, uint64_t stream, const char *name, bool every_epoch,
-                       struct desy_head *head, struct desy_curve *curve);
+ * parameters stay. Gradients of the virtual shards are summed so that any number of ranks gives the same bits (train/gradient_sum.h), unless
+ * options->fast. DESY_EINTERRUPTED: a signal came, at any rank; all stop after the same step. DESY_EDATA: the loss is not finite any more. */
+int desy_head_fit_full(const struct desy_full_fit *full, struct desy_head *head, struct desy_curve *curve);
 
 #endif

@@ -147,7 +147,9 @@ static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const
     }
     if (stream == 0) snprintf(name, sizeof name, "%s, all folds", channel->name);
     else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
-    return desy_head_fit_full(fit, &f->validation, f->ids, channel, &f->set->layout, f->options, f->checkpoints, stream, name, stream <= 1, head, curve);
+    const struct desy_full_fit full = {.fit = fit, .validation = &f->validation, .ids = f->ids, .channel = channel, .layout = &f->set->layout, .options = f->options,
+        .checkpoints = f->checkpoints, .stream = stream, .name = name, .every_epoch = stream <= 1};
+    return desy_head_fit_full(&full, head, curve);
 }
 
 static int stop_if_asked(desy_world *world)

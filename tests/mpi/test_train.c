@@ -69,7 +69,8 @@ static int fit_full(const struct desy_training_set *set, const struct desy_train
     struct desy_fit fit, validation;
     make_fits(set, weights, &fit, &validation);
     for (size_t i = 0; i < ITEMS; i++) ids[i] = set->items[i].id;
-    return desy_head_fit_full(&fit, &validation, ids, desy_channel_find("high_mlp"), &set->layout, options, checkpoints, 1, "a test", false, head, curve);
+    return desy_head_fit_full(&(struct desy_full_fit){.fit = &fit, .validation = &validation, .ids = ids, .channel = desy_channel_find("high_mlp"), .layout = &set->layout,
+                                  .options = options, .checkpoints = checkpoints, .stream = 1, .name = "a test"}, head, curve);
 }
 
 static void add(desy_sha256 *hash, const void *data, size_t size)
