@@ -180,7 +180,7 @@ static void add_pair(cJSON *list, const char *what, const cJSON *a, const cJSON 
 /* Members that are results, or follow from others. */
 static bool is_left_out(const char *key)
 {
-    static const char *const names[] = {"commands", "curve", "fingerprint"};
+    static const char *const names[] = {"commands", "curves", "fingerprint"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key, names[i]) == 0) return true;
     return false;

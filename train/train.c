@@ -126,7 +126,7 @@ static int diagnose(struct training *t, const double *fused, const struct desy_t
         if (f->item_weights[i] > 0 || f->validation_item_weights[i] > 0) verdicts[t->set.labels[i]][desy_sigmoid(fused[i]) >= m->threshold]++;
     }
     for (int k = 0; k < f->ensemble.n; k++)
-        if (f->ensemble.heads[k].channel->form == DESY_FORM_FULL) desy_diagnose_curve(&t->diagnosis, f->ensemble.heads[k].channel->name, &f->curve, t->options);
+        desy_diagnose_curve(&t->diagnosis, f->ensemble.heads[k].channel->name, &f->curves[k], t->options);
     if (rc == DESY_OK) desy_diagnose_labels(&t->diagnosis, trained_auc, m->out_of_fold_auc, items);
     desy_diagnose_verdicts(&t->diagnosis, verdicts, t->options);
     return rc;

@@ -133,7 +133,7 @@ class Models(program.ModelCase):
         self.dir.mkdir()
         self.refused("no version of a model there: desy train", "list")
         self.refused("no model there", "show")
-        for arguments in ([], ["lst"], ["list", "v0001"], ["compare", "v0001"], ["promote"], ["rollback", "v0001"], ["list", "--force"]):
+        for arguments in ([], ["lst"], ["compare", "v0001"], ["list", "--force"]):
             self.refused("desy models", *arguments, code=1)
         self.assertIn("runs alone", program.run(2, "models", "list", code=1)[1])
 
@@ -149,11 +149,11 @@ class Models(program.ModelCase):
         program.run(2, "eval", self.store, "--model", self.dir, "--split", "all", "-o", self.dir / "report")
         page = (self.dir / "report" / "report.html").read_text()
         self.assertIn("Of the model's training: high_mlp: ", page)
-        figure = page.split("Learning curve</h3>")[1].split("</figure>")[0]
+        figure = page.split("Learning curve of high_mlp</h3>")[1].split("</figure>")[0]
         for css in ("training", "validation"):
             points = figure.split(f'<polyline class="line {css}" points="')[1].split('"')[0].split()
             self.assertEqual(len(points), 3)
-        self.assertIn(f"The dot is epoch {model['training']['curve']['best_epoch']}, which was kept", figure)
+        self.assertIn(f"The dot is epoch {model['training']['curves']['high_mlp']['best_epoch']}, which was kept", figure)
         good = self.dir / "v0001"
         self.assertEqual(self.model("v0001")["diagnosis"], [])
         self.assertIn("nothing found", self.models_("show", "v0001")[0])
