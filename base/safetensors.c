@@ -175,11 +175,11 @@ void desy_safetensors_close(desy_safetensors **file)
     *file = NULL;
 }
 
-static char *make_header(const struct desy_tensor *tensors, size_t n)
+static char *make_header(const struct desy_tensor *tensors, size_t n, const cJSON *metadata)
 {
     cJSON *header = cJSON_CreateObject();
     double offset = 0;
-    bool good = header != NULL;
+    bool good = header && (!metadata || cJSON_AddItemToObject(header, "__metadata__", cJSON_Duplicate(metadata, true)));
     for (size_t i = 0; i < n; i++) {
         cJSON *entry = cJSON_AddObjectToObject(header, tensors[i].name), *shape, *offsets;
         good = good && cJSON_AddStringToObject(entry, "dtype", tensors[i].dtype);
@@ -197,8 +197,13 @@ static char *make_header(const struct desy_tensor *tensors, size_t n)
 
 int desy_safetensors_write(const char *path, const struct desy_tensor *tensors, size_t n)
 {
+    return desy_safetensors_write_described(path, tensors, n, NULL);
+}
+
+int desy_safetensors_write_described(const char *path, const struct desy_tensor *tensors, size_t n, const cJSON *metadata)
+{
     struct desy_atomic_file file;
-    char *header = make_header(tensors, n);
+    char *header = make_header(tensors, n, metadata);
     if (!header) return desy_error_memory(path);
     int rc = desy_atomic_open(&file, path);
     if (rc == DESY_OK) {

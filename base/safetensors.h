@@ -3,6 +3,7 @@
 #ifndef DESY_BASE_SAFETENSORS_H
 #define DESY_BASE_SAFETENSORS_H
 
+#include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ void desy_safetensors_close(desy_safetensors **file);
 
 /* Writes tensors atomically (base/file.h), in the given order. */
 int desy_safetensors_write(const char *path, const struct desy_tensor *tensors, size_t n);
+/* The same with __metadata__: an object of texts; borrowed. */
+int desy_safetensors_write_described(const char *path, const struct desy_tensor *tensors, size_t n, const cJSON *metadata);
 
 #ifdef __cplusplus
 }

@@ -162,33 +162,34 @@ static size_t read_losses(const cJSON *epochs, const char *key, double x[], doub
     return n;
 }
 
-/* Of one full form of the model. */
+/* A full form in its training. */
 static void plot_learning(FILE *stream, const cJSON *curve)
 {
     static const char *const keys[] = {"loss", "validation_loss"}, *const css[] = {"training", "validation"};
-    const cJSON *epochs = cJSON_GetObjectItemCaseSensitive(curve, "epochs"), *best_epoch = cJSON_GetObjectItemCaseSensitive(curve, "best_epoch");
-    const int best = cJSON_IsNumber(best_epoch) ? best_epoch->valueint : 0;
-    const cJSON *kept = best > 0 ? cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(epochs, best - 1), "validation_loss") : NULL;
+    const cJSON *epochs = cJSON_GetObjectItemCaseSensitive(curve, "epochs");
+    const cJSON *best_epoch = cJSON_GetObjectItemCaseSensitive(curve, "best_epoch"), *best = cJSON_GetArrayItem(epochs, cJSON_IsNumber(best_epoch) ? best_epoch->valueint - 1 : -1);
+    const cJSON *kept = cJSON_GetObjectItemCaseSensitive(best, "validation_loss");
     const size_t count = (size_t)cJSON_GetArraySize(epochs);
     const double right = (double)((count + 4) / 5 * 5);
     double *room = count ? malloc(4 * count * sizeof *room) : NULL, most = 0;
     size_t n[2];
     char text[200];
     if (!room) return;
-    for (size_t i = 0; i < 2; i++) n[i] = read_losses(epochs, keys[i], room + 2 * i * count, room + (2 * i + 1) * count, right, &most);
+    for (int i = 0; i < 2; i++) n[i] = read_losses(epochs, keys[i], room + 2 * (size_t)i * count, room + (2 * (size_t)i + 1) * count, right, &most);
     const double unit = most > 0 ? pow(10, floor(log10(most))) / 2 : 1, top = most > 0 ? ceil(most / unit) * unit : 1;
-    snprintf(text, sizeof text, "Learning curve of %.64s", curve->string);
+    snprintf(text, sizeof text, "Learning curve of %.100s", curve->string);
     desy_svg_open(stream, text, "epoch", "loss", right, top);
-    for (size_t i = 0; i < 2; i++) {
-        double *y = room + (2 * i + 1) * count;
+    for (int i = 0; i < 2; i++) {
+        double *y = room + (2 * (size_t)i + 1) * count;
         for (size_t e = 0; e < n[i]; e++) y[e] /= top;
-        desy_svg_line(stream, css[i], room + 2 * i * count, y, n[i], 1);
+        desy_svg_line(stream, css[i], room + 2 * (size_t)i * count, y, n[i], 1);
     }
     if (cJSON_IsNumber(kept)) {
-        snprintf(text, sizeof text, "epoch %d: validation loss %.4g", best, kept->valuedouble);
-        desy_svg_dot(stream, "validation", best / right, kept->valuedouble / top, 4, text);
+        snprintf(text, sizeof text, "epoch %d: validation loss %.4g", best_epoch->valueint, kept->valuedouble);
+        desy_svg_dot(stream, "validation", best_epoch->valueint / right, kept->valuedouble / top, 4, text);
     }
-    snprintf(text, sizeof text, "Loss in training (grey), and on the <span class=\"ink\">validation part</span>. The dot is epoch %d, which was kept.", best);
+    snprintf(text, sizeof text, "Loss in training (grey), and on the <span class=\"ink\">validation part</span>. The dot is epoch %d, which was kept.",
+             cJSON_IsNumber(best_epoch) ? best_epoch->valueint : 0);
     desy_svg_close(stream, text);
     free(room);
 }
@@ -271,7 +272,7 @@ static void put_page(FILE *stream, const struct desy_page *page)
         plot_histogram(stream, page->metrics);
         plot_reliability(stream, page->metrics);
     }
-    const cJSON *curve;
+    const cJSON *curve; /* a model of small forms has none */
     cJSON_ArrayForEach(curve, cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(page->options->model, "training"), "curves")) plot_learning(stream, curve);
     fputs("</div>\n", stream);
     const cJSON *sources = cJSON_GetObjectItemCaseSensitive(page->json, "by_source");

@@ -1,4 +1,5 @@
 /* The full form of the high head: mean and deviation over time -> 512 -> 256 -> logit. */
+#include "model/linear.hpp"
 #include "model/network.hpp"
 
 #include <ATen/ATen.h>
@@ -17,8 +18,8 @@ static at::Tensor high_mlp_logits(const std::vector<at::Tensor> &parameters, con
 {
     at::Tensor y = x.flatten(1);
     for (int layer = 0; layer < 2; layer++)
-        y = dropout(at::linear(y, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
-    return at::linear(y, parameters[4], parameters[5]).squeeze(1);
+        y = dropout(linear(y, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
+    return linear(y, parameters[4], parameters[5]).squeeze(1);
 }
 
 const architecture high_mlp = {"high_mlp", 64, high_mlp_tensors, high_mlp_logits};

@@ -1,4 +1,5 @@
 /* The full form of the mid head: frames -> 128 and positions -> two layers of a pre-norm transformer encoder -> attention pooling -> logit. */
+#include "model/linear.hpp"
 #include "model/network.hpp"
 
 #include <ATen/ATen.h>
@@ -45,7 +46,7 @@ struct tensors {
     at::Tensor linear(const at::Tensor &x)
     {
         const at::Tensor &weight = take();
-        return at::linear(x, weight, take());
+        return desy::linear(x, weight, take());
     }
     at::Tensor norm(const at::Tensor &x)
     {

@@ -138,24 +138,16 @@ static void print_channels(const cJSON *model)
     }
 }
 
-/* Of the full forms. */
-static void print_curves(const cJSON *curves)
-{
-    const cJSON *curve;
-    cJSON_ArrayForEach(curve, curves)
-    {
-        const cJSON *epochs = member(curve, "epochs");
-        const int best = isfinite(number_of(curve, "best_epoch")) ? (int)number_of(curve, "best_epoch") : 0;
-        const cJSON *kept = best > 0 ? cJSON_GetArrayItem(epochs, best - 1) : NULL;
-        printf("%-13s %s: epoch %d of %d was kept: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f\n", curve == curves->child ? "epochs" : "", curve->string, best,
-               cJSON_GetArraySize(epochs), number_of(kept, "loss"), number_of(kept, "accuracy"), number_of(kept, "validation_loss"), number_of(kept, "validation_accuracy"));
-    }
-}
-
 static void print_training(const cJSON *model)
 {
-    const cJSON *diagnosis = member(model, "diagnosis"), *entry;
-    print_curves(member(member(model, "training"), "curves"));
+    const cJSON *diagnosis = member(model, "diagnosis"), *curve, *entry;
+    cJSON_ArrayForEach(curve, member(member(model, "training"), "curves")) {
+        const int best = isfinite(number_of(curve, "best_epoch")) ? (int)number_of(curve, "best_epoch") : 0;
+        const cJSON *epochs = member(curve, "epochs"), *kept = cJSON_GetArrayItem(epochs, best - 1);
+        if (!kept) continue;
+        printf("%-13s %s: epoch %d of %d was kept: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f\n", "full form", curve->string, best, cJSON_GetArraySize(epochs),
+               number_of(kept, "loss"), number_of(kept, "accuracy"), number_of(kept, "validation_loss"), number_of(kept, "validation_accuracy"));
+    }
     if (diagnosis && !diagnosis->child) printf("%-13s nothing found\n", "diagnosis");
     cJSON_ArrayForEach(entry, diagnosis) printf("%-13s %s: %s\n", entry == diagnosis->child ? "diagnosis" : "", text_of(entry, "finding"), text_of(entry, "words"));
     cJSON_ArrayForEach(entry, member(member(model, "training"), "commands"))

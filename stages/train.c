@@ -17,11 +17,11 @@
 
 static struct {
     const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights;
-    int epochs, batch_size, patience, fast, resume, accumulate, warmup_epochs;
-    double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta;
+    int epochs, batch_size, patience, fast, resume, anew, accumulate, warmup_epochs;
+    double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta, checkpoint_minutes;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
               .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
-              .class_weights = "balanced", .accumulate = 1, .momentum = .9};
+              .class_weights = "balanced", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
@@ -47,6 +47,8 @@ const struct poptOption desy_train_options[] = {
     {"label-smoothing", 0, POPT_ARG_DOUBLE, &settings.label_smoothing, 0, "targets of full forms are E/2 and 1 - E/2 in place of 0 and 1 (default 0)", "E"},
     {"class-weights", 0, POPT_ARG_STRING, &settings.class_weights, 0, "classes in the loss of full forms: both the same, as many clips as they have, or that times two numbers (default balanced)", "balanced|none|REAL,AI"},
     {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "sum gradients as floats: another number of ranks then gives other bits", NULL},
+    {"checkpoint-minutes", 0, POPT_ARG_DOUBLE, &settings.checkpoint_minutes, 0, "between checkpoints of full forms, beside one an epoch (default 10; 0: after every step)", "M"},
+    {"no-resume", 0, POPT_ARG_NONE, &settings.anew, 0, "begin the training of full forms anew where one was interrupted", NULL},
     POPT_TABLEEND,
 };
 
@@ -123,6 +125,9 @@ static int parse_settings(struct desy_train_options *options)
     const int level = find_word(settings.level, levels, 5), size = find_word(settings.size, sizes, 3);
     if (level == 5) return desy_error(DESY_EUSAGE, "--level must be all, low, mid, high or fusion, not %s", settings.level);
     if (size == 3) return desy_error(DESY_EUSAGE, "--size must be auto, small or full, not %s", settings.size);
+    if (!(settings.checkpoint_minutes >= 0 && isfinite(settings.checkpoint_minutes))) return desy_error(DESY_EUSAGE, "--checkpoint-minutes must be 0 or more, not %g", settings.checkpoint_minutes);
+    if (settings.resume && settings.anew) return desy_error(DESY_EUSAGE, "--resume and --no-resume: give one of them");
+    options->checkpoint_minutes = settings.checkpoint_minutes, options->anew = settings.anew;
     const bool all_parts = strcmp(settings.parts, "all") == 0;
     if (!all_parts && strcmp(settings.parts, "train") != 0) return desy_error(DESY_EUSAGE, "--parts must be train or all, not %s", settings.parts);
     if (all_parts && size != 1) return desy_error(DESY_EUSAGE, "--parts all goes with --size small: full forms stop by a validation part that they have not seen");

@@ -5,22 +5,27 @@
 #include "base/random.h"
 #include "mpi/fixed_sum.h"
 #include "mpi/signals.h"
-#include "train/loader.h"
 #include "train/class_weights.h"
+#include "train/loader.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define DROPOUT .5
+#define REST 20 /* times as long as a checkpoint took, until that of an epoch is written: epochs of milliseconds must not wait for disks */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
+enum { ASKED_NOTHING, ASKED_CHECKPOINT, ASKED_STOP };
 
 struct trainer {
     const struct desy_fit *fit, *validation;
     const uint64_t *ids;
     const struct desy_train_options *options;
+    struct desy_checkpoints *checkpoints; /* NULL: none */
     struct desy_head *head;
-    uint64_t seed;
+    uint64_t seed, stream;
+    struct desy_curve *curve;
     /* what a step works with */
     uint32_t *chosen, *order;    /* (n) rows of the fit's items; their order in this epoch */
     struct desy_fit weighted;    /* the fit with class weights; .weights are the trainer's own, NULL: balanced */
@@ -37,12 +42,15 @@ struct trainer {
     size_t n_tensors, count;
     float *parameters, *gradient, *shard_gradients /* (own_shards, count) */, *best;
     int64_t *fixed;              /* (count) */
-    double *bounds;              /* (n_tensors + 1) */
+    double *bounds;              /* (n_tensors + 2): and whether a rank failed, and what it asks for */
     struct desy_optimizer optimizer;
     struct desy_learning_rate rate;
+    size_t from;                 /* items of this epoch that are done */
+    int asked;                   /* by any rank, before the last step */
+    double due;                  /* rank 0: when the next checkpoint is, by the clock */
     /* of this rank, over an epoch */
     double *losses;              /* of each shard */
-    size_t n_losses;
+    size_t n_losses, losses_room;
     int64_t right;
     int pending;                 /* a failure of this rank alone, which the next agreement brings to the others */
 };
@@ -72,8 +80,9 @@ static int open_trainer(struct trainer *t)
     t->shard_gradients = malloc(t->own_shards * t->count * sizeof *t->shard_gradients);
     t->best = malloc(t->count * sizeof *t->best);
     t->fixed = malloc(t->count * sizeof *t->fixed);
-    t->bounds = malloc((t->n_tensors + 1) * sizeof *t->bounds);
-    t->losses = malloc((fit->chosen / t->batch + 1) * t->own_shards * sizeof *t->losses);
+    t->bounds = malloc((t->n_tensors + 2) * sizeof *t->bounds);
+    t->losses_room = (fit->chosen / t->batch + 1) * t->shards; /* rank 0 takes those of all from a checkpoint */
+    t->losses = malloc(t->losses_room * sizeof *t->losses);
     if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->shard_gradients || !t->best || !t->fixed || !t->bounds || !t->losses)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
@@ -157,11 +166,27 @@ static int run_shards(struct trainer *t, size_t in_step, bool is_first, const st
     return rc;
 }
 
+static double now_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* What this rank asks for travels with the step's numbers, so that all do it after the same step. */
+static int wish(const struct trainer *t)
+{
+    if (desy_interrupted()) return ASKED_STOP;
+    return t->checkpoints && desy_rank(t->fit->world) == 0 && now_seconds() >= t->due ? ASKED_CHECKPOINT : ASKED_NOTHING;
+}
+
 /* The sum of all shards' gradients. rc: how this rank's shards went. */
 static int sum_fast(struct trainer *t, size_t own, int rc)
 {
-    rc = desy_agree(t->fit->world, rc);
-    if (rc != DESY_OK) return rc;
+    double flags[] = {rc != DESY_OK, wish(t)};
+    desy_max_f64(t->fit->world, flags, 2);
+    if (flags[0] > 0) return desy_agree(t->fit->world, rc);
+    t->asked = (int)flags[1];
     memset(t->gradient, 0, t->count * sizeof *t->gradient);
     for (size_t s = 0; s < own; s++)
         for (size_t i = 0; i < t->count; i++) t->gradient[i] += t->shard_gradients[s * t->count + i];
@@ -182,8 +207,10 @@ static int find_scales(struct trainer *t, size_t own, int rc)
         t->bounds[k] = bound;
     }
     t->bounds[t->n_tensors] = rc != DESY_OK;
-    desy_max_f64(t->fit->world, t->bounds, t->n_tensors + 1);
+    t->bounds[t->n_tensors + 1] = wish(t);
+    desy_max_f64(t->fit->world, t->bounds, t->n_tensors + 2);
     if (t->bounds[t->n_tensors] > 0) return desy_agree(t->fit->world, rc);
+    t->asked = (int)t->bounds[t->n_tensors + 1];
     for (size_t k = 0; k < t->n_tensors; k++) {
         if (!isfinite(t->bounds[k])) return desy_error(DESY_EDATA, "the gradient of %s is not finite: lower --lr", t->tensors[k].name);
         t->bounds[k] = desy_fixed_exponent_f32(t->bounds[k], t->shards);
@@ -217,14 +244,14 @@ out:
 }
 
 /* Of the batches of a step a virtual shard has one sum, added up in their order by the rank that has the shard: the same at any number of ranks. */
-static int run_step(struct trainer *t, size_t from, const struct desy_network_loss *how)
+static int run_step(struct trainer *t, const struct desy_network_loss *how)
 {
     const struct desy_train_options *o = t->options;
-    const size_t most = t->batch * t->accumulate, in_step = t->n - from < most ? t->n - from : most;
+    const size_t most = t->batch * t->accumulate, in_step = t->n - t->from < most ? t->n - t->from : most;
     size_t own = 0;
     int rc, mine = t->pending;
     for (size_t done = 0; done < in_step; done += t->in_batch) {
-        rc = prepare_batch(t, from + done);
+        rc = prepare_batch(t, t->from + done);
         if (mine == DESY_OK) mine = rc;
         if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how, &own);
     }
@@ -232,6 +259,40 @@ static int run_step(struct trainer *t, size_t from, const struct desy_network_lo
     if (o->clip_norm > 0) desy_clip_norm(t->gradient, t->count, o->clip_norm);
     desy_optimizer_step(&t->optimizer, t->parameters, t->gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
     t->pending = desy_network_parameters_changed(t->head->network);
+    t->from += in_step;
+out:
+    return rc;
+}
+
+static struct desy_fit_state state_of(const struct trainer *t)
+{
+    return (struct desy_fit_state){.channel = t->head->channel->name, .stream = t->stream, .buffers = {t->parameters, t->best, t->optimizer.first, t->optimizer.second}, .count = t->count,
+        .curve = t->curve, .epochs = t->options->epochs, .step = t->optimizer.step, .from = (int64_t)t->from, .right = t->right, .losses = t->losses, .n_losses = t->n_losses, .losses_room = t->losses_room};
+}
+
+static void keep(struct trainer *t)
+{
+    if (!t->checkpoints) return;
+    const struct desy_fit_state state = state_of(t);
+    const double begun = now_seconds();
+    desy_checkpoint_save(t->fit->world, t->checkpoints, &state);
+    const double now = now_seconds();
+    t->checkpoints->ready = t->checkpoints->minutes > 0 ? now + REST * (now - begun) : now;
+    t->due = now + 60 * t->checkpoints->minutes;
+}
+
+static int go_on(struct trainer *t, const char *name)
+{
+    bool found;
+    struct desy_fit_state state = state_of(t);
+    int rc = DESY_OK;
+    if (!t->checkpoints) return DESY_OK;
+    t->due = now_seconds() + 60 * t->checkpoints->minutes;
+    DESY_TRY(desy_checkpoint_resume(t->fit->world, t->checkpoints, &state, &found));
+    if (!found) return DESY_OK;
+    t->optimizer.step = (long)state.step, t->from = (size_t)state.from, t->right = state.right, t->n_losses = state.n_losses;
+    t->pending = desy_network_parameters_changed(t->head->network);
+    if (desy_rank(t->fit->world) == 0) desy_log_info("train: %s: goes on after epoch %d and %zu of %zu clips (step %ld)", name, t->curve->count, t->from, t->n, t->optimizer.step);
 out:
     return rc;
 }
@@ -261,33 +322,43 @@ out:
     return rc;
 }
 
+/* From where it stands to its end. */
 static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
 {
     const struct desy_train_options *o = t->options;
     const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT,
                                           .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)number)};
+    int64_t sums[2];
     int rc = DESY_OK;
-    t->n_losses = 0;
-    t->right = 0;
     desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
-    t->pending = desy_loader_begin(t->loader, t->order, 0);
-    for (size_t from = 0; rc == DESY_OK && from < t->n; from += t->batch * t->accumulate) rc = run_step(t, from, &how);
-    DESY_TRY(rc);
+    if (t->from < t->n) rc = desy_loader_begin(t->loader, t->order, t->from);
+    if (t->pending == DESY_OK) t->pending = rc;
+    while (t->from < t->n) {
+        DESY_TRY(run_step(t, &how));
+        if (t->asked != ASKED_NOTHING) keep(t);
+        if (t->asked == ASKED_STOP) return desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command continues it");
+    }
     DESY_TRY(desy_agree(t->fit->world, t->pending));
     DESY_TRY(desy_fixed_sum(t->fit->world, t->losses, t->n_losses, 1, t->n, &epoch->loss));
-    desy_sum_i64(t->fit->world, &t->right, 1);
-    epoch->loss /= (double)t->n;
-    epoch->accuracy = (double)t->right / (double)t->n;
     DESY_TRY(validate(t, epoch));
-    rc = desy_agree(t->fit->world, desy_interrupted() ? desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command starts it again") : DESY_OK);
+    sums[0] = t->right;
+    sums[1] = t->checkpoints && (desy_interrupted() || (desy_rank(t->fit->world) == 0 && now_seconds() >= t->checkpoints->ready));
+    desy_sum_i64(t->fit->world, sums, 2);
+    epoch->loss /= (double)t->n;
+    epoch->accuracy = (double)sums[0] / (double)t->n;
+    t->asked = sums[1] ? ASKED_CHECKPOINT : ASKED_NOTHING;
+    t->from = t->n_losses = 0;
+    t->right = 0;
 out:
     return rc;
 }
 
-static int run_epochs(struct trainer *t, const char *name, bool every_epoch, struct desy_curve *curve)
+static int run_epochs(struct trainer *t, const char *name, bool every_epoch)
 {
+    struct desy_curve *curve = t->curve;
     int rc = DESY_OK;
-    for (int e = 0; e < t->options->epochs; e++) {
+    while (curve->count < t->options->epochs && !desy_curve_stalls(curve, t->options->patience, t->options->min_delta)) {
+        const int e = curve->count;
         struct desy_epoch *epoch = &curve->epochs[e];
         DESY_TRY(run_epoch(t, e, epoch));
         curve->count = e + 1;
@@ -298,7 +369,7 @@ static int run_epochs(struct trainer *t, const char *name, bool every_epoch, str
         if (every_epoch && desy_rank(t->fit->world) == 0)
             desy_log_info("Epoch %d: Loss=%.4f, Acc=%.4f, validation Loss=%.4f, Acc=%.4f (%s)", e + 1, epoch->loss, epoch->accuracy, epoch->validation_loss,
                           epoch->validation_accuracy, name);
-        if (desy_curve_stalls(curve, t->options->patience, t->options->min_delta)) break;
+        if (t->asked == ASKED_CHECKPOINT) keep(t);
     }
     if (desy_rank(t->fit->world) == 0)
         desy_log_info("train: %s: epoch %d of %d is the best, validation Loss=%.4f, Acc=%.4f", name, curve->best + 1, curve->count,
@@ -310,11 +381,11 @@ out:
 }
 
 int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *validation, const uint64_t *ids, const struct desy_channel *channel,
-                       const struct desy_layout *layout, const struct desy_train_options *options, uint64_t stream, const char *name, bool every_epoch,
+                       const struct desy_layout *layout, const struct desy_train_options *options, struct desy_checkpoints *checkpoints, uint64_t stream, const char *name, bool every_epoch,
                        struct desy_head *head, struct desy_curve *curve)
 {
-    struct trainer t = {.fit = fit, .validation = validation, .ids = ids, .options = options, .head = head,
-                        .seed = desy_random_u64(options->seed, stream, 0)};
+    struct trainer t = {.fit = fit, .validation = validation, .ids = ids, .options = options, .checkpoints = checkpoints, .head = head,
+                        .seed = desy_random_u64(options->seed, stream, 0), .stream = stream, .curve = curve};
     int rc = desy_head_open(head, channel, layout);
     if (channel->frames) head->frames = fit->frames->frames;
     curve->count = curve->best = 0;
@@ -324,7 +395,8 @@ int desy_head_fit_full(const struct desy_fit *fit, const struct desy_fit *valida
     if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(fit->world, rc));
     DESY_TRY(desy_head_standardise_inputs(fit, head));
-    DESY_TRY(run_epochs(&t, name, every_epoch, curve));
+    DESY_TRY(go_on(&t, name));
+    DESY_TRY(run_epochs(&t, name, every_epoch));
     rc = desy_head_standardise(fit, head);
 out:
     close_trainer(&t);

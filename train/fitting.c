@@ -147,12 +147,12 @@ static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const
     }
     if (stream == 0) snprintf(name, sizeof name, "%s, all folds", channel->name);
     else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
-    return desy_head_fit_full(fit, &f->validation, f->ids, channel, &f->set->layout, f->options, stream, name, stream <= 1, head, curve);
+    return desy_head_fit_full(fit, &f->validation, f->ids, channel, &f->set->layout, f->options, f->checkpoints, stream, name, stream <= 1, head, curve);
 }
 
 static int stop_if_asked(desy_world *world)
 {
-    return desy_agree(world, desy_interrupted() ? desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command starts it again") : DESY_OK);
+    return desy_agree(world, desy_interrupted() ? desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command continues it") : DESY_OK);
 }
 
 /* One fold left out: logits of its items by channels that have not seen them. mine (count, n). */

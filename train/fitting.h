@@ -9,6 +9,7 @@
 
 struct desy_fitting {
     const struct desy_train_options *options;
+    struct desy_checkpoints *checkpoints; /* of full forms; NULL: none. Borrowed; the caller's to set once it is open */
     const struct desy_training_set *set; /* borrowed */
     uint64_t *ids;                       /* (total): of clips */
     uint8_t *moves;                      /* (total): clips that have temporal numbers */

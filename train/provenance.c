@@ -96,12 +96,12 @@ static char *options_of_full(const struct desy_train_options *o)
 {
     char class_weights[80] = "balanced", momentum[48] = "", focal[96] = "", alpha[48] = "";
     if (o->class_weighting == DESY_CLASSES_UNWEIGHTED) snprintf(class_weights, sizeof class_weights, "none");
-    if (o->class_weighting == DESY_CLASSES_GIVEN) snprintf(class_weights, sizeof class_weights, "%.17g,%.17g", o->class_weights[0], o->class_weights[1]);
-    if (o->optimizer == DESY_SGD) snprintf(momentum, sizeof momentum, " --momentum %g", o->momentum);
-    if (o->focal && o->focal_alpha >= 0) snprintf(alpha, sizeof alpha, " --focal-alpha %g", o->focal_alpha);
-    if (o->focal) snprintf(focal, sizeof focal, " --focal-gamma %g%s", o->focal_gamma, alpha);
-    return desy_format(" --epochs %d --batch-size %d --accumulate %d --patience %d --min-delta %g --optimizer %s%s --lr %g --schedule %s --warmup-epochs %d --weight-decay %g --clip-norm %g"
-                       " --loss %s%s --label-smoothing %g --class-weights %s%s", o->epochs, o->batch_size, o->accumulate > 1 ? o->accumulate : 1, o->patience, o->min_delta,
+    if (o->class_weighting == DESY_CLASSES_GIVEN) snprintf(class_weights, sizeof class_weights, "%.15g,%.15g", o->class_weights[0], o->class_weights[1]);
+    if (o->optimizer == DESY_SGD) snprintf(momentum, sizeof momentum, " --momentum %.15g", o->momentum);
+    if (o->focal && o->focal_alpha >= 0) snprintf(alpha, sizeof alpha, " --focal-alpha %.15g", o->focal_alpha);
+    if (o->focal) snprintf(focal, sizeof focal, " --focal-gamma %.15g%s", o->focal_gamma, alpha);
+    return desy_format(" --epochs %d --batch-size %d --accumulate %d --patience %d --min-delta %.15g --optimizer %s%s --lr %.15g --schedule %s --warmup-epochs %d --weight-decay %.15g --clip-norm %.15g"
+                       " --loss %s%s --label-smoothing %.15g --class-weights %s%s", o->epochs, o->batch_size, o->accumulate > 1 ? o->accumulate : 1, o->patience, o->min_delta,
                        optimizer_names[o->optimizer], momentum, o->learning_rate, schedule_names[o->schedule], o->warmup_epochs, o->weight_decay, o->clip_norm,
                        o->focal ? "focal" : "bce", focal, o->label_smoothing, class_weights, o->fast ? " --fast" : "");
 }
@@ -115,7 +115,7 @@ static int add_commands(cJSON *training, const desy_store *store, const struct d
     char *extract = desy_format("desy extract DATASET -o STORE --extractor %s --sampling %s --frames %d --augment %s%s%s", desy_store_extractor(store), sampling ? sampling : "window",
                                 desy_store_frames(store), views ? views : "0", many ? " --windows " : "", many ? windows : "");
     char *of_full = full ? options_of_full(o) : NULL;
-    char *train = desy_format("desy train STORE --save-dir DIR --level %s --size %s --parts %s --false-alarms %g --seed %llu%s", level_word(o), size_names[o->size], parts_word(o),
+    char *train = desy_format("desy train STORE --save-dir DIR --level %s --size %s --parts %s --false-alarms %.15g --seed %llu%s", level_word(o), size_names[o->size], parts_word(o),
                               o->most_false_alarms, (unsigned long long)o->seed, of_full ? of_full : "");
     const bool ok = commands && extract && train && (!full || of_full) && cJSON_AddItemToArray(commands, cJSON_CreateString(extract)) && cJSON_AddItemToArray(commands, cJSON_CreateString(train));
     free(extract);

@@ -1,5 +1,6 @@
 #include "train/fit.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "mpi/fixed_sum.h"
 
@@ -148,9 +149,12 @@ out:
     return rc;
 }
 
-void desy_standardise(double *z, const float *x, int inputs, const double *median, const double *scale)
+DESY_VECTOR_CLONES void desy_standardise(double *restrict z, const float *x, int inputs, const double *median, const double *scale)
 {
-    for (int d = 0; d < inputs; d++) z[d] = fmin(3, fmax(-3, ((double)x[d] - median[d]) / scale[d]));
+    for (int d = 0; d < inputs; d++) {
+        const double value = ((double)x[d] - median[d]) / scale[d], above = value > -3 ? value : -3;
+        z[d] = above < 3 ? above : 3;
+    }
 }
 
 int desy_fit_moments(const struct desy_fit *fit, const double *values, double *mean, double *deviation)

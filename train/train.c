@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "train/checkpoint.h"
 #include "train/diagnosis.h"
 #include "train/fitting.h"
 #include "train/fusion.h"
@@ -126,7 +127,7 @@ static int diagnose(struct training *t, const double *fused, const struct desy_t
         if (f->item_weights[i] > 0 || f->validation_item_weights[i] > 0) verdicts[t->set.labels[i]][desy_sigmoid(fused[i]) >= m->threshold]++;
     }
     for (int k = 0; k < f->ensemble.n; k++)
-        desy_diagnose_curve(&t->diagnosis, f->ensemble.heads[k].channel->name, &f->curves[k], t->options);
+        if (f->ensemble.heads[k].channel->form == DESY_FORM_FULL) desy_diagnose_curve(&t->diagnosis, f->ensemble.heads[k].channel->name, &f->curves[k], t->options);
     if (rc == DESY_OK) desy_diagnose_labels(&t->diagnosis, trained_auc, m->out_of_fold_auc, items);
     desy_diagnose_verdicts(&t->diagnosis, verdicts, t->options);
     return rc;
@@ -188,12 +189,14 @@ static int publish(struct training *t, desy_store *store, const struct desy_trai
     return rc;
 }
 
-static int train_and_publish(desy_world *world, desy_store *store, const struct desy_train_options *options, const struct desy_train_identity *identity, struct desy_train_result *result)
+static int train_and_publish(desy_world *world, desy_store *store, const struct desy_train_options *options, const struct desy_train_identity *identity,
+                             struct desy_checkpoints *checkpoints, struct desy_train_result *result)
 {
     struct training t = {.world = world, .options = options};
     struct desy_train_metrics metrics;
     int rc;
     DESY_TRY(open_training(&t, store));
+    t.fitting.checkpoints = checkpoints;
     say_plan(&t);
     if (options->level == DESY_TRAIN_FUSION) DESY_TRY(load_levels(&t, identity));
     else DESY_TRY(desy_fitting_channels(&t.fitting));
@@ -215,6 +218,7 @@ out:
 int desy_train(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_train_result *result)
 {
     struct desy_train_identity identity = {0};
+    struct desy_checkpoints checkpoints = {.minutes = options->checkpoint_minutes};
     char there[65] = "";
     int rc = DESY_OK;
     memset(result, 0, sizeof *result);
@@ -222,6 +226,7 @@ int desy_train(desy_world *world, desy_store *store, const struct desy_train_opt
         rc = desy_make_directory(options->save_dir); /* before hours of work, not after */
         if (rc == DESY_OK) rc = desy_train_identify(&identity, store, options);
         if (rc == DESY_OK) rc = desy_model_current(options->save_dir, &result->directory, there);
+        if (rc == DESY_OK) rc = desy_checkpoints_open(&checkpoints, options->save_dir, identity.fingerprint, options->checkpoint_minutes, options->anew);
         /* A fusion depends on the versions that are there, too. */
         result->skipped = rc == DESY_OK && options->level != DESY_TRAIN_FUSION && strcmp(there, identity.fingerprint) == 0;
     }
@@ -230,9 +235,11 @@ int desy_train(desy_world *world, desy_store *store, const struct desy_train_opt
     if (!result->skipped) {
         free(result->directory);
         result->directory = NULL;
-        DESY_TRY(train_and_publish(world, store, options, &identity, result));
+        DESY_TRY(train_and_publish(world, store, options, &identity, &checkpoints, result));
     }
+    if (desy_rank(world) == 0) desy_checkpoints_remove(&checkpoints); /* of what is published; a run before may have ended just short of this */
     rc = desy_broadcast_text(world, &result->directory, 0);
 out:
+    desy_checkpoints_close(&checkpoints);
     return rc;
 }

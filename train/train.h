@@ -32,6 +32,8 @@ struct desy_train_options {
     double label_smoothing;
     enum desy_class_weighting class_weighting;
     double class_weights[2];      /* given ones, of real and AI-generated clips */
+    double checkpoint_minutes;    /* of full forms: 0: one after every step; they decide nothing of the model */
+    bool anew;                    /* an interrupted training is not continued */
     bool all_parts;               /* fits to all labelled items, whatever their part; the threshold is then chosen out of fold. Small forms alone */
     double most_false_alarms;     /* of the threshold: share of real clips above it, at most; 1: no limit */
     bool fast;                    /* float sums of gradients: not reproducible across rank counts */

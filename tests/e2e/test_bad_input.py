@@ -103,6 +103,13 @@ class BadInput(program.ModelCase):
             self.assertIn("desy run", said)
         self.refused(DATA, ["no-such.mp4"], "detect", self.folder / "no-such.mp4", "--model", self.models)
 
+    def test_training_options(self):
+        for option, value, words in (("--optimizer", "adam", ["adamw or sgd"]), ("--momentum", 1, ["[0, 1)"]), ("--schedule", "linear", ["constant or cosine"]),
+                                     ("--warmup-epochs", 30, ["0 to 29"]), ("--warmup-epochs", -1, ["0 to 29"]), ("--accumulate", 0, ["1 to"]), ("--clip-norm", -1, ["0 (no limit)"]),
+                                     ("--label-smoothing", 1, ["[0, 1)"]), ("--class-weights", "1", ["REAL,AI"]), ("--class-weights", "1,-2", ["REAL,AI"]),
+                                     ("--class-weights", "1,2,3", ["REAL,AI"]), ("--min-delta", "nan", ["0 or more"]), ("--checkpoint-minutes", -1, ["0 or more"])):
+            self.refused(USAGE, [option, words[-1], value], "train", self.store, "--save-dir", self.folder / "refused", option, value, ranks=(1,))
+
     def altered_model(self, name, change):
         model = self.folder / name
         shutil.copytree(self.models / "v0001", model)

@@ -11,6 +11,7 @@
 #include "train/training_set.h"
 
 #include <math.h>
+#include <sys/stat.h>
 
 enum { ITEMS = 215, BATCH = 10 }; /* items: no multiple of a tile */
 static const struct desy_layout wide = {180, 768}, narrow = {4, 0}; /* wide: more inputs than items for "mean", fewer for "e" */
@@ -52,14 +53,23 @@ static struct desy_train_options options_of(int batch_size)
                                        .focal_alpha = -1, .device = "cpu"};
 }
 
-static int fit_full(const struct desy_training_set *set, const struct desy_train_options *options, struct desy_head *head, struct desy_curve *curve)
+static struct desy_train_options all_options(void)
+{
+    struct desy_train_options options = options_of(BATCH);
+    options.optimizer = DESY_SGD, options.momentum = .9, options.learning_rate = .2, options.accumulate = 4, options.clip_norm = .3;
+    options.schedule = DESY_SCHEDULE_COSINE, options.warmup_epochs = 1, options.label_smoothing = .1;
+    options.class_weighting = DESY_CLASSES_GIVEN, options.class_weights[0] = 1, options.class_weights[1] = 2;
+    return options;
+}
+
+static int fit_full(const struct desy_training_set *set, const struct desy_train_options *options, struct desy_checkpoints *checkpoints, struct desy_head *head, struct desy_curve *curve)
 {
     double weights[2 * ITEMS];
     uint64_t ids[ITEMS];
     struct desy_fit fit, validation;
     make_fits(set, weights, &fit, &validation);
     for (size_t i = 0; i < ITEMS; i++) ids[i] = set->items[i].id;
-    return desy_head_fit_full(&fit, &validation, ids, desy_channel_find("high_mlp"), &set->layout, options, 1, "a test", false, head, curve);
+    return desy_head_fit_full(&fit, &validation, ids, desy_channel_find("high_mlp"), &set->layout, options, checkpoints, 1, "a test", false, head, curve);
 }
 
 static void add(desy_sha256 *hash, const void *data, size_t size)
@@ -137,13 +147,8 @@ static void digest_full(desy_world *on, desy_sha256 *hash)
     for (int i = 0; i < 3; i++) {
         struct desy_head head = {0};
         struct desy_curve curve = {0};
-        struct desy_train_options options = options_of(batches[i]);
-        if (i == 2) {
-            options.optimizer = DESY_SGD, options.momentum = .9, options.learning_rate = .2, options.accumulate = 4, options.clip_norm = .3;
-            options.schedule = DESY_SCHEDULE_COSINE, options.warmup_epochs = 1, options.label_smoothing = .1;
-            options.class_weighting = DESY_CLASSES_GIVEN, options.class_weights[0] = 1, options.class_weights[1] = 2;
-        }
-        check(fit_full(&set, &options, &head, &curve) == DESY_OK);
+        const struct desy_train_options options = i == 2 ? all_options() : options_of(batches[i]);
+        check(fit_full(&set, &options, NULL, &head, &curve) == DESY_OK);
         check(curve.count == 3 && curve.epochs[curve.best].validation_loss < .8 * log(2)); /* it learns */
         add_head(hash, &head);
         add(hash, curve.epochs, (size_t)curve.count * sizeof *curve.epochs);
@@ -169,6 +174,61 @@ static void test_bits(const char *what, void (*digest)(desy_world *, desy_sha256
     check(desy_sha256_finish(&hash, got) == DESY_OK);
     if (strcmp(got, wanted) != 0) fprintf(stderr, "%s: %s, alone %s\n", what, got, wanted);
     check(strcmp(got, wanted) == 0);
+}
+
+/* Digest of a fit, as an interruption must not change it. */
+static void fit_and_digest(desy_world *on, const struct desy_train_options *options, struct desy_checkpoints *checkpoints, char hex[DESY_SHA256_HEX])
+{
+    struct desy_training_set set = {0};
+    struct desy_head head = {0};
+    struct desy_curve curve = {0};
+    desy_sha256 *hash = NULL;
+    fill(&set, on, &narrow);
+    check(desy_sha256_open(&hash) == DESY_OK && fit_full(&set, options, checkpoints, &head, &curve) == DESY_OK);
+    add_head(hash, &head);
+    add(hash, curve.epochs, (size_t)curve.count * sizeof *curve.epochs);
+    add(hash, &curve.best, sizeof curve.best);
+    check(desy_sha256_finish(&hash, hex) == DESY_OK);
+    desy_head_close(&head);
+    desy_curve_close(&curve);
+    desy_training_set_close(&set);
+}
+
+static uint64_t inode_of(const char *directory, int step)
+{
+    char path[128];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/high_mlp-1-%012d.safetensors", directory, step);
+    return stat(path, &status) == 0 ? (uint64_t)status.st_ino : 0;
+}
+
+/* What one rank left in the middle of the last epoch, all go on from, to the same bits; and a fit that was finished is not done again. */
+static void test_resume(struct desy_train_options options, int steps)
+{
+    char folder[] = "/tmp/desy-train-XXXXXX", wanted[DESY_SHA256_HEX] = "", got[DESY_SHA256_HEX] = "", newest[128];
+    const char *fingerprint = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    struct desy_checkpoints checkpoints = {0};
+    uint64_t before = 0;
+    if (desy_rank(world) == 0) {
+        check(mkdtemp(folder) && desy_checkpoints_open(&checkpoints, folder, fingerprint, 0, false) == DESY_OK);
+        fit_and_digest(solo, &options, NULL, wanted);
+        fit_and_digest(solo, &options, &checkpoints, got);
+        check(strcmp(got, wanted) == 0);
+        check(inode_of(checkpoints.directory, steps) && !inode_of(checkpoints.directory, steps - 2)); /* the last two */
+        snprintf(newest, sizeof newest, "%s/high_mlp-1-%012d.safetensors", checkpoints.directory, steps);
+        check(unlink(newest) == 0 && (before = inode_of(checkpoints.directory, steps - 1)) != 0);
+    }
+    desy_broadcast(world, wanted, sizeof wanted, 0);
+    for (int time = 0; time < 2; time++) {
+        fit_and_digest(world, &options, &checkpoints, got);
+        check(strcmp(got, wanted) == 0);
+        check(desy_rank(world) != 0 || (inode_of(checkpoints.directory, steps) && inode_of(checkpoints.directory, steps - 1) == before)); /* that step was not done again */
+    }
+    if (desy_rank(world) == 0) {
+        desy_checkpoints_remove(&checkpoints);
+        check(rmdir(folder) == 0); /* nothing is left */
+    }
+    desy_checkpoints_close(&checkpoints);
 }
 
 /* What training should be, with each batch in one piece: shards, their padding and their sums must not show. */
@@ -232,7 +292,7 @@ static void test_against_plain_steps(void)
     fill(&whole, solo, &narrow);
     make_fits(&whole, weights, &plain.fit, &validation);
     check(plain.fit.chosen % BATCH % 2 == 1); /* the last batch ends within a shard */
-    check(fit_full(&set, &options, &head, &curve) == DESY_OK);
+    check(fit_full(&set, &options, NULL, &head, &curve) == DESY_OK);
     check(desy_network_open(&plain.network, "high_mlp", 1, 8, desy_random_u64(plain.seed, 0, 0), "cpu", 1) == DESY_OK);
     for (int epoch = 0; epoch < 3; epoch++) check(fabs(curve.epochs[epoch].loss / plain_epoch(&plain, epoch) - 1) < 1e-5);
     desy_optimizer_close(&plain.optimizer);
@@ -254,7 +314,7 @@ static void test_fast(void)
     fill(&set, world, &narrow);
     for (int i = 0; i < 2; i++) {
         options.fast = i == 1;
-        check(fit_full(&set, &options, &heads[i], &curve) == DESY_OK);
+        check(fit_full(&set, &options, NULL, &heads[i], &curve) == DESY_OK);
         check(desy_network_buffers(heads[i].network, &parameters[i], &gradient, &count) == DESY_OK);
         desy_curve_close(&curve);
     }
@@ -288,7 +348,7 @@ static void test_damaged_feature(float bad)
     }
     expect_refusal(desy_head_fit_small(&fit, desy_channel_find("mean"), &narrow, &head), "not finite");
     desy_head_close(&head);
-    expect_refusal(fit_full(&set, &options, &head, &curve), "not finite");
+    expect_refusal(fit_full(&set, &options, NULL, &head, &curve), "not finite");
     desy_head_close(&head);
     desy_curve_close(&curve);
     desy_training_set_close(&set);
@@ -303,7 +363,7 @@ static void test_exploding(bool fast)
     options.learning_rate = 1e30;
     options.fast = fast;
     fill(&set, world, &narrow);
-    expect_refusal(fit_full(&set, &options, &head, &curve), "not finite");
+    expect_refusal(fit_full(&set, &options, NULL, &head, &curve), "not finite");
     desy_head_close(&head);
     desy_curve_close(&curve);
     desy_training_set_close(&set);
@@ -315,6 +375,8 @@ int main(void)
     check(desy_size(solo) == 1 && desy_log_open(NULL, desy_rank(world), desy_size(world), true) == DESY_OK);
     test_bits("small forms", digest_small);
     test_bits("full form", digest_full);
+    test_resume(options_of(BATCH), 3 * 13);
+    test_resume(all_options(), 3 * 4);
     test_against_plain_steps();
     test_fast();
     test_damaged_feature(NAN);

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     DESY_TRY(desy_training_weights(&set, -1, weights, &chosen));
     DESY_TRY(desy_validation_weights(&set, weights + n, &to_validate));
     const struct desy_fit fit = desy_training_fit(&set, weights, chosen), validation = desy_training_fit(&set, weights + n, to_validate);
-    DESY_TRY(desy_head_fit_full(&fit, &validation, ids, desy_channel_find("high_mlp"), &layout, &options, strtoull(argv[4], NULL, 10), "high_mlp", true, &head, &curve));
+    DESY_TRY(desy_head_fit_full(&fit, &validation, ids, desy_channel_find("high_mlp"), &layout, &options, NULL, strtoull(argv[4], NULL, 10), "high_mlp", true, &head, &curve));
     DESY_TRY(desy_head_logits(&head, set.vectors, fit.stride, n, logits));
     rc = print(weights, n, &head, &curve, logits);
 out:

@@ -73,7 +73,7 @@ static desy_store *make_store(const char *directory, int windows, bool equal, fl
 static desy_detector *train(desy_store *store, const char *save_dir, enum desy_size size)
 {
     const struct desy_train_options options = {.save_dir = save_dir, .seed = 3, .level = DESY_TRAIN_ALL, .size = size, .epochs = 2, .batch_size = 8, .patience = 2,
-                                               .learning_rate = 1e-3, .weight_decay = .01, .focal_alpha = -1, .device = "cpu"};
+                                               .learning_rate = 1e-3, .weight_decay = .01, .focal_alpha = -1, .checkpoint_minutes = 10, .device = "cpu"};
     struct desy_train_result result;
     desy_detector *detector = NULL;
     if (desy_train(world, store, &options, &result) != DESY_OK || desy_detector_open(&detector, save_dir, "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
