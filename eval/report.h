@@ -15,7 +15,7 @@ struct desy_report_options {
     const char *level;          /* "all", "low", "mid", "high"; "" where unknown */
     const char *split;          /* "test", "val", "all"; "" where unknown */
     const cJSON *out_of_fold;   /* of the model's training, with `roc_auc` and `over`, in words; shown first. NULL: none. Rank 0's counts */
-    const cJSON *model;         /* model.json, of which the page shows the learning curve and the diagnosis. NULL: none. Rank 0's counts */
+    const cJSON *model;         /* model.json, of which the page shows the learning curves and the diagnosis. NULL: none. Rank 0's counts */
     const cJSON *provenance;    /* an object. Rank 0's counts */
 };
 

@@ -21,7 +21,11 @@ void desy_html_put(FILE *stream, const char *text)
 
 void desy_svg_open(FILE *stream, const char *title, const char *x_title, const char *y_title, double right, double top)
 {
-    fprintf(stream, "<figure><h3>%s</h3><svg viewBox=\"0 0 348 340\" role=\"img\" aria-label=\"%s\">\n", title, title);
+    fputs("<figure><h3>", stream);
+    desy_html_put(stream, title);
+    fputs("</h3><svg viewBox=\"0 0 348 340\" role=\"img\" aria-label=\"", stream);
+    desy_html_put(stream, title);
+    fputs("\">\n", stream);
     for (int i = 0; i <= 5; i++) {
         const double at = i / 5.;
         fprintf(stream, "<line class=\"grid\" x1=\"%g\" y1=\"%g\" x2=\"%g\" y2=\"%g\"/><line class=\"grid\" x1=\"%g\" y1=\"%g\" x2=\"%g\" y2=\"%g\"/>", across(at), up(0),

@@ -133,7 +133,7 @@ class Models(program.ModelCase):
         self.dir.mkdir()
         self.refused("no version of a model there: desy train", "list")
         self.refused("no model there", "show")
-        for arguments in ([], ["lst"], ["list", "v0001"], ["compare", "v0001"], ["promote"], ["rollback", "v0001"], ["list", "--force"]):
+        for arguments in ([], ["lst"], ["compare", "v0001"], ["list", "--force"]):
             self.refused("desy models", *arguments, code=1)
         self.assertIn("runs alone", program.run(2, "models", "list", code=1)[1])
 
