@@ -59,7 +59,8 @@ static int open_trainer(struct trainer *t)
     const struct desy_fit *fit = t->fit;
     t->batch = (size_t)t->options->batch_size;
     t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
-    t->shards = t->batch < DESY_VIRTUAL_SHARDS ? t->batch : DESY_VIRTUAL_SHARDS;
+    t->shards = (t->batch + DESY_SHARD_ROWS - 1) / DESY_SHARD_ROWS;
+    if (t->shards > DESY_VIRTUAL_SHARDS) t->shards = DESY_VIRTUAL_SHARDS;
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     const size_t rows = t->shards * t->shard_rows;
     const struct desy_network_tensor *tensors;

@@ -7,8 +7,10 @@
 #include "train/head.h"
 #include "train/train.h"
 
-/* A batch is so many virtual shards at most, whatever the number of ranks; a rank takes whole shards. */
+/* A batch is so many virtual shards at most, of so many rows at least, whatever the number of ranks; a rank takes whole shards. One row takes as long as
+ * four: what libtorch does for an operator costs more than the arithmetic. */
 #define DESY_VIRTUAL_SHARDS 8
+#define DESY_SHARD_ROWS 4
 
 struct desy_full_fit {
     const struct desy_fit *fit, *validation;

@@ -22,7 +22,7 @@ class Planted(unittest.TestCase):
         store = self.folder / how
         if not store.exists():
             subprocess.run([TOOL, store, str(CLIPS), how], check=True)
-        out, log = program.run(2, "train", store, "--save-dir", self.folder / f"{how}-{level}", "--level", level, "--size", "full", "--epochs", 5, "--batch-size", 8, "--json")
+        out, log = program.run(2, "train", store, "--save-dir", self.folder / f"{how}-{level}", "--level", level, "--size", "full", "--epochs", 4, "--batch-size", 16, "--json")
         return program.read_json(json.loads(out)["model"], "model.json")["out_of_fold"]["roc_auc"], log
 
     def test_planted(self):

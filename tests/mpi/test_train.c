@@ -138,17 +138,18 @@ static void digest_small(desy_world *on, desy_sha256 *hash)
     desy_training_set_close(&set);
 }
 
-/* Of 3: as many shards of one item, fewer than ranks. Of 10: shards of two, three of the eight are padding alone; the last batch is odd. The last
- * time with all that a step may be asked for; its last step has fewer batches. */
+/* Of 3: one shard, and so one rank that has work. Of 10: three shards of four rows, the last of which has two. Of 33: eight of five, one of them padding
+ * alone. The last time with all that a step may be asked for; its last step has fewer batches. */
 static void digest_full(desy_world *on, desy_sha256 *hash)
 {
-    const int batches[] = {3, BATCH, BATCH};
+    const int batches[] = {3, BATCH, 33, BATCH}, last = 3;
     struct desy_training_set set = {0};
     fill(&set, on, &narrow);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i <= last; i++) {
         struct desy_head head = {0};
         struct desy_curve curve = {0};
-        const struct desy_train_options options = i == 2 ? all_options() : options_of(batches[i]);
+        struct desy_train_options options = i == last ? all_options() : options_of(batches[i]);
+        if (batches[i] == 33) options.learning_rate = 5e-3; /* fewer steps */
         check(fit_full(&set, &options, NULL, &head, &curve) == DESY_OK);
         check(curve.count == 3 && curve.epochs[curve.best].validation_loss < .8 * log(2)); /* it learns */
         add_head(hash, &head);
@@ -292,7 +293,7 @@ static void test_against_plain_steps(void)
     fill(&set, world, &narrow);
     fill(&whole, solo, &narrow);
     make_fits(&whole, weights, &plain.fit, &validation);
-    check(plain.fit.chosen % BATCH % 2 == 1); /* the last batch ends within a shard */
+    check(plain.fit.chosen % BATCH % DESY_SHARD_ROWS != 0); /* the last batch ends within a shard */
     check(fit_full(&set, &options, NULL, &head, &curve) == DESY_OK);
     check(desy_network_open(&plain.network, "high_mlp", 1, 8, desy_random_u64(plain.seed, 0, 0), "cpu", 1) == DESY_OK);
     for (int epoch = 0; epoch < 3; epoch++) check(fabs(curve.epochs[epoch].loss / plain_epoch(&plain, epoch) - 1) < 1e-5);
