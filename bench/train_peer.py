@@ -37,6 +37,10 @@ class Clips(torch.utils.data.Dataset):
         return torch.from_numpy(self.x[rows]), torch.from_numpy(self.labels[rows])
 
 
+def as_given(batch):
+    return batch
+
+
 def train(rank, path, processes, threads, workers, optimiser, reading, batch, epochs):
     torch.set_num_threads(threads)
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(20000 + os.getppid() % 10000))
@@ -55,7 +59,7 @@ def train(rank, path, processes, threads, workers, optimiser, reading, batch, ep
             begin = time.monotonic()
         order = torch.randperm(n, generator=torch.Generator().manual_seed(epoch)).tolist()
         mine = [part for part in (order[i:i + batch][rank::processes] for i in range(0, n, batch)) if part]
-        for x, labels in torch.utils.data.DataLoader(clips, batch_sampler=mine, num_workers=workers, collate_fn=(lambda given: given) if by_batch else None):
+        for x, labels in torch.utils.data.DataLoader(clips, batch_sampler=mine, num_workers=workers, collate_fn=as_given if by_batch else None):
             absent = torch.zeros(len(x), frames, dtype=torch.bool)
             z = model(((x - median) / scale).clamp_(-3, 3), absent)
             steps.zero_grad()

@@ -65,7 +65,9 @@ until_state "$job" ""
 grep -q "queued again" requeue.log || fail "the log does not say that the job was queued again"
 
 "$DESY_PROGRAM" synth -o data --videos 24
-"$DESY_PROGRAM" run data/dataset.json -o one
+export DESY_TRAIN_OPTIONS="--epochs 3 --batch-size 8" # quick
+export DESY_RUN_OPTIONS=$DESY_TRAIN_OPTIONS
+"$DESY_PROGRAM" run data/dataset.json -o one $DESY_RUN_OPTIONS
 # What is compared is fetched by assignments: where one fails, so does the test, and nothing is not equal to nothing.
 same_store() { # DIRECTORY WHAT
   local directory hash
