@@ -236,7 +236,7 @@ static int validate(const struct trainer *t, struct desy_epoch *epoch)
     double *logits = malloc((v->count + 1) * sizeof *logits), weights = 0;
     int64_t right = 0;
     size_t n = 0;
-    int rc = logits ? desy_head_fit_logits(t->head, v, 0, v->count, logits) : desy_error_memory("validation");
+    int rc = logits ? desy_head_chosen_logits(t->head, v, logits) : desy_error_memory("validation");
     DESY_TRY(desy_agree(v->world, rc));
     for (size_t i = 0; i < v->count; i++) {
         const double weight = v->weights[v->first + i];

@@ -92,7 +92,7 @@ int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head)
     int rc = logits ? DESY_OK : desy_error_memory("logits");
     head->mean = 0;
     head->deviation = 1;
-    if (rc == DESY_OK) rc = desy_head_fit_logits(head, fit, 0, fit->count, logits);
+    if (rc == DESY_OK) rc = desy_head_chosen_logits(head, fit, logits);
     DESY_TRY(desy_agree(fit->world, rc));
     double mean, deviation;
     DESY_TRY(desy_fit_moments(fit, logits, &mean, &deviation));
@@ -166,6 +166,18 @@ int desy_head_fit_logits(const struct desy_head *head, const struct desy_fit *fi
     }
     free(features);
     free(room);
+    return rc;
+}
+
+int desy_head_chosen_logits(const struct desy_head *head, const struct desy_fit *fit, double *logits)
+{
+    const double *weights = fit->weights + fit->first;
+    int rc = DESY_OK;
+    for (size_t i = 0, end; rc == DESY_OK && i < fit->count; i = end) { /* runs of rows */
+        for (end = i; end < fit->count && weights[end] > 0; end++) {}
+        if (end > i) rc = desy_head_fit_logits(head, fit, i, end - i, logits + i);
+        while (end < fit->count && !(weights[end] > 0)) end++;
+    }
     return rc;
 }
 

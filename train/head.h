@@ -35,6 +35,8 @@ int desy_head_standardise_inputs(const struct desy_fit *fit, struct desy_head *h
 
 /* Standardised logits of this rank's rows first, ..., first + n - 1 of the fit, whose frames are read where the channel takes them. Not collective. */
 int desy_head_fit_logits(const struct desy_head *head, const struct desy_fit *fit, size_t first, size_t n, double *logits);
+/* Of those rows of this rank that the fit has a weight for; the others of logits (count) stay as they are. Not collective. */
+int desy_head_chosen_logits(const struct desy_head *head, const struct desy_fit *fit, double *logits);
 /* Of one clip: its pooled vector, and features (frames, D) of which n_frames are there. Not collective. */
 int desy_head_clip_logit(const struct desy_head *head, const float *vector, const float *features, int n_frames, double *logit);
 
