@@ -123,6 +123,9 @@ int desy_detector_open(desy_detector **out, const char *model, const char *devic
     DESY_TRY(desy_ensemble_read(&d->ensemble, d->directory, d->model, device));
     if (d->ensemble.layout.encoder + d->ensemble.layout.blocks != d->dims)
         DESY_TRY(desy_error(DESY_EDATA, "%s: a layout of %d + %d numbers, where frames have %d", path, d->ensemble.layout.encoder, d->ensemble.layout.blocks, d->dims));
+    for (int i = 0; i < d->ensemble.n; i++)
+        if (d->ensemble.heads[i].channel->frames && d->ensemble.heads[i].frames != d->frames)
+            DESY_TRY(desy_error(DESY_EDATA, "%s: the channel %s reads %d frames, and a clip has %d", path, d->ensemble.heads[i].channel->name, d->ensemble.heads[i].frames, d->frames));
     DESY_TRY(hash_files(d, d->sha256));
     DESY_TRY(check_seal(d));
     DESY_TRY(desy_evidence_open(&d->evidence, &d->ensemble));

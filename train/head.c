@@ -155,6 +155,8 @@ int desy_head_clip_logit(const struct desy_head *head, const float *vector, cons
 int desy_head_fit_logits(const struct desy_head *head, const struct desy_fit *fit, size_t first, size_t n, double *logits)
 {
     if (!head->channel->frames) return desy_head_logits(head, fit->vectors + first * fit->stride, fit->stride, n, logits);
+    if (head->frames != fit->frames->frames || head->inputs != fit->frames->dims)
+        return desy_error(DESY_EDATA, "the channel %s reads %d frames of %d numbers, and the store has %d of %d", head->channel->name, head->frames, head->inputs, fit->frames->frames, fit->frames->dims);
     const size_t size = (size_t)head->frames * (size_t)head->inputs;
     float *features = malloc(2 * size * sizeof *features);
     double *room = malloc((size_t)head->inputs * sizeof *room);

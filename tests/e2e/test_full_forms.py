@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import shutil
 import struct
 import sys
 import unittest
@@ -72,6 +73,18 @@ class FullForms(program.Case):
         for line in lines:
             self.assertAlmostEqual(line["channels"]["mid_transformer"], expected[line["video_path"]], delta=1e-4)
         self.assertGreater(np.ptp(list(expected.values())), .1)
+
+
+    def test_frames_that_do_not_fit(self):
+        """A clip with fewer frames than the network reads must not be read beyond its end."""
+        model = self.folder / "altered"
+        shutil.copytree(self.models / "v0001", model)
+        text = program.read_json(model, "model.json")
+        text.pop("sha256")  # it would tell
+        text["extractor"]["frames"] = 8
+        (model / "model.json").write_text(json.dumps(text))
+        said = program.run(1, "detect", next(self.dataset.parent.rglob("*.mp4")), "--model", model, code=2)[1]
+        self.assertIn("mid_transformer reads 16 frames, and a clip has 8", said)
 
 
 if __name__ == "__main__":
