@@ -18,7 +18,7 @@ struct columns {
     double *numbers;
 };
 
-static int measure(const struct desy_fitting *f, const struct desy_evidence *evidence, struct columns *columns)
+static int measure(const struct desy_fitting *f, const struct desy_evidence *evidence, const double *logits, struct columns *columns)
 {
     const struct desy_ensemble *ensemble = &f->ensemble;
     const size_t channels = (size_t)ensemble->n, groups = (size_t)evidence->n;
@@ -26,11 +26,12 @@ static int measure(const struct desy_fitting *f, const struct desy_evidence *evi
     columns->count = f->set->count;
     columns->numbers = calloc(columns->count * columns->width + 1, sizeof *columns->numbers);
     int rc = columns->numbers ? DESY_OK : desy_error_memory("typical clips");
+    logits += f->set->first * channels;
     for (size_t i = 0; rc == DESY_OK && i < columns->count; i++) {
         const float *vector = f->fit.vectors + i * f->fit.stride;
         double *row = columns->numbers + i * columns->width;
-        for (size_t c = 0; rc == DESY_OK && c < channels; c++) {
-            rc = desy_head_fit_logits(&ensemble->heads[c], &f->fit, i, 1, &row[c]);
+        for (size_t c = 0; c < channels; c++) {
+            row[c] = logits[i * channels + c];
             if (desy_head_applies(&ensemble->heads[c], vector)) row[columns->width - channels + c] = desy_evidence_distance(&ensemble->heads[c], vector);
         }
         desy_evidence_add(evidence, ensemble, vector, row + channels, row + channels + groups);
@@ -166,7 +167,7 @@ static int describe_reliability(const struct desy_fitting *f, const struct colum
     return DESY_OK;
 }
 
-int desy_reference_describe(const struct desy_fitting *f, const double *fused, double threshold, cJSON **reference, cJSON **reliability)
+int desy_reference_describe(const struct desy_fitting *f, const double *logits, const double *fused, double threshold, cJSON **reference, cJSON **reliability)
 {
     static const char *const labels[] = {"real", "ai"};
     struct desy_evidence evidence;
@@ -177,7 +178,7 @@ int desy_reference_describe(const struct desy_fitting *f, const double *fused, d
     int rc = desy_evidence_open(&evidence, &f->ensemble);
     if (rc == DESY_OK && !(means = malloc((2 * (size_t)f->ensemble.n + 2 * DESY_MAX_GROUPS) * sizeof *means))) rc = desy_error_memory("typical clips");
     DESY_TRY(desy_agree(f->set->world, rc));
-    DESY_TRY(measure(f, &evidence, &columns));
+    DESY_TRY(measure(f, &evidence, logits, &columns));
     cJSON_AddStringToObject(*reference, "over", "means over the training clips of each class, by the final channels, which know them");
     for (int label = 0; label < 2; label++) {
         for (int part = 0; part < 2; part++) DESY_TRY(class_means(f, &evidence, &columns, label, part, means));

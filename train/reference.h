@@ -14,7 +14,7 @@ int desy_undecided_band(const struct desy_fit *fit, const double *logits, double
 
 /* Collective. The members "reference" and "reliability" of model.json, new, the same on every rank; caller deletes both.
  * reference: means over the training clips of a class (no views) of every channel's logit and every group of train/evidence.h.
- * reliability: the limit of each channel's desy_evidence_distance, and the band of undecided clips. fused (total): out-of-fold, of items. */
-int desy_reference_describe(const struct desy_fitting *f, const double *fused, double threshold, cJSON **reference, cJSON **reliability);
+ * reliability: the limit of each channel's desy_evidence_distance, and the band of undecided clips. logits (total, channels): of every row by the final channels; fused (total): out-of-fold, of items. */
+int desy_reference_describe(const struct desy_fitting *f, const double *logits, const double *fused, double threshold, cJSON **reference, cJSON **reliability);
 
 #endif

@@ -27,6 +27,7 @@ struct training {
     struct desy_fitting fitting;
     double *kept_logits; /* (training items, ensemble.n): out-of-fold, of what the model keeps */
     uint64_t *kept_ids;
+    double *final_logits; /* (total, ensemble.n): of every row by the final channels, on every rank */
     cJSON *reference, *reliability; /* of model.json; moved into it */
     struct desy_diagnosis diagnosis;
 };
@@ -60,6 +61,7 @@ static void close_training(struct training *t)
     desy_training_set_close(&t->set);
     free(t->kept_logits);
     free(t->kept_ids);
+    free(t->final_logits);
     cJSON_Delete(t->reference);
     cJSON_Delete(t->reliability);
 }
@@ -105,11 +107,13 @@ static int keep_logits(struct training *t)
     return DESY_OK;
 }
 
-/* Fused logits of every row by the final channels, of an item's first one the item's; on every rank; new. */
-static int final_logits(const struct training *t, double **fused)
+/* The final logits fused, of an item's first row the item's; new. */
+static int fuse_final(const struct training *t, double **fused)
 {
-    int rc = desy_fitting_logits(&t->fitting, fused);
-    if (rc != DESY_OK) return rc;
+    const size_t size = t->set.total * (size_t)t->fitting.ensemble.n * sizeof **fused;
+    *fused = malloc(size + 1);
+    if (!*fused) return desy_error_memory("logits");
+    memcpy(*fused, t->final_logits, size);
     desy_ensemble_fuse_rows(&t->fitting.ensemble, *fused, t->set.total);
     desy_training_average(&t->set, *fused, 1);
     return DESY_OK;
@@ -137,7 +141,7 @@ static int measure(struct training *t, struct desy_train_metrics *m)
 {
     double *fused = NULL;
     int rc;
-    DESY_TRY(final_logits(t, &fused));
+    DESY_TRY(desy_agree(t->world, fuse_final(t, &fused)));
     rc = desy_fit_auc(&t->fitting.measured, t->fitting.logits, &m->out_of_fold_auc);
     if (rc == DESY_OK) rc = desy_fit_auc(&t->fitting.validation_measured, fused, &m->validation_auc);
     const bool all = t->options->all_parts;
@@ -202,8 +206,9 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
     else DESY_TRY(desy_fitting_channels(&t.fitting));
     DESY_TRY(desy_agree(world, keep_logits(&t)));
     DESY_TRY(desy_fitting_fuse(&t.fitting));
+    DESY_TRY(desy_fitting_logits(&t.fitting, &t.final_logits));
     DESY_TRY(measure(&t, &metrics));
-    DESY_TRY(desy_reference_describe(&t.fitting, t.fitting.logits, metrics.threshold, &t.reference, &t.reliability));
+    DESY_TRY(desy_reference_describe(&t.fitting, t.final_logits, t.fitting.logits, metrics.threshold, &t.reference, &t.reliability));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));
     result->by_source = metrics.by_source;
