@@ -200,6 +200,16 @@ int desy_json_string(const char **out, const cJSON *object, const char *key, con
     return DESY_OK;
 }
 
+double desy_json_number_of(const cJSON *object, const char *key)
+{
+    return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
+const char *desy_json_text_of(const cJSON *object, const char *key)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
 int desy_json_double(double *out, const cJSON *object, const char *key, const char *where)
 {
     const cJSON *value;

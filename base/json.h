@@ -28,6 +28,10 @@ int desy_json_string(const char **value, const cJSON *object, const char *key, c
 int desy_json_double(double *value, const cJSON *object, const char *key, const char *where);
 int desy_json_integer(long long *value, const cJSON *object, const char *key, const char *where); /* exact, |v| <= 2^53 */
 
+/* Members that need not be there. */
+double desy_json_number_of(const cJSON *object, const char *key);    /* NaN: none, or no number */
+const char *desy_json_text_of(const cJSON *object, const char *key); /* borrowed; NULL: none, or no text */
+
 /* A double so that it reads back as the same double, shortest of %.15g, %.16g, %.17g. */
 #define DESY_NUMBER_TEXT 32
 const char *desy_number_text(char text[DESY_NUMBER_TEXT], double value);

@@ -1,18 +1,14 @@
 #include "model/convolution.hpp"
 
 #include "base/log.h"
+#include "model/operators.hpp"
 #include "model/winograd.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <optional>
 
 namespace desy {
 namespace {
 
-using scalars = c10::List<std::optional<at::Scalar>>;
-using text = std::optional<std::string_view>;
-using optional_tensor = const std::optional<at::Tensor> &;
 using pointwise = at::Tensor(const at::Tensor &, const at::Tensor &, optional_tensor, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
                              std::string_view, scalars, text);
 using add_in_place = at::Tensor &(at::Tensor &, const at::Tensor &, const at::Tensor &, optional_tensor, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef,
@@ -30,11 +26,6 @@ const char *const schemas[] = {
 
 constexpr int64_t dilation[] = {1, 1};
 
-std::optional<c10::OperatorHandle> find(const char *name, const char *overload)
-{
-    return c10::Dispatcher::singleton().findSchema({name, overload});
-}
-
 /* The three operators, where their schemas are those above. */
 struct operators {
     std::optional<c10::TypedOperatorHandle<pointwise>> convolve;
@@ -43,10 +34,11 @@ struct operators {
 
     operators()
     {
-        const std::optional<c10::OperatorHandle> found[] = {find("mkldnn::_convolution_pointwise", ""), find("mkldnn::_convolution_pointwise_", "binary"),
-                                                            find("mkldnn::_reorder_convolution_weight", "")};
+        const std::optional<c10::OperatorHandle> found[] = {
+            find_operator("mkldnn::_convolution_pointwise", "", schemas[0]), find_operator("mkldnn::_convolution_pointwise_", "binary", schemas[1]),
+            find_operator("mkldnn::_reorder_convolution_weight", "", schemas[2])};
         for (int i = 0; i < 3; i++)
-            if (!found[i] || c10::toString(found[i]->schema()) != schemas[i]) {
+            if (!found[i]) {
                 desy_log_info("this libtorch has no %.*s as known here: networks run without fused convolutions, at about half the speed",
                               (int)strcspn(schemas[i], "("), schemas[i]);
                 return;
@@ -87,7 +79,7 @@ bool fused_operators()
 
 bool bfloat16_on_cpu()
 {
-    auto supported = find("mkldnn::_is_mkldnn_bf16_supported", "");
+    auto supported = c10::Dispatcher::singleton().findSchema({"mkldnn::_is_mkldnn_bf16_supported", ""});
     return supported && supported->typed<bool()>().call();
 }
 

@@ -1,26 +1,23 @@
 #include "model/linear.hpp"
 
 #include "base/log.h"
+#include "model/operators.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <optional>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace desy {
 namespace {
 
-using scalars = c10::List<std::optional<at::Scalar>>;
-using product = at::Tensor(const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, std::string_view, scalars, std::optional<std::string_view>);
+using product = at::Tensor(const at::Tensor &, const at::Tensor &, optional_tensor, std::string_view, scalars, text);
 
 const char *const schema = "mkldnn::_linear_pointwise(Tensor X, Tensor W, Tensor? B, str attr, Scalar?[] scalars, str? algorithm) -> Tensor Y";
 
-/* TorchInductor's way to oneDNN's inner product; internal to libtorch, so its schema is compared. */
 std::optional<c10::TypedOperatorHandle<product>> find_product()
 {
-    const std::optional<c10::OperatorHandle> found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
-    if (found && c10::toString(found->schema()) == schema) return found->typed<product>();
-    desy_log_info("this libtorch has no mkldnn::_linear_pointwise as known here: networks train without it, at about half the speed");
+    const std::optional<c10::OperatorHandle> found = find_operator("mkldnn::_linear_pointwise", "", schema);
+    if (found) return found->typed<product>();
+    desy_log_info("this libtorch has no mkldnn::_linear_pointwise as known here: networks train without it, more slowly");
     return std::nullopt;
 }
 
@@ -31,7 +28,7 @@ const std::optional<c10::TypedOperatorHandle<product>> &oneDNN()
 }
 
 /* a (n, k) times b (m, k) transposed. */
-at::Tensor times(const at::Tensor &a, const at::Tensor &b, const std::optional<at::Tensor> &bias = std::nullopt)
+at::Tensor times(const at::Tensor &a, const at::Tensor &b, optional_tensor bias = std::nullopt)
 {
     return oneDNN()->call(a, b, bias, "none", scalars(), "");
 }

@@ -1,20 +1,12 @@
 #include "stages/detect_words.h"
 
+#include "base/json.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define BAR 40 /* characters */
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-    return cJSON_GetStringValue(cJSON_GetObjectItem(object, key));
-}
-
-static double number_of(const cJSON *object, const char *key)
-{
-    return cJSON_GetNumberValue(cJSON_GetObjectItem(object, key));
-}
 
 /* A bar a window, with a mark at the threshold. */
 static void print_timeline(const cJSON *timeline, double threshold)
@@ -25,11 +17,11 @@ static void print_timeline(const cJSON *timeline, double threshold)
     cJSON_ArrayForEach(window, timeline)
     {
         char bar[BAR + 1];
-        const double score = number_of(window, "score");
+        const double score = desy_json_number_of(window, "score");
         const int filled = (int)lrint(score * BAR);
         for (int i = 0; i < BAR; i++) bar[i] = i == mark ? '|' : i < filled ? '#' : '.';
         bar[BAR] = '\0';
-        printf("    %8.2f - %8.2f s  %s  %.3f\n", number_of(window, "start"), number_of(window, "end"), bar, score);
+        printf("    %8.2f - %8.2f s  %s  %.3f\n", desy_json_number_of(window, "start"), desy_json_number_of(window, "end"), bar, score);
     }
 }
 
@@ -37,16 +29,16 @@ static void print_seconds(const cJSON *seconds)
 {
     const cJSON *highest = cJSON_GetObjectItem(seconds, "highest"), *lowest = cJSON_GetObjectItem(seconds, "lowest");
     if (!highest) return;
-    printf("    seconds: %.2f - %.2f look most AI-generated (%.3f), %.2f - %.2f least (%.3f)\n", number_of(highest, "start"), number_of(highest, "end"),
-           number_of(highest, "score"), number_of(lowest, "start"), number_of(lowest, "end"), number_of(lowest, "score"));
+    printf("    seconds: %.2f - %.2f look most AI-generated (%.3f), %.2f - %.2f least (%.3f)\n", desy_json_number_of(highest, "start"), desy_json_number_of(highest, "end"),
+           desy_json_number_of(highest, "score"), desy_json_number_of(lowest, "start"), desy_json_number_of(lowest, "end"), desy_json_number_of(lowest, "score"));
 }
 
 static void print_explanation(const cJSON *explanation)
 {
     const cJSON *level, *sentence, *words = cJSON_GetObjectItem(explanation, "words");
-    printf("    logit %+.2f = %+.2f", number_of(explanation, "logit"), number_of(explanation, "bias"));
+    printf("    logit %+.2f = %+.2f", desy_json_number_of(explanation, "logit"), desy_json_number_of(explanation, "bias"));
     cJSON_ArrayForEach(level, cJSON_GetObjectItem(explanation, "levels"))
-        if (number_of(level, "weight") != 0) printf(" %+.2f (%s)", number_of(level, "contribution"), text_of(level, "level"));
+        if (desy_json_number_of(level, "weight") != 0) printf(" %+.2f (%s)", desy_json_number_of(level, "contribution"), desy_json_text_of(level, "level"));
     printf("; above 0 is AI-generated at even odds\n");
     if (cJSON_GetArraySize(words) == 0) printf("    nothing speaks clearly for or against\n");
     cJSON_ArrayForEach(sentence, words) printf("    %s\n", cJSON_GetStringValue(sentence));
@@ -57,18 +49,18 @@ void desy_detect_print_words(const cJSON *result)
 {
     const cJSON *level = NULL, *verdict = cJSON_GetObjectItem(result, "is_ai_generated"), *timeline = cJSON_GetObjectItem(result, "timeline");
     const cJSON *explanation = cJSON_GetObjectItem(result, "explanation");
-    const char *path = text_of(result, "video_path"), *status = text_of(result, "status");
+    const char *path = desy_json_text_of(result, "video_path"), *status = desy_json_text_of(result, "status");
     if (strcmp(status, "ok") != 0) {
-        printf("%s: no answer: %s (%s)\n", path, status, text_of(result, "reason"));
+        printf("%s: no answer: %s (%s)\n", path, status, desy_json_text_of(result, "reason"));
         return;
     }
     printf("%s: %s (%.1f %% likely AI-generated, threshold %.1f %%, at a prior of %g)\n", path,
-           cJSON_IsNull(verdict) ? "cannot say" : cJSON_IsTrue(verdict) ? "AI-generated" : "real", 100 * number_of(result, "confidence"),
-           100 * number_of(result, "threshold"), number_of(result, "prior"));
+           cJSON_IsNull(verdict) ? "cannot say" : cJSON_IsTrue(verdict) ? "AI-generated" : "real", 100 * desy_json_number_of(result, "confidence"),
+           100 * desy_json_number_of(result, "threshold"), desy_json_number_of(result, "prior"));
     cJSON_ArrayForEach(level, cJSON_GetObjectItem(result, "feature_scores")) printf("    %-4s %.3f\n", level->string, level->valuedouble);
-    const char *warning = text_of(result, "warning"), *reliability = text_of(result, "reliability");
+    const char *warning = desy_json_text_of(result, "warning"), *reliability = desy_json_text_of(result, "reliability");
     if (warning) printf("    note: %s\n", warning);
     if (reliability && strcmp(reliability, "ok") != 0) printf("    not to be relied on: %s\n", reliability);
     if (explanation) print_explanation(explanation);
-    if (timeline) print_timeline(timeline, number_of(result, "threshold"));
+    if (timeline) print_timeline(timeline, desy_json_number_of(result, "threshold"));
 }

@@ -8,22 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static double number_of(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-}
-
 /* The mean logit of a channel over the training clips of a class; NaN: not recorded. */
 static double typical(const cJSON *model, const char *class, const char *channel)
 {
     const cJSON *of_class = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(model, "reference"), class);
-    return number_of(cJSON_GetObjectItemCaseSensitive(of_class, "channels"), channel);
+    return desy_json_number_of(cJSON_GetObjectItemCaseSensitive(of_class, "channels"), channel);
 }
 
 static void add_known(cJSON *object, const char *key, double value)
@@ -37,15 +26,15 @@ static cJSON *describe_channels(const cJSON *model, const char *level, double we
     cJSON *list = cJSON_CreateArray();
     const cJSON *channel, *channels = cJSON_GetObjectItemCaseSensitive(model, "channels");
     int members = 0;
-    cJSON_ArrayForEach(channel, channels) members += strcmp(text_of(channel, "level"), level) == 0;
+    cJSON_ArrayForEach(channel, channels) members += strcmp(desy_json_text_of(channel, "level"), level) == 0;
     cJSON_ArrayForEach(channel, channels)
     {
-        const char *name = text_of(channel, "name");
-        if (strcmp(text_of(channel, "level"), level) != 0) continue;
+        const char *name = desy_json_text_of(channel, "name");
+        if (strcmp(desy_json_text_of(channel, "level"), level) != 0) continue;
         cJSON *json = cJSON_CreateObject();
         cJSON_AddStringToObject(json, "name", name);
-        cJSON_AddStringToObject(json, "form", text_of(channel, "form"));
-        cJSON_AddNumberToObject(json, "inputs", number_of(channel, "inputs"));
+        cJSON_AddStringToObject(json, "form", desy_json_text_of(channel, "form"));
+        cJSON_AddNumberToObject(json, "inputs", desy_json_number_of(channel, "inputs"));
         cJSON_AddNumberToObject(json, "share", 1. / members);
         cJSON_AddNumberToObject(json, "weight", weight / members);
         add_known(json, "typical_real", typical(model, "real", name));
@@ -61,7 +50,7 @@ static cJSON *describe(const desy_detector *detector)
     const cJSON *model = desy_detector_model(detector), *fusion = cJSON_GetObjectItemCaseSensitive(model, "fusion"), *of_level, *channel;
     cJSON *report = cJSON_CreateObject(), *levels;
     cJSON_AddStringToObject(report, "model", desy_detector_name(detector));
-    cJSON_AddNumberToObject(report, "bias", number_of(fusion, "bias"));
+    cJSON_AddNumberToObject(report, "bias", desy_json_number_of(fusion, "bias"));
     cJSON_AddNumberToObject(report, "threshold", desy_detector_threshold(detector));
     levels = cJSON_AddArrayToObject(report, "levels");
     cJSON_ArrayForEach(of_level, fusion)
@@ -70,11 +59,11 @@ static cJSON *describe(const desy_detector *detector)
         cJSON *json = cJSON_CreateObject(), *channels;
         double gap = 0;
         cJSON_AddStringToObject(json, "level", of_level->string);
-        cJSON_AddNumberToObject(json, "weight", number_of(of_level, "weight"));
-        cJSON_AddNumberToObject(json, "slope", number_of(of_level, "slope"));
-        cJSON_AddNumberToObject(json, "intercept", number_of(of_level, "intercept"));
-        channels = describe_channels(model, of_level->string, number_of(of_level, "weight"));
-        cJSON_ArrayForEach(channel, channels) gap += number_of(channel, "weight") * (number_of(channel, "typical_ai") - number_of(channel, "typical_real"));
+        cJSON_AddNumberToObject(json, "weight", desy_json_number_of(of_level, "weight"));
+        cJSON_AddNumberToObject(json, "slope", desy_json_number_of(of_level, "slope"));
+        cJSON_AddNumberToObject(json, "intercept", desy_json_number_of(of_level, "intercept"));
+        channels = describe_channels(model, of_level->string, desy_json_number_of(of_level, "weight"));
+        cJSON_ArrayForEach(channel, channels) gap += desy_json_number_of(channel, "weight") * (desy_json_number_of(channel, "typical_ai") - desy_json_number_of(channel, "typical_real"));
         add_known(json, "gap", gap);
         cJSON_AddItemToObject(json, "channels", channels);
         cJSON_AddItemToArray(levels, json);
@@ -91,24 +80,24 @@ static void print_number(int width, double value)
 static void print_table(const cJSON *report)
 {
     const cJSON *level, *channel;
-    printf("%s: logit = %+.3f + sum of weight x level; AI-generated from %.3f on\n", text_of(report, "model"), number_of(report, "bias"), number_of(report, "threshold"));
+    printf("%s: logit = %+.3f + sum of weight x level; AI-generated from %.3f on\n", desy_json_text_of(report, "model"), desy_json_number_of(report, "bias"), desy_json_number_of(report, "threshold"));
     printf("%-6s %-12s %-6s %6s %6s %8s %8s %9s %8s %8s %8s\n", "level", "channel", "form", "inputs", "share", "weight", "slope", "intercept", "real", "ai", "gap");
     cJSON_ArrayForEach(level, cJSON_GetObjectItem(report, "levels"))
     {
-        printf("%-6s %-12s %-6s %6s %6s", text_of(level, "level"), "", "", "", "");
-        print_number(8, number_of(level, "weight"));
-        print_number(8, number_of(level, "slope"));
-        print_number(9, number_of(level, "intercept"));
+        printf("%-6s %-12s %-6s %6s %6s", desy_json_text_of(level, "level"), "", "", "", "");
+        print_number(8, desy_json_number_of(level, "weight"));
+        print_number(8, desy_json_number_of(level, "slope"));
+        print_number(9, desy_json_number_of(level, "intercept"));
         printf(" %8s %8s", "", "");
-        print_number(8, number_of(level, "gap"));
+        print_number(8, desy_json_number_of(level, "gap"));
         putchar('\n');
         cJSON_ArrayForEach(channel, cJSON_GetObjectItem(level, "channels"))
         {
-            printf("%-6s %-12s %-6s %6.0f %6.2f", "", text_of(channel, "name"), text_of(channel, "form"), number_of(channel, "inputs"), number_of(channel, "share"));
-            print_number(8, number_of(channel, "weight"));
+            printf("%-6s %-12s %-6s %6.0f %6.2f", "", desy_json_text_of(channel, "name"), desy_json_text_of(channel, "form"), desy_json_number_of(channel, "inputs"), desy_json_number_of(channel, "share"));
+            print_number(8, desy_json_number_of(channel, "weight"));
             printf(" %8s %9s", "", "");
-            print_number(8, number_of(channel, "typical_real"));
-            print_number(8, number_of(channel, "typical_ai"));
+            print_number(8, desy_json_number_of(channel, "typical_real"));
+            print_number(8, desy_json_number_of(channel, "typical_ai"));
             putchar('\n');
         }
     }

@@ -28,19 +28,13 @@ static const cJSON *member(const cJSON *object, const char *key)
 
 static const char *text_of(const cJSON *object, const char *key)
 {
-    const char *text = cJSON_GetStringValue(member(object, key));
+    const char *text = desy_json_text_of(object, key);
     return text ? text : "-";
-}
-
-static double number_of(const cJSON *object, const char *key)
-{
-    const cJSON *item = member(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
 }
 
 static void print_number(const cJSON *object, const char *key, int width)
 {
-    const double value = number_of(object, key);
+    const double value = desy_json_number_of(object, key);
     if (isfinite(value)) printf(" %*.4f", width, value);
     else printf(" %*s", width, "-");
 }
@@ -59,7 +53,7 @@ static void print_list(const cJSON *report)
             printf(" can't be used: %s\n", text_of(version, "fault"));
             continue;
         }
-        printf(" %7.0f", number_of(summary, "training_items"));
+        printf(" %7.0f", desy_json_number_of(summary, "training_items"));
         print_number(summary, "out_of_fold_auc", 9);
         print_number(summary, "validation_auc", 11);
         print_number(summary, "threshold", 10);
@@ -87,7 +81,7 @@ static int list(const struct desy_invocation *invocation)
 static void print_figures(const cJSON *model, const char *object, const char *words)
 {
     const cJSON *figures = member(model, object);
-    if (!isfinite(number_of(figures, "roc_auc")) && !isfinite(number_of(figures, "log_loss"))) return;
+    if (!isfinite(desy_json_number_of(figures, "roc_auc")) && !isfinite(desy_json_number_of(figures, "log_loss"))) return;
     printf("%-13s AUC", words);
     print_number(figures, "roc_auc", 0);
     printf(", log loss");
@@ -104,9 +98,9 @@ static void print_data(const cJSON *model)
     const cJSON *training = member(model, "training"), *items = member(training, "items"), *extractor = member(model, "extractor");
     printf("%-13s", "videos");
     for (int i = 0; i < 3; i++)
-        if (member(items, parts[i])) printf("%s %.0f real and %.0f AI-generated %s", i ? "," : "", number_of(member(items, parts[i]), "real"), number_of(member(items, parts[i]), "ai"), words[i]);
-    printf("\n%-13s %s, version %.0f: %.0f frames of %.0f numbers, %s sampling, %s\n", "features", text_of(extractor, "name"), number_of(extractor, "version"), number_of(extractor, "frames"),
-           number_of(extractor, "dims"), text_of(extractor, "sampling"), member(extractor, "precision") ? text_of(extractor, "precision") : "fp32");
+        if (member(items, parts[i])) printf("%s %.0f real and %.0f AI-generated %s", i ? "," : "", desy_json_number_of(member(items, parts[i]), "real"), desy_json_number_of(member(items, parts[i]), "ai"), words[i]);
+    printf("\n%-13s %s, version %.0f: %.0f frames of %.0f numbers, %s sampling, %s\n", "features", text_of(extractor, "name"), desy_json_number_of(extractor, "version"), desy_json_number_of(extractor, "frames"),
+           desy_json_number_of(extractor, "dims"), text_of(extractor, "sampling"), member(extractor, "precision") ? text_of(extractor, "precision") : "fp32");
     printf("%-13s %s\n%-13s %s\n", "data", text_of(training, "data_sha256"), "training part", text_of(training, "training_sha256"));
 }
 
@@ -133,7 +127,7 @@ static void print_channels(const cJSON *model)
     const char *word = "channels";
     cJSON_ArrayForEach(channel, member(model, "channels"))
     {
-        printf("%-13s %s (level %s, %s form, %.0f inputs)\n", word, text_of(channel, "name"), text_of(channel, "level"), text_of(channel, "form"), number_of(channel, "inputs"));
+        printf("%-13s %s (level %s, %s form, %.0f inputs)\n", word, text_of(channel, "name"), text_of(channel, "level"), text_of(channel, "form"), desy_json_number_of(channel, "inputs"));
         word = "";
     }
 }
@@ -142,11 +136,11 @@ static void print_training(const cJSON *model)
 {
     const cJSON *diagnosis = member(model, "diagnosis"), *curve, *entry;
     cJSON_ArrayForEach(curve, member(member(model, "training"), "curves")) {
-        const int best = isfinite(number_of(curve, "best_epoch")) ? (int)number_of(curve, "best_epoch") : 0;
+        const int best = isfinite(desy_json_number_of(curve, "best_epoch")) ? (int)desy_json_number_of(curve, "best_epoch") : 0;
         const cJSON *epochs = member(curve, "epochs"), *kept = cJSON_GetArrayItem(epochs, best - 1);
         if (!kept) continue;
         printf("%-13s %s: epoch %d of %d was kept: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f\n", "full form", curve->string, best, cJSON_GetArraySize(epochs),
-               number_of(kept, "loss"), number_of(kept, "accuracy"), number_of(kept, "validation_loss"), number_of(kept, "validation_accuracy"));
+               desy_json_number_of(kept, "loss"), desy_json_number_of(kept, "accuracy"), desy_json_number_of(kept, "validation_loss"), desy_json_number_of(kept, "validation_accuracy"));
     }
     if (diagnosis && !diagnosis->child) printf("%-13s nothing found\n", "diagnosis");
     cJSON_ArrayForEach(entry, diagnosis) printf("%-13s %s: %s\n", entry == diagnosis->child ? "diagnosis" : "", text_of(entry, "finding"), text_of(entry, "words"));
@@ -216,7 +210,7 @@ static int print_comparison(const cJSON *report)
     printf("%-24s  %10s  %10s  %10s\n", "", text_of(report, "a"), text_of(report, "b"), "difference");
     cJSON_ArrayForEach(pair, member(report, "figures"))
     {
-        const double difference = number_of(pair, "b") - number_of(pair, "a");
+        const double difference = desy_json_number_of(pair, "b") - desy_json_number_of(pair, "a");
         printf("%-24s", text_of(pair, "what"));
         for (int side = 0; side < 2; side++) DESY_TRY(print_side(pair, side ? "b" : "a", 10));
         if (isfinite(difference)) printf("  %+10.6f", difference);

@@ -1,5 +1,7 @@
 #include "stages/reliability.h"
 
+#include "base/json.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,19 +59,13 @@ __attribute__((format(printf, 2, 3))) static void add_reason(char *text, const c
     snprintf(text + used, DESY_RELIABILITY_TEXT - used, "%s%s", used ? "; " : "", reason);
 }
 
-static double fact(const cJSON *facts, const char *name)
-{
-    const cJSON *fact = cJSON_GetObjectItemCaseSensitive(facts, name);
-    return cJSON_IsNumber(fact) ? fact->valuedouble : NAN;
-}
-
 /* The channel that is farthest beyond its limit. */
 static void add_far(char *text, const cJSON *limits, const desy_detector *detector, const struct desy_score *score)
 {
     int worst = -1;
     double most = 1;
     for (int c = 0; c < score->channels; c++) {
-        const double beyond = score->distances[c] / fact(limits, desy_detector_channel(detector, c));
+        const double beyond = score->distances[c] / desy_json_number_of(limits, desy_detector_channel(detector, c));
         if (!(beyond > most)) continue;
         most = beyond;
         worst = c;
@@ -83,7 +79,7 @@ bool desy_reliability_judge(char *text, const struct desy_reliability *r, const 
                             bool level_alone)
 {
     const cJSON *facts = cJSON_GetObjectItemCaseSensitive(desy_detector_model(detector), "reliability");
-    const double above = logit - (log(threshold) - log1p(-threshold)), width = fact(facts, above >= 0 ? "band_above" : "band_below");
+    const double above = logit - (log(threshold) - log1p(-threshold)), width = desy_json_number_of(facts, above >= 0 ? "band_above" : "band_below");
     text[0] = '\0';
     if (r->side < SMALLEST) add_reason(text, "tiny: the shorter side has %d pixels, fewer than %d", r->side, SMALLEST);
     if (r->total_frames < FEWEST) add_reason(text, "very short: %lld frames, fewer than %d", (long long)r->total_frames, FEWEST);

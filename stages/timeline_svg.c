@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "eval/svg.h"
 
 #include <math.h>
@@ -13,11 +14,6 @@
 #define RIGHT 20.
 #define TOP 44.
 #define BOTTOM 52.
-
-static double number_of(const cJSON *object, const char *key)
-{
-    return cJSON_GetNumberValue(cJSON_GetObjectItem(object, key));
-}
 
 static double up(double score)
 {
@@ -62,11 +58,11 @@ static void draw_windows(FILE *stream, const cJSON *timeline, double from, doubl
     const cJSON *window;
     fputs("<polyline fill=\"none\" stroke=\"#999\" points=\"", stream);
     cJSON_ArrayForEach(window, timeline)
-        fprintf(stream, "%.1f,%.1f ", across((number_of(window, "start") + number_of(window, "end")) / 2, from, to), up(number_of(window, "score")));
+        fprintf(stream, "%.1f,%.1f ", across((desy_json_number_of(window, "start") + desy_json_number_of(window, "end")) / 2, from, to), up(desy_json_number_of(window, "score")));
     fputs("\"/>\n", stream);
     cJSON_ArrayForEach(window, timeline)
     {
-        const double start = number_of(window, "start"), end = number_of(window, "end"), score = number_of(window, "score");
+        const double start = desy_json_number_of(window, "start"), end = desy_json_number_of(window, "end"), score = desy_json_number_of(window, "score");
         fprintf(stream, "<line class=\"window\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-width=\"5\"><title>%.2f - %.2f s: %.3f</title></line>\n",
                 across(start, from, to), up(score), across(end, from, to), up(score), score >= threshold ? "#b00" : "#06c", start, end, score);
     }
@@ -80,8 +76,8 @@ int desy_timeline_svg(const cJSON *result, const char *path)
     int rc;
     cJSON_ArrayForEach(window, timeline)
     {
-        const double end = number_of(window, "end");
-        if (window == timeline->child || number_of(window, "start") < from) from = number_of(window, "start");
+        const double end = desy_json_number_of(window, "end");
+        if (window == timeline->child || desy_json_number_of(window, "start") < from) from = desy_json_number_of(window, "start");
         if (window == timeline->child || end > to) to = end;
     }
     if (from > 0) from = 0;
@@ -91,11 +87,11 @@ int desy_timeline_svg(const cJSON *result, const char *path)
             WIDTH, HEIGHT, WIDTH, HEIGHT);
     fprintf(file.stream, "<rect width=\"%g\" height=\"%g\" fill=\"#fff\"/>\n<text x=\"%g\" y=\"26\" font-size=\"15\">", WIDTH, HEIGHT, LEFT);
     desy_html_put(file.stream, cJSON_GetStringValue(cJSON_GetObjectItem(result, "video_path")));
-    if (timeline) fprintf(file.stream, ": %.1f %% likely AI-generated", 100 * number_of(result, "confidence"));
+    if (timeline) fprintf(file.stream, ": %.1f %% likely AI-generated", 100 * desy_json_number_of(result, "confidence"));
     else fputs(": no score", file.stream);
     fputs("</text>\n", file.stream);
     if (timeline) {
-        const double threshold = number_of(result, "threshold");
+        const double threshold = desy_json_number_of(result, "threshold");
         draw_axes(file.stream, from, to, threshold);
         draw_windows(file.stream, timeline, from, to, threshold);
     }

@@ -1,6 +1,7 @@
 #include "train/explanation.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "train/evidence.h"
 
 #include <math.h>
@@ -32,12 +33,6 @@ static const struct {
     {"luma", "", "brightness", NULL, NULL},
     {"energy", "", "how the energy of detail comes and goes", "energy of detail changing more from frame to frame", "energy of detail changing less from frame to frame"},
 };
-
-static double number(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
-}
 
 static const cJSON *of_class(const cJSON *reference, const char *class, const char *what)
 {
@@ -101,8 +96,8 @@ static void explain_levels(struct explaining *e)
     for (int c = 0; c < e->ensemble->n; c++) {
         const char *name = e->ensemble->heads[c].channel->name;
         const bool present = isfinite(e->score->channel_logits[c]); /* what the clip lacks is compared with nothing */
-        real[c] = present ? number(of_class(e->reference, "real", "channels"), name) : NAN;
-        ai[c] = present ? number(of_class(e->reference, "ai", "channels"), name) : NAN;
+        real[c] = present ? desy_json_number_of(of_class(e->reference, "real", "channels"), name) : NAN;
+        ai[c] = present ? desy_json_number_of(of_class(e->reference, "ai", "channels"), name) : NAN;
     }
     for (int level = 0; level < DESY_LEVELS; level++) {
         const double weight = e->weight[level];
@@ -136,7 +131,7 @@ static void explain_group(struct explaining *e, int g)
     const char *channel = e->ensemble->heads[group->channel].channel->name, *words = NULL, *more = NULL, *less = NULL;
     const cJSON *of_real = group_of(of_class(e->reference, "real", "groups"), channel, group), *of_ai = group_of(of_class(e->reference, "ai", "groups"), channel, group);
     const double share = e->share[group->channel], contribution = share * e->score->group_logits[g], value = e->score->group_values[g];
-    const double real = share * number(of_real, "logit"), ai = share * number(of_ai, "logit"), above = value - number(of_real, "value");
+    const double real = share * desy_json_number_of(of_real, "logit"), ai = share * desy_json_number_of(of_ai, "logit"), above = value - desy_json_number_of(of_real, "value");
     if (!isfinite(e->score->channel_logits[group->channel])) return;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "channel", channel);
@@ -144,8 +139,8 @@ static void explain_group(struct explaining *e, int g)
     cJSON_AddStringToObject(json, "part", group->part);
     cJSON_AddNumberToObject(json, "inputs", group->inputs);
     cJSON_AddNumberToObject(json, "value", value);
-    if (isfinite(above)) cJSON_AddNumberToObject(json, "typical_real_value", number(of_real, "value"));
-    if (isfinite(number(of_ai, "value"))) cJSON_AddNumberToObject(json, "typical_ai_value", number(of_ai, "value"));
+    if (isfinite(above)) cJSON_AddNumberToObject(json, "typical_real_value", desy_json_number_of(of_real, "value"));
+    if (isfinite(desy_json_number_of(of_ai, "value"))) cJSON_AddNumberToObject(json, "typical_ai_value", desy_json_number_of(of_ai, "value"));
     const double evidence = add_contribution(json, contribution, real, ai);
     cJSON_AddItemToArray(e->blocks, json);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -10,16 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A version that can't be read does not count. */
-static cJSON *read_model(const char *directory)
-{
-    cJSON *model = NULL;
-    char *path = desy_path_join(directory, "model.json");
-    if (path && desy_file_exists(path) && desy_json_read(&model, path) != DESY_OK) model = NULL;
-    free(path);
-    return model;
-}
-
 static bool has_text(const cJSON *object, const char *key, const char *value)
 {
     const char *found = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
@@ -44,7 +34,7 @@ int desy_levels_find(char *directories[DESY_LEVELS], const char *save_dir, const
     while (rc == DESY_OK && --version >= 1 && found < DESY_LEVELS) {
         char *directory = desy_format("%s/v%04d", save_dir, version);
         if (!directory) rc = desy_error_memory("a path");
-        cJSON *model = directory ? read_model(directory) : NULL;
+        cJSON *model = directory ? desy_model_read(directory) : NULL;
         const cJSON *training = cJSON_GetObjectItemCaseSensitive(model, "training");
         const bool fits = has_text(training, "data_sha256", identity->data_sha256) && has_text(training, "training_sha256", training_sha256) && has_text(training, "seed", seed_text);
         for (int level = 0; fits && level < DESY_LEVELS; level++)
@@ -73,7 +63,7 @@ static int load_level(struct desy_ensemble *ensemble, double *logits, const char
 {
     struct desy_ensemble one = {0};
     desy_safetensors *file = NULL;
-    cJSON *model = read_model(directory);
+    cJSON *model = desy_model_read(directory);
     char *path = desy_path_join(directory, "out_of_fold.safetensors");
     int rc = model && path ? DESY_OK : desy_error(DESY_EDATA, "%s: the model there can't be read", directory);
     DESY_TRY(rc);

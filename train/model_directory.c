@@ -34,26 +34,29 @@ out:
     return rc;
 }
 
+cJSON *desy_model_read(const char *directory)
+{
+    cJSON *model = NULL;
+    char *path = desy_path_join(directory, "model.json");
+    if (path && desy_file_exists(path) && desy_json_read(&model, path) != DESY_OK) model = NULL;
+    free(path);
+    return model;
+}
+
 int desy_model_current(const char *save_dir, char **directory, char fingerprint[65])
 {
     const char *found;
-    char *path = NULL;
-    cJSON *model = NULL;
     fingerprint[0] = '\0';
-    int rc = desy_model_follow_current(directory, save_dir);
-    if (rc == DESY_EDATA) return DESY_OK;
-    DESY_TRY(rc);
-    path = desy_path_join(*directory, "model.json");
-    if (!path) DESY_TRY(desy_error_memory("a path"));
-    if (desy_json_read(&model, path) != DESY_OK) { /* none that can be read */
+    const int rc = desy_model_follow_current(directory, save_dir);
+    if (rc != DESY_OK) return rc == DESY_EDATA ? DESY_OK : rc;
+    cJSON *model = desy_model_read(*directory);
+    if (!model) {
         free(*directory);
         *directory = NULL;
-    } else if (desy_json_string(&found, cJSON_GetObjectItemCaseSensitive(model, "training"), "fingerprint", path) == DESY_OK && strlen(found) == 64)
+    } else if (desy_json_string(&found, cJSON_GetObjectItemCaseSensitive(model, "training"), "fingerprint", *directory) == DESY_OK && strlen(found) == 64)
         strcpy(fingerprint, found);
-out:
     cJSON_Delete(model);
-    free(path);
-    return rc;
+    return DESY_OK;
 }
 
 static int by_number(const void *a, const void *b)

@@ -4,6 +4,9 @@
 
 #include "train/ensemble.h"
 
+/* What DIRECTORY/model.json says; new. NULL: there is none that can be read. */
+cJSON *desy_model_read(const char *directory);
+
 /* The directory that SAVE_DIR/current names; new, caller frees. DESY_EDATA: there is no such file, or it names nothing of this directory. */
 int desy_model_follow_current(char **directory, const char *save_dir);
 

@@ -20,8 +20,7 @@ static const cJSON *member(const cJSON *model, const char *object, const char *k
 
 static double number_of(const cJSON *model, const char *object, const char *key)
 {
-    const cJSON *item = member(model, object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+    return cJSON_GetNumberValue(member(model, object, key));
 }
 
 static bool equal_texts(const cJSON *a, const cJSON *b, const char *object, const char *key)
@@ -306,18 +305,9 @@ out:
     return rc;
 }
 
-static cJSON *read_model(const char *directory)
-{
-    cJSON *model = NULL;
-    char *path = desy_path_join(directory, "model.json");
-    if (path && desy_json_read(&model, path) != DESY_OK) model = NULL;
-    free(path);
-    return model;
-}
-
 void desy_registry_warn_if_worse(const char *save_dir, const char *before, const char *directory)
 {
-    cJSON *old = before ? read_model(before) : NULL, *new = read_model(directory);
+    cJSON *old = before ? desy_model_read(before) : NULL, *new = desy_model_read(directory);
     if (old && new && desy_model_order(new, old) == DESY_MODEL_WORSE)
         desy_log_warning("train: %s is worse than %s on the same data: out-of-fold AUC %.4f after %.4f; it is in use all the same (desy models rollback --save-dir %s takes the other one back)", directory,
                          before, number_of(new, "out_of_fold", "roc_auc"), number_of(old, "out_of_fold", "roc_auc"), save_dir);

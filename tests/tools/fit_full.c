@@ -3,24 +3,13 @@
  * Fits high_mlp to the training items. On stdout, all float64: weights of training items (N), of validation items (N), and for each
  * epoch training loss and accuracy, validation loss and accuracy; then the raw logits of the best epoch (N). */
 #include "base/error.h"
+#include "tests/tools/items.h"
 #include "train/epochs.h"
 #include "train/training_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int read_items(struct desy_training_set *set)
-{
-    const size_t size = set->total * (size_t)desy_pool_width(&set->layout);
-    int32_t item[4];
-    if (fread(set->vectors, sizeof *set->vectors, size, stdin) != size) return desy_error(DESY_EDATA, "stdin is too short");
-    for (size_t i = 0; i < set->total; i++) {
-        if (fread(item, sizeof *item, 4, stdin) != 4) return desy_error(DESY_EDATA, "stdin is too short");
-        set->items[i] = (struct desy_split_item){.id = i, .group = (uint64_t)item[3], .source = (uint64_t)item[1] << 8, .label = item[0], .part = (enum desy_split_part)item[2]};
-    }
-    return DESY_OK;
-}
 
 static int print(const double *weights, size_t n, const struct desy_head *head, const struct desy_curve *curve, double *logits)
 {

@@ -2,23 +2,12 @@
  * Fits the small form of CHANNEL as if FOLD were left out (-1: none). On stdout: folds (N, int32), then, all
  * float64: sample weights (N), medians, scales, standardised logits of all N. On stderr: offset, inputs and the items chosen. */
 #include "base/error.h"
+#include "tests/tools/items.h"
 #include "train/head.h"
 #include "train/training_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static int read_items(struct desy_training_set *set)
-{
-    const size_t size = set->total * (size_t)desy_pool_width(&set->layout);
-    int32_t item[4];
-    if (fread(set->vectors, sizeof *set->vectors, size, stdin) != size) return desy_error(DESY_EDATA, "stdin is too short");
-    for (size_t i = 0; i < set->total; i++) {
-        if (fread(item, sizeof *item, 4, stdin) != 4) return desy_error(DESY_EDATA, "stdin is too short");
-        set->items[i] = (struct desy_split_item){.id = i, .group = (uint64_t)item[3], .source = (uint64_t)item[1] << 8, .label = item[0], .part = (enum desy_split_part)item[2]};
-    }
-    return DESY_OK;
-}
 
 static int print(const struct desy_training_set *set, const double *weights, size_t chosen, const struct desy_head *head, const double *logits)
 {
