@@ -91,3 +91,21 @@ uint64_t desy_hash64(const void *data, size_t size)
     for (int i = 0; i < 8; i++) value = value << 8 | digest[i];
     return value;
 }
+
+uint64_t desy_checksum64(uint64_t state, const void *data, size_t size)
+{
+    enum { LANES = 4, BLOCK = LANES * sizeof(uint64_t) };
+    static const uint64_t odd = 0x9E3779B97F4A7C15; /* 2^64 over the golden ratio: its bits are spread evenly */
+    const unsigned char *at = data;
+    uint64_t lanes[LANES], words[LANES];
+    for (int k = 0; k < LANES; k++) lanes[k] = state + (uint64_t)(k + 1) * odd;
+    for (size_t left = size; left > 0;) {
+        const size_t some = left < BLOCK ? left : BLOCK;
+        if (some < BLOCK) memset(words, 0, BLOCK);
+        memcpy(words, at, some);
+        for (int k = 0; k < LANES; k++) lanes[k] = (lanes[k] ^ words[k]) * odd, lanes[k] ^= lanes[k] >> 29;
+        at += some, left -= some;
+    }
+    for (int k = 0; k < LANES; k++) state = (state ^ lanes[k]) * odd, state ^= state >> 32;
+    return state ^ size;
+}

@@ -25,6 +25,10 @@ int desy_sha256_file(char hex[DESY_SHA256_HEX], const char *path); /* DESY_EDATA
 /* The first 8 bytes of the SHA-256, big-endian, as a number: item ids and keys of random streams. */
 uint64_t desy_hash64(const void *data, size_t size);
 
+/* Not cryptographic, as fast as memory: `state` (0, or what came before) and the bytes. Every step is a bijection of state and of the word, so that data which
+ * differ in one word of eight bytes never have the same. */
+uint64_t desy_checksum64(uint64_t state, const void *data, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

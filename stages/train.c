@@ -16,12 +16,12 @@
 #include <string.h>
 
 static struct {
-    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights;
+    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights, *balance;
     int epochs, batch_size, patience, fast, resume, anew, accumulate, warmup_epochs;
     double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta, checkpoint_minutes;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
               .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
-              .class_weights = "balanced", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
+              .class_weights = "balanced", .balance = "none", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
@@ -45,6 +45,7 @@ const struct poptOption desy_train_options[] = {
     {"focal-gamma", 0, POPT_ARG_DOUBLE, &settings.gamma, 0, "focusing of the focal loss (default 2)", "G"},
     {"focal-alpha", 0, POPT_ARG_DOUBLE, &settings.alpha, 0, "weight of the class AI in the focal loss (default: none)", "A"},
     {"label-smoothing", 0, POPT_ARG_DOUBLE, &settings.label_smoothing, 0, "targets of full forms are E/2 and 1 - E/2 in place of 0 and 1 (default 0)", "E"},
+    {"balance", 0, POPT_ARG_STRING, &settings.balance, 0, "epochs of full forms: every clip once, or draws that balance labels, or the sources of each label too (default none)", "none|label|source"},
     {"class-weights", 0, POPT_ARG_STRING, &settings.class_weights, 0, "classes in the loss of full forms: both the same, as many clips as they have, or that times two numbers (default balanced)", "balanced|none|REAL,AI"},
     {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "sum gradients as floats: another number of ranks then gives other bits", NULL},
     {"checkpoint-minutes", 0, POPT_ARG_DOUBLE, &settings.checkpoint_minutes, 0, "between checkpoints of full forms, beside one an epoch (default 10; 0: after every step)", "M"},
@@ -109,12 +110,14 @@ static int parse_steps(struct desy_train_options *options)
 
 static int parse_loss(struct desy_train_options *options)
 {
-    static const char *const losses[] = {"bce", "focal"};
-    const int loss = find_word(settings.loss, losses, 2);
+    static const char *const losses[] = {"bce", "focal"}, *const balances[] = {"none", "label", "source"};
+    const int loss = find_word(settings.loss, losses, 2), balance = find_word(settings.balance, balances, 3);
+    if (balance == 3) return desy_error(DESY_EUSAGE, "--balance must be none, label or source, not %s", settings.balance);
     if (loss == 2) return desy_error(DESY_EUSAGE, "--loss must be bce or focal, not %s", settings.loss);
     if (!(settings.gamma >= 0 && settings.gamma <= 100) || !(settings.alpha <= 1)) return desy_error(DESY_EUSAGE, "--focal-gamma must lie in [0, 100], --focal-alpha in [0, 1]");
     if (!(settings.label_smoothing >= 0 && settings.label_smoothing < 1)) return desy_error(DESY_EUSAGE, "--label-smoothing must lie in [0, 1), not %g", settings.label_smoothing);
     options->focal = loss == 1;
+    options->balance = (enum desy_balance_kind)balance;
     options->focal_gamma = settings.gamma, options->focal_alpha = settings.alpha, options->label_smoothing = settings.label_smoothing;
     return parse_class_weights(options);
 }

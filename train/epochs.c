@@ -8,6 +8,7 @@
 #include "train/class_weights.h"
 #include "train/gradient_sum.h"
 #include "train/loader.h"
+#include "train/same.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <time.h>
 
 #define DROPOUT .5
+#define SAME_STEPS 32 /* between comparisons of the ranks' parameters, beside those before a checkpoint and at an epoch's end */
 #define REST 20 /* times as long as a checkpoint took, until that of an epoch is written: epochs of milliseconds must not wait for disks */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
 enum { ASKED_NOTHING, ASKED_CHECKPOINT, ASKED_STOP };
@@ -25,12 +27,15 @@ struct trainer {
     const struct desy_train_options *options;
     struct desy_checkpoints *checkpoints; /* NULL: none */
     struct desy_head *head;
+    const char *name;
     uint64_t seed, stream;
     struct desy_curve *curve;
     /* what a step works with */
     uint32_t *chosen, *order;    /* (n) rows of the fit's items; their order in this epoch */
     struct desy_fit weighted;    /* the fit with class weights; .weights are the trainer's own, NULL: balanced */
     double weights_sum;          /* of the fit's items */
+    struct desy_balance balance; /* .n 0: every item once an epoch */
+    uint32_t *repeats;           /* (n): how often an item came before in this epoch; NULL: every item comes once */
     size_t n, batch, accumulate, shard_rows, shards; /* of a full batch */
     desy_loader *loader;
     size_t in_batch;
@@ -86,20 +91,29 @@ static int open_trainer(struct trainer *t)
     if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shards, t->shard_rows});
     const size_t step = t->batch * t->accumulate;
     const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
+    if (t->balance.n) {
+        t->weights_sum = (double)t->n; /* its weights are 1 on average over the draws */
+        t->repeats = calloc(t->n, sizeof *t->repeats);
+        if (rc == DESY_OK && !t->repeats) rc = desy_error_memory("training a network");
+    }
     t->rate = (struct desy_learning_rate){t->options->schedule, t->options->learning_rate, t->options->warmup_epochs * steps, t->options->epochs * steps};
 out:
     return rc;
 }
 
 /* In place of the fit's own: those that the options ask for. */
-static int weigh_classes(struct trainer *t)
+static int weigh_classes(struct trainer *t, const struct desy_split_item *items)
 {
     static const double unweighted[2] = {1, 1};
     const struct desy_train_options *o = t->options;
-    if (o->class_weighting == DESY_CLASSES_BALANCED) return DESY_OK;
+    const double *of_class = o->class_weighting == DESY_CLASSES_GIVEN ? o->class_weights : unweighted;
+    if (o->balance == DESY_BALANCE_NONE && o->class_weighting == DESY_CLASSES_BALANCED) return DESY_OK;
+    int rc = o->balance == DESY_BALANCE_NONE ? DESY_OK : desy_balance_open(&t->balance, o->balance, t->fit, items);
+    if (rc != DESY_OK) return rc;
     double *weights = malloc((t->fit->total + 1) * sizeof *weights);
     if (!weights) return desy_error_memory("class weights");
-    desy_class_weights(t->fit, o->class_weighting == DESY_CLASSES_GIVEN ? o->class_weights : unweighted, weights);
+    if (t->balance.n) desy_balance_weights(&t->balance, t->fit, of_class, weights);
+    else desy_class_weights(t->fit, of_class, weights);
     t->weighted = *t->fit;
     t->weighted.weights = weights;
     t->fit = &t->weighted;
@@ -109,6 +123,8 @@ static int weigh_classes(struct trainer *t)
 static void close_trainer(struct trainer *t)
 {
     free((double *)t->weighted.weights);
+    desy_balance_close(&t->balance);
+    free(t->repeats);
     desy_optimizer_close(&t->optimizer);
     free(t->chosen);
     free(t->order);
@@ -130,7 +146,7 @@ static int prepare_batch(struct trainer *t, size_t from)
         const size_t row = t->chosen[t->order[from + i]];
         t->labels[i] = t->fit->labels[row];
         t->weights[i] = (float)(t->fit->weights[row] * ((double)t->n / t->weights_sum) / (double)t->in_batch); /* 1 on average, however many clips an item has */
-        t->shard_ids[i] = t->ids[row];
+        t->shard_ids[i] = t->ids[row] + (t->repeats ? (uint64_t)t->repeats[from + i] << 32 : 0); /* another dropout each time */
     }
     return desy_loader_next(t->loader, &t->x, &t->lengths);
 }
@@ -254,6 +270,13 @@ out:
     return rc;
 }
 
+/* What is not of the step itself. Parameters are compared before anything of them is kept. */
+static int after_step(const struct trainer *t)
+{
+    if (t->optimizer.step % SAME_STEPS != 0 && t->asked == ASKED_NOTHING && t->from < t->n) return DESY_OK;
+    return desy_same_parameters(t->fit->world, t->parameters, t->count, t->order, t->n, t->name);
+}
+
 /* From where it stands to its end. */
 static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
 {
@@ -262,11 +285,13 @@ static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
                                           .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)number)};
     int64_t sums[2];
     int rc = DESY_OK;
-    desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
+    if (t->balance.n) desy_balance_order(&t->balance, desy_random_u64(t->seed, STREAM_ORDER + (uint64_t)number, 0), t->order, t->repeats);
+    else desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
     if (t->from < t->n) rc = desy_loader_begin(t->loader, t->order, t->from);
     if (t->pending == DESY_OK) t->pending = rc;
     while (t->from < t->n) {
         DESY_TRY(run_step(t, &how));
+        DESY_TRY(after_step(t));
         if (t->asked != ASKED_NOTHING) keep(t);
         if (t->asked == ASKED_STOP) return desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command continues it");
     }
@@ -314,16 +339,17 @@ out:
 
 int desy_head_fit_full(const struct desy_full_fit *f, struct desy_head *head, struct desy_curve *curve)
 {
-    struct trainer t = {.fit = f->fit, .validation = f->validation, .ids = f->ids, .options = f->options, .checkpoints = f->checkpoints, .head = head,
+    struct trainer t = {.fit = f->fit, .validation = f->validation, .ids = f->ids, .options = f->options, .checkpoints = f->checkpoints, .head = head, .name = f->name,
                         .seed = desy_random_u64(f->options->seed, f->stream, 0), .stream = f->stream, .curve = curve};
     int rc = desy_head_open(head, f->channel, f->layout);
     if (f->channel->frames) head->frames = f->fit->frames->frames;
     curve->count = curve->best = 0;
     curve->epochs = calloc((size_t)f->options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
-    if (rc == DESY_OK) rc = weigh_classes(&t);
+    if (rc == DESY_OK) rc = weigh_classes(&t, f->items);
     if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(f->fit->world, rc));
+    DESY_TRY(desy_same_data(t.fit, t.ids, t.name));
     DESY_TRY(desy_head_standardise_inputs(f->fit, head));
     DESY_TRY(go_on(&t, f->name));
     DESY_TRY(run_epochs(&t, f->name, f->every_epoch));

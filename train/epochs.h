@@ -15,6 +15,7 @@
 struct desy_full_fit {
     const struct desy_fit *fit, *validation;
     const uint64_t *ids;             /* (total): item ids, for dropout */
+    const struct desy_split_item *items; /* (total): sources, for --balance; else NULL */
     const struct desy_channel *channel;
     const struct desy_layout *layout;
     const struct desy_train_options *options;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mpi/signals.h"
 #include "train/fusion.h"
+#include "train/same.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,8 @@ int desy_fitting_open(struct desy_fitting *f, const struct desy_training_set *se
     DESY_TRY(desy_agree(set->world, rc));
     f->fit = desy_training_fit(set, f->weights, chosen);
     f->validation = desy_training_fit(set, f->validation_weights, to_validate);
+    DESY_TRY(desy_same_data(&f->fit, f->ids, "training part"));
+    DESY_TRY(desy_same_data(&f->validation, f->ids, "validation part"));
     weigh_items(f);
 out:
     return rc;
@@ -147,7 +150,7 @@ static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const
     }
     if (stream == 0) snprintf(name, sizeof name, "%s, all folds", channel->name);
     else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
-    const struct desy_full_fit full = {.fit = fit, .validation = &f->validation, .ids = f->ids, .channel = channel, .layout = &f->set->layout, .options = f->options,
+    const struct desy_full_fit full = {.fit = fit, .validation = &f->validation, .ids = f->ids, .items = f->set->items, .channel = channel, .layout = &f->set->layout, .options = f->options,
         .checkpoints = f->checkpoints, .stream = stream, .name = name, .every_epoch = stream <= 1};
     return desy_head_fit_full(&full, head, curve);
 }

@@ -5,6 +5,7 @@
 
 #include "features/store.h"
 #include "mpi/world.h"
+#include "train/balance.h"
 #include "train/learning_rate.h"
 #include "train/optimizer.h"
 
@@ -30,6 +31,7 @@ struct desy_train_options {
     bool focal;
     double focal_gamma, focal_alpha; /* alpha < 0: unweighted */
     double label_smoothing;
+    enum desy_balance_kind balance; /* of an epoch's draws; none: every clip once */
     enum desy_class_weighting class_weighting;
     double class_weights[2];      /* given ones, of real and AI-generated clips */
     double checkpoint_minutes;    /* of full forms: 0: one after every step; they decide nothing of the model */

@@ -117,9 +117,9 @@ class TrainResume(program.Case):
     def test_what_is_recorded_makes_the_same_model(self):
         models = self.folder / "recorded"
         program.run(1, "train", self.store, "--save-dir", models, *OPTIONS[:4], "--epochs", 1, "--batch-size", 8, "--optimizer", "sgd", "--momentum", .8, "--clip-norm", .5, "--loss", "focal",
-                    "--focal-alpha", .25, "--label-smoothing", .1, "--class-weights", "1,2.5", "--min-delta", .001)
+                    "--focal-alpha", .25, "--label-smoothing", .1, "--class-weights", "1,2.5", "--min-delta", .001, "--balance", "source")
         training = program.read_json(models, "v0001", "model.json")["training"]
-        for key, value in (("optimiser", "sgd"), ("momentum", .8), ("clip_norm", .5), ("label_smoothing", .1), ("class_weights", [1, 2.5]), ("min_delta", .001), ("accumulate", 1), ("schedule", "constant")):
+        for key, value in (("optimiser", "sgd"), ("momentum", .8), ("clip_norm", .5), ("label_smoothing", .1), ("class_weights", [1, 2.5]), ("min_delta", .001), ("balance", "source"), ("accumulate", 1), ("schedule", "constant")):
             self.assertEqual(training[key], value)
         words = [str({"STORE": self.store, "DIR": models}.get(word, word)) for word in training["commands"][1].split()[1:]]
         self.assertIn("nothing to do", program.run(1, *words)[1])

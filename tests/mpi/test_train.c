@@ -58,7 +58,7 @@ static struct desy_train_options all_options(void)
     struct desy_train_options options = options_of(BATCH);
     options.optimizer = DESY_SGD, options.momentum = .9, options.learning_rate = .2, options.accumulate = 4, options.clip_norm = .3;
     options.schedule = DESY_SCHEDULE_COSINE, options.warmup_epochs = 1, options.label_smoothing = .1;
-    options.class_weighting = DESY_CLASSES_GIVEN, options.class_weights[0] = 1, options.class_weights[1] = 2;
+    options.balance = DESY_BALANCE_SOURCE, options.class_weighting = DESY_CLASSES_GIVEN, options.class_weights[0] = 1, options.class_weights[1] = 2;
     return options;
 }
 
@@ -69,7 +69,7 @@ static int fit_full(const struct desy_training_set *set, const struct desy_train
     struct desy_fit fit, validation;
     make_fits(set, weights, &fit, &validation);
     for (size_t i = 0; i < ITEMS; i++) ids[i] = set->items[i].id;
-    return desy_head_fit_full(&(struct desy_full_fit){.fit = &fit, .validation = &validation, .ids = ids, .channel = desy_channel_find("high_mlp"), .layout = &set->layout,
+    return desy_head_fit_full(&(struct desy_full_fit){.fit = &fit, .validation = &validation, .ids = ids, .items = set->items, .channel = desy_channel_find("high_mlp"), .layout = &set->layout,
                                   .options = options, .checkpoints = checkpoints, .stream = 1, .name = "a test"}, head, curve);
 }
 
