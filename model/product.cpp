@@ -2,6 +2,7 @@
 
 #include "base/cpu.h"
 #include "base/log.h"
+#include "model/vector.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/native/CPUBlas.h>
@@ -48,19 +49,38 @@ void product(float *c, int64_t c_stride, const matrix &a, const matrix &b, int64
                                             a.values + y * a.stride + z, b.values + z * b.stride + x, c + y * c_stride + x, false);
 }
 
-/* Tile by tile: what a tile reads and writes stays in the first cache. */
-DESY_VECTOR_CLONES static void transpose_tile(float *__restrict out, int64_t out_stride, const float *__restrict in, int64_t in_stride, int64_t m, int64_t n)
+/* Sixteen rows of sixteen numbers: in four rounds, each of which brings numbers that are 1, 2, 4, 8 columns apart to rows that are as far apart. */
+DESY_VECTOR_CLONES static void transpose_tile(float *out, int64_t out_stride, const float *in, int64_t in_stride)
 {
-    for (int64_t x = 0; x < n; x++)
-        for (int64_t y = 0; y < m; y++) out[x * out_stride + y] = in[y * in_stride + x];
+    typedef int32_t places __attribute__((vector_size(sizeof(vector))));
+    static const places first[] = {{0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30}, {0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29},
+                                   {0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27}, {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}};
+    vector rows[lanes];
+    for (int i = 0; i < lanes; i++) load(rows[i], in + i * in_stride);
+#pragma GCC unroll 4
+    for (int round = 0; round < 4; round++) {
+        const int apart = 1 << round;
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; i++) {
+            if (i & apart) continue;
+            const vector a = rows[i], b = rows[i + apart];
+            rows[i] = __builtin_shuffle(a, b, first[round]);
+            rows[i + apart] = __builtin_shuffle(a, b, first[round] + apart);
+        }
+    }
+    for (int i = 0; i < lanes; i++) store(out + i * out_stride, rows[i]);
 }
 
 void transpose(float *out, const matrix &in, int64_t m, int64_t n)
 {
-    constexpr int64_t tile = 16;
-    for (int64_t y = 0; y < m; y += tile)
-        for (int64_t x = 0; x < n; x += tile)
-            transpose_tile(out + x * m + y, m, in.values + y * in.stride + x, in.stride, std::min(tile, m - y), std::min(tile, n - x));
+    for (int64_t y = 0; y < m; y += lanes)
+        for (int64_t x = 0; x < n; x += lanes) {
+            const float *from = in.values + y * in.stride + x;
+            if (y + lanes <= m && x + lanes <= n) transpose_tile(out + x * m + y, m, from, in.stride);
+            else
+                for (int64_t i = 0; i < std::min<int64_t>(lanes, n - x); i++)
+                    for (int64_t k = 0; k < std::min<int64_t>(lanes, m - y); k++) out[(x + i) * m + y + k] = from[k * in.stride + i];
+        }
 }
 
 } // namespace desy
