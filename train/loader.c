@@ -10,7 +10,7 @@
 
 struct desy_loader {
     struct desy_loader_options o;
-    size_t rank, ranks, own_rows, item; /* rows of this rank's shards; numbers of a row */
+    size_t ranks, first, own_rows, item; /* of a batch: the first row of this rank's shards, and how many; numbers of a row */
     const uint32_t *order;
     size_t next;                        /* item of the order that the next batch begins with */
     float *x;                           /* (own_rows, item): pooled vectors */
@@ -55,9 +55,9 @@ int desy_loader_open(desy_loader **out, const struct desy_loader_options *option
     desy_loader *l = *out = calloc(1, sizeof *l);
     if (!l) return desy_error_memory("batches");
     l->o = *options;
-    l->rank = (size_t)desy_rank(options->fit->world);
     l->ranks = (size_t)desy_size(options->fit->world);
-    l->own_rows = (options->shards + l->ranks - 1) / l->ranks * options->shard_rows;
+    l->first = options->first * options->shard_rows;
+    l->own_rows = options->own * options->shard_rows;
     l->item = (size_t)options->head->frames * (size_t)options->head->inputs;
     const int rc = open_buffers(l);
     if (rc != DESY_OK) desy_loader_close(out);
@@ -85,12 +85,6 @@ void desy_loader_close(desy_loader **out)
 static size_t in_batch(const desy_loader *l, size_t from)
 {
     return l->o.n - from < l->o.batch ? l->o.n - from : l->o.batch;
-}
-
-/* Where in a batch row k of this rank's shards is. */
-static size_t place_in_batch(const desy_loader *l, size_t k)
-{
-    return (l->rank + k / l->o.shard_rows * l->ranks) * l->o.shard_rows + k % l->o.shard_rows;
 }
 
 /* ---- pooled vectors ---- */
@@ -133,7 +127,7 @@ static int next_vectors(desy_loader *l, size_t from)
         if (rc != DESY_OK) return rc;
     }
     for (size_t k = 0; k < l->own_rows; k++) {
-        const size_t at = place_in_batch(l, k);
+        const size_t at = l->first + k;
         if (at < n) memcpy(l->x + k * l->item, l->ahead + (from + at - l->ahead_from) * l->item, l->item * sizeof *l->x);
         else memset(l->x + k * l->item, 0, l->item * sizeof *l->x);
     }
@@ -151,7 +145,7 @@ static int fill(void *context, size_t piece, int index)
     const size_t from = piece * l->o.batch, n = in_batch(l, from);
     int rc = DESY_OK;
     for (size_t k = 0; rc == DESY_OK && k < l->own_rows; k++) {
-        const size_t at = place_in_batch(l, k);
+        const size_t at = l->first + k;
         slot->lengths[k] = 1;
         if (at >= n) {
             memset(slot->x + k * l->item, 0, l->item * sizeof *slot->x);
