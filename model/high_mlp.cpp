@@ -23,6 +23,6 @@ static at::Tensor high_mlp_logits(const std::vector<at::Tensor> &parameters, con
     return at::linear(y, parameters[4], parameters[5]).squeeze(1);
 }
 
-const architecture high_mlp = {"high_mlp", 64, high_mlp_tensors, high_mlp_logits, high_mlp_passes};
+const architecture high_mlp = {"high_mlp", 64, at::kFloat, high_mlp_tensors, high_mlp_logits, high_mlp_passes};
 
 } // namespace desy

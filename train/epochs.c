@@ -8,6 +8,7 @@
 #include "train/class_weights.h"
 #include "train/gradient_sum.h"
 #include "train/loader.h"
+#include "train/reading.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct trainer {
     size_t n, batch, accumulate, shard_rows, shards; /* of a full batch */
     desy_loader *loader;
     size_t in_batch;
-    const float *x;              /* of this rank's shards: train/loader.h */
+    const void *x;               /* of this rank's shards: train/loader.h */
     const int32_t *lengths;
     float *labels, *weights;     /* (shards * shard_rows), padded with weight 0 */
     uint64_t *shard_ids;
@@ -142,7 +143,7 @@ static int prepare_batch(struct trainer *t, size_t from)
 /* Gradients of this rank's shards of the batch, added to those of the step's batches before it. A shard of padding alone has none. */
 static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how)
 {
-    const size_t inputs = (size_t)t->head->frames * (size_t)t->head->inputs;
+    const size_t bytes = desy_reading_bytes(t->head);
     const bool counts = t->shards > 1 || desy_rank(t->fit->world) == 0; /* what every rank does is counted once */
     float logits[t->shard_rows];
     double loss;
@@ -150,7 +151,7 @@ static int run_shards(struct trainer *t, size_t in_step, bool is_first, const st
     for (size_t i = 0; t->in_batch != in_step && i < t->in_batch; i++) t->weights[i] *= (float)((double)t->in_batch / (double)in_step);
     for (size_t k = 0; rc == DESY_OK && k < t->sum.own && (t->sum.first + k) * t->shard_rows < t->in_batch; k++) {
         const size_t from = (t->sum.first + k) * t->shard_rows;
-        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + k * t->shard_rows * inputs, .lengths = t->lengths ? t->lengths + k * t->shard_rows : NULL,
+        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = (const char *)t->x + k * t->shard_rows * bytes, .lengths = t->lengths ? t->lengths + k * t->shard_rows : NULL,
                                                  .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
         float *sum = desy_gradient_sum_shard(&t->sum, k);
         rc = desy_network_gradient(t->head->network, &batch, how, is_first ? sum : t->scratch, &loss, logits);
@@ -320,14 +321,14 @@ int desy_head_fit_full(const struct desy_full_fit *f, struct desy_head *head, st
     struct trainer t = {.fit = f->fit, .validation = f->validation, .ids = f->ids, .options = f->options, .checkpoints = f->checkpoints, .head = head,
                         .seed = desy_random_u64(f->options->seed, f->stream, 0), .stream = f->stream, .curve = curve};
     int rc = desy_head_open(head, f->channel, f->layout);
-    if (f->channel->frames) head->frames = f->fit->frames->frames;
+    if (f->channel->reads == DESY_READS_FRAMES) head->frames = f->fit->stored->frames;
     curve->count = curve->best = 0;
     curve->epochs = calloc((size_t)f->options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
     if (rc == DESY_OK) rc = weigh_classes(&t);
-    if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(f->fit->world, rc));
-    DESY_TRY(desy_head_standardise_inputs(f->fit, head));
+    DESY_TRY(desy_head_standardise_inputs(f->fit, head)); /* before the loader, which applies it */
+    DESY_TRY(desy_agree(f->fit->world, open_trainer(&t)));
     DESY_TRY(go_on(&t, f->name));
     DESY_TRY(run_epochs(&t, f->name, f->every_epoch));
     rc = desy_head_standardise(f->fit, head);
