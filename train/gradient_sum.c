@@ -36,12 +36,17 @@ DESY_VECTOR_CLONES static bool is_finite(const float *values, size_t n)
     return most < 0x7f800000u;
 }
 
-int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, int rc, int *asked, float **gradient)
+int desy_gradient_agree(struct desy_gradient_sum *sum, int rc, int *asked)
 {
     double flags[] = {rc != DESY_OK, *asked};
     desy_max_f64(sum->world, flags, 2);
     if (flags[0] > 0) return desy_agree(sum->world, rc);
     *asked = (int)flags[1];
+    return DESY_OK;
+}
+
+int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, float **gradient)
+{
     *gradient = desy_tree_sum_finish(sum->tree, present);
     if (is_finite(*gradient, sum->count)) return DESY_OK;
     size_t k = 0; /* the same on every rank, as the sum is */
