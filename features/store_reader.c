@@ -2,6 +2,7 @@
  * should hold with zeros and says nothing. */
 #include "base/error.h"
 #include "base/file.h"
+#include "base/finite.h"
 #include "features/store_reader.h"
 
 #include <math.h>
@@ -251,8 +252,8 @@ int desy_store_read_features(desy_store *store, size_t first, size_t count, floa
 {
     const size_t row = (size_t)store->shape.frames * (size_t)store->shape.dims;
     int rc = desy_store_read_array(store, DESY_ARRAY_FEATURES, first, count, features);
-    for (size_t i = 0; rc == DESY_OK && i < count * row; i++)
-        if (!isfinite(features[i])) return desy_error(DESY_EDATA, "%s: row %zu of the features holds a value that is not finite", store->path, first + i / row);
+    for (size_t i = 0; rc == DESY_OK && i < count; i++)
+        if (!desy_all_finite(features + i * row, row)) return desy_error(DESY_EDATA, "%s: row %zu of the features holds a value that is not finite", store->path, first + i);
     return rc;
 }
 

@@ -4,7 +4,7 @@
 
 #include "features/store_rows.h"
 
-#define DESY_OPEN_SEGMENTS 128
+#define DESY_OPEN_SEGMENTS 256
 
 struct desy_store_attribute { /* one that was asked for */
     char *name, *value;
