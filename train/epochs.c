@@ -59,15 +59,22 @@ struct trainer {
     int pending;                 /* a failure of this rank alone, which the next agreement brings to the others */
 };
 
+static size_t count_shards(const struct trainer *t)
+{
+    const size_t least = t->head->channel->reads == DESY_READS_CROPS ? 1 : DESY_SHARD_ROWS, wanted = t->options->fast ? (size_t)desy_size(t->fit->world) : DESY_VIRTUAL_SHARDS;
+    const size_t most = (t->batch + least - 1) / least, large = (t->batch + DESY_SHARD_MOST_ROWS - 1) / DESY_SHARD_MOST_ROWS;
+    size_t shards = wanted < most ? wanted : most;
+    if (!t->options->fast && shards < large) shards = large;
+    return shards < DESY_TREE_LEAVES ? shards : DESY_TREE_LEAVES;
+}
+
 static int open_trainer(struct trainer *t)
 {
     const struct desy_fit *fit = t->fit;
     t->batch = (size_t)t->options->batch_size;
     t->loss_scale = t->options->precision == DESY_FP16 ? DESY_LOSS_SCALE_FIRST : (struct desy_loss_scale){1, 0};
     t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
-    const size_t ranks = (size_t)desy_size(fit->world), most = !t->options->fast ? DESY_VIRTUAL_SHARDS : ranks < DESY_TREE_LEAVES ? ranks : DESY_TREE_LEAVES;
-    t->shards = (t->batch + DESY_SHARD_ROWS - 1) / DESY_SHARD_ROWS;
-    if (t->shards > most) t->shards = most;
+    t->shards = count_shards(t);
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     const size_t rows = t->shards * t->shard_rows;
     const struct desy_network_tensor *tensors;
