@@ -77,16 +77,19 @@ struct desy_network_tensor {
     size_t offset, count; /* in floats */
 };
 
-/* `architecture`: a name of the table in network.cpp. An item is (frames, inputs) numbers:
+/* `architecture`: a name of the table in network.cpp. An item is (frames, inputs) numbers, float32 where nothing else is said:
  * "high_mlp": (1, 2*D), mean and deviation over time -> 512 -> ReLU -> dropout -> 256 -> ReLU -> dropout -> 1;
  * "mid_transformer": (T, D), the frames -> projection to 128 and learnt positions -> two layers of a pre-norm transformer encoder of 4 heads
  * (Vaswani et al. 2017; Xiong et al. 2020) -> norm -> attention pooling over the frames that are there -> dropout -> 1.
  * Parameters are initialised from `seed` alone (Kaiming-uniform by Philox, base/random.h: the same on every rank and machine).
  * DESY_EUSAGE: no such architecture. */
 int desy_network_open(desy_network **network, const char *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads);
+/* Products of gradients from now on (Micikevicius et al. 2018): parameters, sums and logits of inference stay in fp32. bf16 on a CPU: the linear layers of mid_transformer, and what libtorch's autocast takes of
+ * architectures without passes of their own; high_mlp's stay in fp32. DESY_EUSAGE: fp16 on a CPU; DESY_EENV: this processor has no bf16. */
+int desy_network_train_in(desy_network *network, enum desy_precision precision);
 int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n); /* borrowed */
-/* The flat buffers on the host, float32, borrowed: parameters [P], gradient [P] (the tensors' .grad alias it on a CPU). */
-int desy_network_buffers(desy_network *network, float **parameters, float **gradient, size_t *count);
+/* The flat buffer of parameters [P] on the host, float32, borrowed. */
+int desy_network_parameters(desy_network *network, float **parameters, size_t *count);
 /* After the caller changed the parameters on the host (an optimiser step, a load). */
 int desy_network_parameters_changed(desy_network *network);
 
@@ -94,21 +97,22 @@ struct desy_network_loss {
     bool focal;          /* else BCE on logits */
     double gamma, alpha; /* focal, per sample (Lin et al. 2017, eq. 5); alpha < 0: unweighted */
     double label_smoothing; /* E: targets are label (1 - E) + E / 2 (Szegedy et al. 2016) */
+    double scale;        /* of the gradient, against underflow in fp16; 0 is 1 */
     double dropout;      /* probability; the mask is a function of (dropout_seed, item id) alone */
     uint64_t dropout_seed;
 };
 struct desy_network_batch {
     int n;
-    const float *x;               /* (n, frames, inputs) */
+    const void *x;                /* (n, frames, inputs), float32 or what the architecture takes */
     const int32_t *lengths;       /* (n): frames of each item that are there, 1..frames; NULL: all. The rest, which must be finite, has no part */
     const float *labels, *weights; /* (n): in {0, 1}; sample weights */
     const uint64_t *ids;          /* (n) */
 };
-/* One virtual shard: forward and backward. The gradient buffer is OVERWRITTEN with the gradient of sum_i weights[i] * loss_i; *loss gets
- * that sum; logits[n] (NULL allowed) the outputs of this training-mode forward. */
-int desy_network_gradient(desy_network *network, const struct desy_network_batch *batch, const struct desy_network_loss *how, double *loss, float *logits);
+/* One virtual shard: forward and backward. gradient [P] is overwritten with the gradient of sum_i weights[i] * loss_i; *loss gets
+ * that sum; logits[n] (NULL allowed) the outputs of this training-mode forward. On a CPU by passes written out by hand where the architecture has them (model/passes.hpp), else by libtorch's autograd. */
+int desy_network_gradient(desy_network *network, const struct desy_network_batch *batch, const struct desy_network_loss *how, float *gradient, double *loss, float *logits);
 /* Inference: logits (n), dropout off; x, lengths as above. Run in one fixed shape inside, so bits do not depend on n. */
-int desy_network_forward(desy_network *network, const float *x, const int32_t *lengths, int n, float *logits);
+int desy_network_forward(desy_network *network, const void *x, const int32_t *lengths, int n, float *logits);
 void desy_network_close(desy_network **network);
 
 /* ---- linear algebra that a library does better ---- */

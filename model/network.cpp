@@ -1,14 +1,18 @@
 #include "model/network.hpp"
 
 #include "base/random.h"
+#include "model/autocast.hpp"
 #include "model/guard.hpp"
+#include "model/loss.hpp"
 #include "model/model.h"
+#include "model/product.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <algorithm>
 #include <c10/core/GradMode.h>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -21,9 +25,15 @@ struct desy_network {
     int frames, inputs, threads;
     std::vector<desy::tensor_plan> plan;
     std::vector<desy_network_tensor> tensors;
-    at::Tensor parameters, gradient;   /* [P] float32, on the host */
-    at::Tensor on_device, gradient_on_device; /* the same tensors if the device is the CPU */
-    std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of gradient_on_device */
+    at::Tensor parameters;             /* [P] float32, on the host */
+    at::Tensor on_device, gradient;    /* on the device; on_device is `parameters` if that is the CPU */
+    std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of `gradient` */
+    enum desy_precision precision;     /* of gradients; logits are always of float32 */
+    struct {
+        std::unique_ptr<desy::passes> passes;
+        int most;                      /* items */
+        bool is_prepared;              /* for the parameters as they are */
+    } on_cpu[2];                       /* [1]: in bfloat16. Where the architecture has passes of its own */
 };
 
 void desy::plan_linear(std::vector<tensor_plan> &plan, const std::string &prefix, int64_t in, int64_t out)
@@ -67,23 +77,28 @@ static void make_leaves(desy_network &network)
     for (size_t i = 0; i < network.plan.size(); i++) {
         int64_t first = (int64_t)network.tensors[i].offset, count = (int64_t)network.tensors[i].count;
         at::Tensor leaf = network.on_device.narrow(0, first, count).view(network.plan[i].shape).detach();
-        leaf.requires_grad_(true);
-        leaf.mutable_grad() = network.gradient_on_device.narrow(0, first, count).view(network.plan[i].shape);
+        leaf.requires_grad_(network.gradient.defined());
+        if (network.gradient.defined()) leaf.mutable_grad() = network.gradient.narrow(0, first, count).view(network.plan[i].shape);
         network.leaves.push_back(leaf);
     }
+}
+
+/* DESY_NETWORK_OPERATORS: tests try on a CPU what runs on other devices. */
+static bool has_passes(const desy_network &network)
+{
+    return network.device.is_cpu() && network.architecture->on_cpu && !getenv("DESY_NETWORK_OPERATORS");
 }
 
 static int open_network(desy_network **out, const desy::architecture *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads)
 {
     at::set_num_threads(threads);
     at::Device where(device);
-    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}});
+    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, DESY_FP32, {}});
     int64_t count = (int64_t)lay_out(*network);
     network->parameters = at::zeros({count}, at::kFloat);
-    network->gradient = at::zeros({count}, at::kFloat);
     initialise(*network, seed);
     network->on_device = network->parameters.to(where);
-    network->gradient_on_device = network->gradient.to(where);
+    if (!has_passes(*network)) network->gradient = at::zeros({count}, network->on_device.options());
     make_leaves(*network);
     *out = network.release();
     return DESY_OK;
@@ -100,6 +115,16 @@ int desy_network_open(desy_network **network, const char *architecture, int fram
     return desy_error(DESY_EUSAGE, "no network architecture '%s'", architecture);
 }
 
+int desy_network_train_in(desy_network *network, enum desy_precision precision)
+{
+    const bool on_cpu = network->device.is_cpu();
+    if (precision == DESY_FP16 && on_cpu && !getenv("DESY_NETWORK_OPERATORS")) return desy_error(DESY_EUSAGE, "--mixed-precision fp16 is for CUDA devices; on a CPU take bf16 or fp32");
+    if (precision == DESY_BF16 && on_cpu && !desy::bf16_products_work())
+        return desy_error(DESY_EENV, "--mixed-precision bf16: this processor can't multiply in bfloat16 (on x86 it needs AVX-512), or libtorch is built without; take fp32");
+    network->precision = precision;
+    return DESY_OK;
+}
+
 int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n)
 {
     *tensors = network->tensors.data();
@@ -107,11 +132,10 @@ int desy_network_tensors(const desy_network *network, const struct desy_network_
     return DESY_OK;
 }
 
-int desy_network_buffers(desy_network *network, float **parameters, float **gradient, size_t *count)
+int desy_network_parameters(desy_network *network, float **parameters, size_t *count)
 {
     return desy::guard("parameters of a network", [&] {
         *parameters = network->parameters.data_ptr<float>();
-        *gradient = network->gradient.data_ptr<float>();
         *count = (size_t)network->parameters.numel();
         return DESY_OK;
     });
@@ -120,43 +144,33 @@ int desy_network_buffers(desy_network *network, float **parameters, float **grad
 int desy_network_parameters_changed(desy_network *network)
 {
     return desy::guard("parameters of a network", [&] {
+        for (auto &on_cpu : network->on_cpu) on_cpu.is_prepared = false;
         if (!network->device.is_cpu()) network->on_device.copy_(network->parameters);
         return DESY_OK;
     });
 }
 
 /* Inputs are copied into libtorch's aligned memory: with MKL, alignment can decide bits. */
-static at::Tensor copied(const float *values, at::IntArrayRef shape)
+static at::Tensor copied(const void *values, at::IntArrayRef shape, at::ScalarType type = at::kFloat)
 {
-    at::Tensor tensor = at::empty(shape, at::kFloat);
-    memcpy(tensor.data_ptr<float>(), values, (size_t)tensor.numel() * sizeof(float));
+    at::Tensor tensor = at::empty(shape, type);
+    memcpy(tensor.data_ptr(), values, tensor.nbytes());
     return tensor;
 }
 
-/* Inverted dropout; element (item, unit) of a layer is kept or not by (seed, id, layer and unit) alone. */
-static at::Tensor dropout_mask(const desy_network_loss &how, const uint64_t *ids, int64_t n, int64_t units, int layer)
+/* The passes for n items; NULL: there are none. Prepared. */
+static desy::passes *passes_for(desy_network &network, int n, bool bf16)
 {
-    at::Tensor mask = at::empty({n, units}, at::kFloat);
-    float *values = mask.data_ptr<float>(), kept = (float)(1 / (1 - how.dropout));
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t unit = 0; unit < units; unit++)
-            values[i * units + unit] =
-                desy_random_uniform(how.dropout_seed, ids[i], ((uint64_t)layer << 32) + (uint64_t)unit) < how.dropout ? 0 : kept;
-    return mask;
-}
-
-/* Per-item loss. With z_t = z for label 1, -z for label 0: BCE = -log sigmoid(z_t); focal (Lin et al. 2017, eq. 5)
- * = alpha_t (1 - p_t)^gamma BCE, where log(1 - p_t) = log sigmoid(-z_t), so that no power of a rounded 0 is taken.
- * A soft target t goes into the same formulae, p_t = t p + (1 - t) (1 - p) and alpha_t alike: what torchvision's sigmoid_focal_loss does. */
-static at::Tensor losses(const at::Tensor &logits, const at::Tensor &labels, const desy_network_loss &how)
-{
-    const bool soft = how.label_smoothing > 0;
-    const at::Tensor target = soft ? labels * (1 - how.label_smoothing) + how.label_smoothing / 2 : labels;
-    const at::Tensor z = logits * (2 * labels - 1);
-    at::Tensor loss = soft ? -target * at::log_sigmoid(logits) - (1 - target) * at::log_sigmoid(-logits) : -at::log_sigmoid(z);
-    if (!how.focal) return loss;
-    loss = loss * (soft ? (target * at::sigmoid(-logits) + (1 - target) * at::sigmoid(logits)).pow(how.gamma) : (how.gamma * at::log_sigmoid(-z)).exp());
-    return how.alpha < 0 ? loss : loss * (how.alpha * target + (1 - how.alpha) * (1 - target));
+    if (!has_passes(network)) return nullptr;
+    auto &on_cpu = network.on_cpu[bf16];
+    if (n > on_cpu.most) {
+        on_cpu.passes = network.architecture->on_cpu(network.parameters.data_ptr<float>(), network.frames, network.inputs, n, bf16);
+        on_cpu.most = n;
+        on_cpu.is_prepared = false;
+    }
+    if (!on_cpu.is_prepared) on_cpu.passes->prepare();
+    on_cpu.is_prepared = true;
+    return on_cpu.passes.get();
 }
 
 /* (n, frames): true for the frames that are there. */
@@ -168,24 +182,50 @@ static at::Tensor frames_there(const desy_network &network, const int32_t *lengt
     return there.to(network.device);
 }
 
-static int gradient_of(desy_network &network, const desy_network_batch &batch, const desy_network_loss &how, double *loss, float *logits)
+/* Logits of a training-mode forward, as libtorch's operators give them. */
+static at::Tensor training_logits(desy_network &network, const desy_network_batch &batch, const desy::dropout_rule &rule)
 {
     const int64_t n = batch.n;
-    at::set_num_threads(network.threads);
     auto dropout = [&](const at::Tensor &activations, int layer) {
-        if (how.dropout <= 0) return activations;
-        return activations * dropout_mask(how, batch.ids, n, activations.size(1), layer).to(network.device);
+        if (rule.probability <= 0) return activations;
+        at::Tensor factors = at::empty({n, activations.size(1)}, at::kFloat);
+        desy::dropout_factors(factors.data_ptr<float>(), rule, n, activations.size(1), layer);
+        return activations * factors.to(network.device);
     };
-    network.gradient_on_device.zero_();
-    at::Tensor x = copied(batch.x, {n, network.frames, network.inputs}).to(network.device);
-    at::Tensor z = network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
-    at::Tensor each = losses(z, copied(batch.labels, {n}).to(network.device), how) * copied(batch.weights, {n}).to(network.device);
-    each.sum().backward();
-    if (!network.device.is_cpu()) network.gradient.copy_(network.gradient_on_device);
-    at::Tensor values = each.detach().to(at::kCPU), outputs = z.detach().to(at::kCPU).contiguous();
-    *loss = 0;
-    for (int64_t i = 0; i < n; i++) *loss += values.data_ptr<float>()[i];
-    if (logits) memcpy(logits, outputs.data_ptr<float>(), (size_t)n * sizeof *logits);
+    at::Tensor x = copied(batch.x, {n, network.frames, network.inputs}, network.architecture->input).to(network.device);
+    const desy::autocast lower(network.device, network.precision); /* backward follows what was done here */
+    return network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
+}
+
+/* The weighted sum of the losses, and its derivatives by the logits (n), scaled. */
+static double losses(const desy_network_batch &batch, const desy_network_loss &how, const float *logits, float *slopes)
+{
+    double sum = 0, slope;
+    for (int i = 0; i < batch.n; i++) {
+        sum += (double)batch.weights[i] * desy::loss_of(how, (double)logits[i], (double)batch.labels[i], &slope);
+        slopes[i] = (float)((double)batch.weights[i] * slope * (how.scale > 0 ? how.scale : 1));
+    }
+    return sum;
+}
+
+static int gradient_of(desy_network &network, const desy_network_batch &batch, const desy_network_loss &how, float *gradient, double *loss, float *logits)
+{
+    const desy::dropout_rule dropout = {how.dropout, how.dropout_seed, batch.ids};
+    std::vector<float> z((size_t)batch.n), slopes((size_t)batch.n);
+    at::set_num_threads(network.threads);
+    if (desy::passes *passes = passes_for(network, batch.n, network.precision == DESY_BF16)) {
+        passes->forward(z.data(), static_cast<const float *>(batch.x), batch.lengths, batch.n, dropout);
+        *loss = losses(batch, how, z.data(), slopes.data());
+        passes->backward(gradient, slopes.data());
+    } else {
+        network.gradient.zero_();
+        at::Tensor outputs = training_logits(network, batch, dropout).to(at::kFloat), values = outputs.detach().to(at::kCPU).contiguous();
+        memcpy(z.data(), values.data_ptr<float>(), z.size() * sizeof(float));
+        *loss = losses(batch, how, z.data(), slopes.data());
+        outputs.backward(copied(slopes.data(), {batch.n}).to(network.device));
+        memcpy(gradient, network.gradient.to(at::kCPU).data_ptr<float>(), (size_t)network.gradient.numel() * sizeof *gradient);
+    }
+    if (logits) std::copy(z.begin(), z.end(), logits);
     return DESY_OK;
 }
 
@@ -196,30 +236,36 @@ static int check_lengths(const desy_network &network, const int32_t *lengths, in
     return DESY_OK;
 }
 
-int desy_network_gradient(desy_network *network, const desy_network_batch *batch, const struct desy_network_loss *how, double *loss, float *logits)
+int desy_network_gradient(desy_network *network, const desy_network_batch *batch, const struct desy_network_loss *how, float *gradient, double *loss, float *logits)
 {
     if (batch->n < 1) return desy_error(DESY_EUSAGE, "a gradient of %d items", batch->n);
     if (!(how->dropout >= 0 && how->dropout < 1)) return desy_error(DESY_EUSAGE, "dropout %g: give a probability in [0, 1)", how->dropout);
     int rc = check_lengths(*network, batch->lengths, batch->n);
     if (rc != DESY_OK) return rc;
-    return desy::guard(network->architecture->name, [&] { return gradient_of(*network, *batch, *how, loss, logits); });
+    return desy::guard(network->architecture->name, [&] { return gradient_of(*network, *batch, *how, gradient, loss, logits); });
 }
 
 /* n items, padded to the one shape. */
-static void forward_some(desy_network &network, at::Tensor &input, const float *x, const int32_t *lengths, size_t n, float *logits)
+static void forward_some(desy_network &network, at::Tensor &input, const void *x, const int32_t *lengths, size_t n, float *logits)
 {
-    const size_t rows = (size_t)network.architecture->forward_rows, row = (size_t)network.frames * (size_t)network.inputs * sizeof(float);
+    const size_t rows = (size_t)network.architecture->forward_rows, row = input.nbytes() / rows;
     std::vector<int32_t> padded(rows, network.frames);
-    char *values = (char *)input.data_ptr<float>();
+    char *values = (char *)input.data_ptr();
     memcpy(values, x, n * row);
     memset(values + n * row, 0, (rows - n) * row);
     for (size_t i = 0; lengths && i < n; i++) padded[i] = lengths[i];
+    if (desy::passes *passes = passes_for(network, (int)rows, false)) {
+        std::vector<float> z(rows);
+        passes->forward(z.data(), (const float *)values, padded.data(), (int)rows, {0, 0, nullptr});
+        std::copy(z.begin(), z.begin() + (ptrdiff_t)n, logits);
+        return;
+    }
     at::Tensor z = network.architecture->logits(network.leaves, input.to(network.device), frames_there(network, padded.data(), (int64_t)rows),
                                                 [](const at::Tensor &activations, int) { return activations; });
     memcpy(logits, z.to(at::kCPU).contiguous().data_ptr<float>(), n * sizeof *logits);
 }
 
-int desy_network_forward(desy_network *network, const float *x, const int32_t *lengths, int n, float *logits)
+int desy_network_forward(desy_network *network, const void *x, const int32_t *lengths, int n, float *logits)
 {
     int rc = check_lengths(*network, lengths, n);
     if (rc != DESY_OK) return rc;
@@ -227,9 +273,9 @@ int desy_network_forward(desy_network *network, const float *x, const int32_t *l
         const int rows = network->architecture->forward_rows;
         at::set_num_threads(network->threads);
         c10::NoGradGuard no_gradient;
-        at::Tensor input = at::empty({rows, network->frames, network->inputs}, at::kFloat);
+        at::Tensor input = at::empty({rows, network->frames, network->inputs}, network->architecture->input);
         for (int first = 0; first < n; first += rows)
-            forward_some(*network, input, x + (size_t)first * (size_t)network->frames * (size_t)network->inputs, lengths ? lengths + first : nullptr,
+            forward_some(*network, input, (const char *)x + (size_t)first * (input.nbytes() / (size_t)rows), lengths ? lengths + first : nullptr,
                          (size_t)std::min(rows, n - first), logits + first);
         return DESY_OK;
     });

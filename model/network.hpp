@@ -2,6 +2,8 @@
 #ifndef DESY_MODEL_NETWORK_HPP
 #define DESY_MODEL_NETWORK_HPP
 
+#include "model/passes.hpp"
+
 #include <ATen/core/Tensor.h>
 #include <cstdint>
 #include <functional>
@@ -26,9 +28,12 @@ using dropout_function = std::function<at::Tensor(const at::Tensor &activations,
 struct architecture {
     const char *name;
     int forward_rows; /* the one shape of inference */
+    at::ScalarType input; /* of x: as the store has it */
     std::vector<tensor_plan> (*tensors)(int frames, int inputs);
     /* parameters in the order of the plan; x (n, frames, inputs); there (n, frames), true for frames of the clip; logits (n) */
     at::Tensor (*logits)(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout);
+    /* on a CPU, for batches of up to `most`, linear layers in bfloat16 or not; NULL: libtorch's operators and autograd do it there, too */
+    std::unique_ptr<passes> (*on_cpu)(const float *parameters, int frames, int inputs, int most, bool bf16);
 };
 
 extern const architecture high_mlp, mid_transformer;

@@ -1,6 +1,7 @@
 #include "train/epochs.h"
 
 #include "base/error.h"
+#include "base/finite.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "mpi/fixed_sum.h"
@@ -8,6 +9,7 @@
 #include "train/class_weights.h"
 #include "train/gradient_sum.h"
 #include "train/loader.h"
+#include "train/reading.h"
 #include "train/same.h"
 
 #include <math.h>
@@ -16,7 +18,8 @@
 #include <time.h>
 
 #define DROPOUT .5
-#define SAME_STEPS 32 /* between comparisons of the ranks' parameters, beside those before a checkpoint and at an epoch's end */
+#define AGREE_STEPS 16
+#define SAME_STEPS (2 * AGREE_STEPS) /* between comparisons of the ranks' parameters, beside those before a checkpoint and at an epoch's end */
 #define REST 20 /* times as long as a checkpoint took, until that of an epoch is written: epochs of milliseconds must not wait for disks */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
 enum { ASKED_NOTHING, ASKED_CHECKPOINT, ASKED_STOP };
@@ -39,16 +42,18 @@ struct trainer {
     size_t n, batch, accumulate, shard_rows, shards; /* of a full batch */
     desy_loader *loader;
     size_t in_batch;
-    const float *x;              /* of this rank's shards: train/loader.h */
+    const void *x;               /* of this rank's shards: train/loader.h */
     const int32_t *lengths;
     float *labels, *weights;     /* (shards * shard_rows), padded with weight 0 */
     uint64_t *shard_ids;
     /* the network's flat buffers */
     size_t count;
-    float *parameters, *gradient, *best;
+    float *parameters, *best;
+    float *scratch;              /* the gradient of a batch that is not its step's first */
     struct desy_gradient_sum sum; /* of the shards' gradients */
     struct desy_optimizer optimizer;
     struct desy_learning_rate rate;
+    struct desy_loss_scale loss_scale; /* of fp16; else 1 */
     size_t from;                 /* items of this epoch that are done */
     int asked;                   /* by any rank, before the last step */
     double due;                  /* rank 0: when the next checkpoint is, by the clock */
@@ -59,21 +64,31 @@ struct trainer {
     int pending;                 /* a failure of this rank alone, which the next agreement brings to the others */
 };
 
+static size_t count_shards(const struct trainer *t)
+{
+    const size_t least = t->head->channel->reads == DESY_READS_CROPS ? 1 : DESY_SHARD_ROWS, wanted = t->options->fast ? (size_t)desy_size(t->fit->world) : DESY_VIRTUAL_SHARDS;
+    const size_t most = (t->batch + least - 1) / least, large = (t->batch + DESY_SHARD_MOST_ROWS - 1) / DESY_SHARD_MOST_ROWS;
+    size_t shards = wanted < most ? wanted : most;
+    if (!t->options->fast && shards < large) shards = large;
+    return shards < DESY_TREE_LEAVES ? shards : DESY_TREE_LEAVES;
+}
+
 static int open_trainer(struct trainer *t)
 {
     const struct desy_fit *fit = t->fit;
     t->batch = (size_t)t->options->batch_size;
+    t->loss_scale = t->options->precision == DESY_FP16 ? DESY_LOSS_SCALE_FIRST : (struct desy_loss_scale){1, 0};
     t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
-    t->shards = (t->batch + DESY_SHARD_ROWS - 1) / DESY_SHARD_ROWS;
-    if (t->shards > DESY_VIRTUAL_SHARDS) t->shards = DESY_VIRTUAL_SHARDS;
+    t->shards = count_shards(t);
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     const size_t rows = t->shards * t->shard_rows;
     const struct desy_network_tensor *tensors;
     size_t n_tensors;
     int rc;
     DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->frames, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
+    DESY_TRY(desy_network_train_in(t->head->network, t->options->precision));
     DESY_TRY(desy_network_tensors(t->head->network, &tensors, &n_tensors));
-    DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &t->gradient, &t->count));
+    DESY_TRY(desy_network_parameters(t->head->network, &t->parameters, &t->count));
     DESY_TRY(desy_gradient_sum_open(&t->sum, fit->world, tensors, n_tensors, t->count, t->shards));
     DESY_TRY(desy_optimizer_open(&t->optimizer, t->options->optimizer, t->options->momentum, t->count));
     t->chosen = malloc((fit->chosen + 1) * sizeof *t->chosen);
@@ -82,13 +97,14 @@ static int open_trainer(struct trainer *t)
     t->weights = calloc(rows, sizeof *t->weights);
     t->shard_ids = calloc(rows, sizeof *t->shard_ids);
     t->best = malloc(t->count * sizeof *t->best);
+    t->scratch = t->accumulate > 1 ? malloc(t->count * sizeof *t->scratch) : NULL;
     t->losses_room = (fit->chosen / t->batch + 1) * t->shards; /* rank 0 takes those of all from a checkpoint */
     t->losses = malloc(t->losses_room * sizeof *t->losses);
-    if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->best || !t->losses)
+    if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->best || !t->losses || (t->accumulate > 1 && !t->scratch))
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
-    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shards, t->shard_rows});
+    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shard_rows, t->sum.first, t->sum.own});
     const size_t step = t->batch * t->accumulate;
     const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
     if (t->balance.n) {
@@ -134,6 +150,7 @@ static void close_trainer(struct trainer *t)
     desy_loader_close(&t->loader);
     desy_gradient_sum_close(&t->sum);
     free(t->best);
+    free(t->scratch);
     free(t->losses);
 }
 
@@ -151,28 +168,26 @@ static int prepare_batch(struct trainer *t, size_t from)
     return desy_loader_next(t->loader, &t->x, &t->lengths);
 }
 
-/* Gradients of this rank's shards of the batch, added to those of the step's batches before it; *own: how many shards have one. A step's
- * first batch is its largest. A shard of padding alone adds nothing and is left out. */
-static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how, size_t *own)
+/* Gradients of this rank's shards of the batch, added to those of the step's batches before it. A shard of padding alone has none. */
+static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how)
 {
-    const size_t ranks = (size_t)desy_size(t->fit->world), inputs = (size_t)t->head->frames * (size_t)t->head->inputs;
+    const size_t bytes = desy_reading_bytes(t->head);
+    const bool counts = t->shards > 1 || desy_rank(t->fit->world) == 0; /* what every rank does is counted once */
     float logits[t->shard_rows];
+    double loss;
     int rc = DESY_OK;
-    size_t slot = 0;
     for (size_t i = 0; t->in_batch != in_step && i < t->in_batch; i++) t->weights[i] *= (float)((double)t->in_batch / (double)in_step);
-    for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
-        const size_t from = shard * t->shard_rows;
-        double *loss = &t->losses[t->n_losses++];
-        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + slot * t->shard_rows * inputs, .lengths = t->lengths ? t->lengths + slot * t->shard_rows : NULL,
+    for (size_t k = 0; rc == DESY_OK && k < t->sum.own && (t->sum.first + k) * t->shard_rows < t->in_batch; k++) {
+        const size_t from = (t->sum.first + k) * t->shard_rows;
+        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = (const char *)t->x + k * t->shard_rows * bytes, .lengths = t->lengths ? t->lengths + k * t->shard_rows : NULL,
                                                  .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
-        float *sum = t->sum.own + slot++ * t->count;
-        rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
-        if (is_first) memcpy(sum, t->gradient, t->count * sizeof *sum);
-        for (size_t i = 0; !is_first && i < t->count; i++) sum[i] += t->gradient[i];
-        *loss *= (double)in_step;
+        float *sum = desy_gradient_sum_shard(&t->sum, k);
+        rc = desy_network_gradient(t->head->network, &batch, how, is_first ? sum : t->scratch, &loss, logits);
+        for (size_t i = 0; !is_first && i < t->count; i++) sum[i] += t->scratch[i];
+        if (!counts) continue;
+        t->losses[t->n_losses++] = loss * (double)in_step;
         for (size_t i = from; i < from + t->shard_rows && i < t->in_batch; i++) t->right += (logits[i - from] >= 0) == (t->labels[i] > .5f);
     }
-    if (is_first) *own = slot;
     return rc;
 }
 
@@ -190,24 +205,50 @@ static int wish(const struct trainer *t)
     return t->checkpoints && desy_rank(t->fit->world) == 0 && now_seconds() >= t->due ? ASKED_CHECKPOINT : ASKED_NOTHING;
 }
 
+/* Where every rank does the whole batch nothing travels, and the ranks need not wait for each other at every step. */
+static bool agrees_after_step(const struct trainer *t, size_t in_step)
+{
+    const size_t most = t->batch * t->accumulate;
+    const bool every_step = t->shards > 1 || (t->checkpoints && t->checkpoints->minutes <= 0);
+    return every_step || t->from / most % AGREE_STEPS == 0 || t->from + in_step >= t->n;
+}
+
+/* false: the step is left out. A gradient that is not finite at a scale of 1 is not the scale's doing, and is left to the check. */
+static bool unscale(struct trainer *t, float *gradient)
+{
+    const double scale = t->loss_scale.scale;
+    const bool is_finite = desy_all_finite(gradient, t->count);
+    if (!is_finite && scale <= 1) return true;
+    desy_unscale(gradient, t->count, scale);
+    return desy_loss_scale_update(&t->loss_scale, is_finite);
+}
+
 /* Of the batches of a step a virtual shard has one sum, added up in their order by the rank that has the shard: the same at any number of ranks. */
 static int run_step(struct trainer *t, const struct desy_network_loss *how)
 {
     const struct desy_train_options *o = t->options;
     const size_t most = t->batch * t->accumulate, in_step = t->n - t->from < most ? t->n - t->from : most;
-    size_t own = 0;
-    int rc, mine = t->pending;
+    const size_t first_batch = in_step < t->batch ? in_step : t->batch; /* of a step: its largest */
+    int rc = DESY_OK;
     for (size_t done = 0; done < in_step; done += t->in_batch) {
         rc = prepare_batch(t, t->from + done);
-        if (mine == DESY_OK) mine = rc;
-        if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how, &own);
+        if (t->pending == DESY_OK) t->pending = rc;
+        if (t->pending == DESY_OK) t->pending = run_shards(t, in_step, done == 0, how);
     }
-    t->asked = wish(t);
-    DESY_TRY((o->fast ? desy_gradient_sum_fast : desy_gradient_sum_reproducibly)(&t->sum, own, mine, &t->asked, t->gradient));
-    if (o->clip_norm > 0) desy_clip_norm(t->gradient, t->count, o->clip_norm);
-    desy_optimizer_step(&t->optimizer, t->parameters, t->gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
-    t->pending = desy_network_parameters_changed(t->head->network);
+    t->asked = ASKED_NOTHING;
+    if (agrees_after_step(t, in_step)) {
+        t->asked = wish(t);
+        DESY_TRY(desy_gradient_agree(&t->sum, t->pending, &t->asked));
+    }
     t->from += in_step;
+    if (t->pending != DESY_OK) return DESY_OK; /* the next agreement says it */
+    float *gradient = desy_gradient_sum_finish(&t->sum, (first_batch + t->shard_rows - 1) / t->shard_rows);
+    if (o->precision == DESY_FP16 && !unscale(t, gradient)) return DESY_OK;
+    t->pending = desy_gradient_check(&t->sum, gradient); /* a rank with a fault may be alone with it */
+    if (t->pending != DESY_OK) return DESY_OK;
+    if (o->clip_norm > 0) desy_clip_norm(gradient, t->count, o->clip_norm);
+    desy_optimizer_step(&t->optimizer, t->parameters, gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
+    t->pending = desy_network_parameters_changed(t->head->network);
 out:
     return rc;
 }
@@ -215,7 +256,7 @@ out:
 static struct desy_fit_state state_of(const struct trainer *t)
 {
     return (struct desy_fit_state){.channel = t->head->channel->name, .stream = t->stream, .buffers = {t->parameters, t->best, t->optimizer.first, t->optimizer.second}, .count = t->count,
-        .curve = t->curve, .epochs = t->options->epochs, .step = t->optimizer.step, .from = (int64_t)t->from, .right = t->right, .losses = t->losses, .n_losses = t->n_losses, .losses_room = t->losses_room};
+        .curve = t->curve, .epochs = t->options->epochs, .step = t->optimizer.step, .loss_scale = t->loss_scale, .from = (int64_t)t->from, .right = t->right, .losses = t->losses, .n_losses = t->n_losses, .losses_room = t->losses_room};
 }
 
 static void keep(struct trainer *t)
@@ -238,7 +279,7 @@ static int go_on(struct trainer *t, const char *name)
     t->due = now_seconds() + 60 * t->checkpoints->minutes;
     DESY_TRY(desy_checkpoint_resume(t->fit->world, t->checkpoints, &state, &found));
     if (!found) return DESY_OK;
-    t->optimizer.step = (long)state.step, t->from = (size_t)state.from, t->right = state.right, t->n_losses = state.n_losses;
+    t->optimizer.step = (long)state.step, t->loss_scale = state.loss_scale, t->from = (size_t)state.from, t->right = state.right, t->n_losses = state.n_losses;
     t->pending = desy_network_parameters_changed(t->head->network);
     if (desy_rank(t->fit->world) == 0) desy_log_info("train: %s: goes on after epoch %d and %zu of %zu clips (step %ld)", name, t->curve->count, t->from, t->n, t->optimizer.step);
 out:
@@ -270,18 +311,19 @@ out:
     return rc;
 }
 
-/* What is not of the step itself. Parameters are compared before anything of them is kept. */
-static int after_step(const struct trainer *t)
+/* What is not of the step itself, which began at `from`. Before anything of the parameters is kept they are compared, after a step that ranks agreed after. */
+static int after_step(const struct trainer *t, size_t from)
 {
-    if (t->optimizer.step % SAME_STEPS != 0 && t->asked == ASKED_NOTHING && t->from < t->n) return DESY_OK;
-    return desy_same_parameters(t->fit->world, t->parameters, t->count, t->order, t->n, t->name);
+    if (from / (t->batch * t->accumulate) % SAME_STEPS != 0 && t->asked == ASKED_NOTHING && t->from < t->n) return DESY_OK;
+    const int rc = desy_agree(t->fit->world, t->pending);
+    return rc == DESY_OK ? desy_same_parameters(t->fit->world, t->parameters, t->count, t->order, t->n, t->name) : rc;
 }
 
 /* From where it stands to its end. */
 static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
 {
     const struct desy_train_options *o = t->options;
-    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT,
+    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT, .scale = t->loss_scale.scale,
                                           .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)number)};
     int64_t sums[2];
     int rc = DESY_OK;
@@ -290,8 +332,9 @@ static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
     if (t->from < t->n) rc = desy_loader_begin(t->loader, t->order, t->from);
     if (t->pending == DESY_OK) t->pending = rc;
     while (t->from < t->n) {
+        const size_t from = t->from;
         DESY_TRY(run_step(t, &how));
-        DESY_TRY(after_step(t));
+        DESY_TRY(after_step(t, from));
         if (t->asked != ASKED_NOTHING) keep(t);
         if (t->asked == ASKED_STOP) return desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command continues it");
     }
@@ -342,15 +385,15 @@ int desy_head_fit_full(const struct desy_full_fit *f, struct desy_head *head, st
     struct trainer t = {.fit = f->fit, .validation = f->validation, .ids = f->ids, .options = f->options, .checkpoints = f->checkpoints, .head = head, .name = f->name,
                         .seed = desy_random_u64(f->options->seed, f->stream, 0), .stream = f->stream, .curve = curve};
     int rc = desy_head_open(head, f->channel, f->layout);
-    if (f->channel->frames) head->frames = f->fit->frames->frames;
+    if (f->channel->reads == DESY_READS_FRAMES) head->frames = f->fit->stored->frames;
     curve->count = curve->best = 0;
     curve->epochs = calloc((size_t)f->options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
     if (rc == DESY_OK) rc = weigh_classes(&t, f->items);
-    if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(f->fit->world, rc));
     DESY_TRY(desy_same_data(t.fit, t.ids, t.name));
-    DESY_TRY(desy_head_standardise_inputs(f->fit, head));
+    DESY_TRY(desy_head_standardise_inputs(f->fit, head)); /* before the loader, which applies it */
+    DESY_TRY(desy_agree(f->fit->world, open_trainer(&t)));
     DESY_TRY(go_on(&t, f->name));
     DESY_TRY(run_epochs(&t, f->name, f->every_epoch));
     rc = desy_head_standardise(f->fit, head);

@@ -12,7 +12,7 @@ int desy_same_data(const struct desy_fit *fit, const uint64_t *ids, const char *
     uint64_t hash = desy_checksum64(fit->chosen, fit->labels, fit->total * sizeof *fit->labels);
     hash = desy_checksum64(hash, fit->weights, fit->total * sizeof *fit->weights);
     hash = desy_checksum64(hash, ids, fit->total * sizeof *ids);
-    if (fit->frames) hash = desy_checksum64(hash, fit->frames->n_frames, fit->total * sizeof *fit->frames->n_frames);
+    if (fit->stored) hash = desy_checksum64(hash, fit->stored->n_frames, fit->total * sizeof *fit->stored->n_frames);
     snprintf(what, sizeof what, "the training data (%s)", name);
     return desy_same(fit->world, hash, DESY_EDATA, what,
                      "its store, its options or its version of desy are others, or its memory is at fault; see that all ranks have the same, or leave that machine out, and start again");

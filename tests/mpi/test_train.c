@@ -81,7 +81,7 @@ static void add(desy_sha256 *hash, const void *data, size_t size)
 static void add_head(desy_sha256 *hash, const struct desy_head *head)
 {
     const size_t bytes = (size_t)head->inputs * sizeof(double);
-    float *parameters, *gradient;
+    float *parameters;
     size_t count;
     add(hash, head->median, bytes);
     add(hash, head->scale, bytes);
@@ -90,7 +90,7 @@ static void add_head(desy_sha256 *hash, const struct desy_head *head)
     add(hash, &head->mean, sizeof head->mean);
     add(hash, &head->deviation, sizeof head->deviation);
     if (!head->network) return;
-    check(desy_network_buffers(head->network, &parameters, &gradient, &count) == DESY_OK);
+    check(desy_network_parameters(head->network, &parameters, &count) == DESY_OK);
     add(hash, parameters, count * sizeof *parameters);
 }
 
@@ -246,7 +246,7 @@ struct plain {
 /* Items `rows` of a batch; the sum of their losses. */
 static double plain_step(struct plain *p, const uint32_t *rows, int n, int epoch)
 {
-    float x[BATCH * 8], labels[BATCH], shares[BATCH], *parameters, *gradient;
+    float x[BATCH * 8], labels[BATCH], shares[BATCH], *parameters;
     double room[8], loss;
     uint64_t ids[BATCH];
     size_t count;
@@ -257,10 +257,13 @@ static double plain_step(struct plain *p, const uint32_t *rows, int n, int epoch
         shares[i] = (float)(p->fit.weights[rows[i]] / n);
         ids[i] = p->set->items[rows[i]].id;
     }
-    check(desy_network_buffers(p->network, &parameters, &gradient, &count) == DESY_OK);
+    check(desy_network_parameters(p->network, &parameters, &count) == DESY_OK);
     if (!p->optimizer.count) check(desy_optimizer_open(&p->optimizer, DESY_ADAMW, 0, count) == DESY_OK);
-    check(desy_network_gradient(p->network, &(struct desy_network_batch){.n = n, .x = x, .labels = labels, .weights = shares, .ids = ids}, &how, &loss, NULL) == DESY_OK);
+    float *gradient = malloc(count * sizeof *gradient);
+    check(gradient != NULL);
+    check(desy_network_gradient(p->network, &(struct desy_network_batch){.n = n, .x = x, .labels = labels, .weights = shares, .ids = ids}, &how, gradient, &loss, NULL) == DESY_OK);
     desy_optimizer_step(&p->optimizer, parameters, gradient, 1e-3, .01);
+    free(gradient);
     return loss * n;
 }
 
@@ -311,17 +314,44 @@ static void test_fast(void)
     struct desy_head heads[2] = {{0}};
     struct desy_curve curve = {0};
     struct desy_train_options options = options_of(BATCH);
-    float *parameters[2], *gradient;
+    float *parameters[2];
     size_t count;
     fill(&set, world, &narrow);
     for (int i = 0; i < 2; i++) {
         options.fast = i == 1;
         check(fit_full(&set, &options, NULL, &heads[i], &curve) == DESY_OK);
-        check(desy_network_buffers(heads[i].network, &parameters[i], &gradient, &count) == DESY_OK);
+        check(desy_network_parameters(heads[i].network, &parameters[i], &count) == DESY_OK);
         desy_curve_close(&curve);
     }
     for (size_t i = 0; i < count; i++) check(fabsf(parameters[0][i] - parameters[1][i]) < 1e-3f);
     for (int i = 0; i < 2; i++) desy_head_close(&heads[i]);
+    desy_training_set_close(&set);
+}
+
+/* What runs on CUDA devices, by libtorch's operators here: half precision with a scaled loss, and bfloat16, lose little. */
+static void test_mixed_precision(void)
+{
+    struct desy_training_set set = {0};
+    struct desy_curve curves[3] = {{0}};
+    struct desy_train_options options = options_of(BATCH);
+    fill(&set, world, &narrow);
+    for (int i = 0; i < 3; i++) {
+        struct desy_head head = {0};
+        options.precision = (enum desy_precision[]){DESY_FP32, DESY_FP16, DESY_BF16}[i];
+        setenv("DESY_NETWORK_OPERATORS", "1", 1);
+        check(fit_full(&set, &options, NULL, &head, &curves[i]) == DESY_OK);
+        unsetenv("DESY_NETWORK_OPERATORS");
+        desy_head_close(&head);
+    }
+    for (int i = 1; i < 3; i++)
+        for (int epoch = 0; epoch < curves[0].count && epoch < curves[i].count; epoch++) {
+            const double difference = fabs(curves[i].epochs[epoch].loss / curves[0].epochs[epoch].loss - 1);
+            check(difference < .02 && difference > 0);
+        }
+    for (int i = 0; i < 3; i++) desy_curve_close(&curves[i]);
+    options.precision = DESY_FP16;
+    check(fit_full(&set, &options, NULL, &(struct desy_head){0}, &curves[0]) == DESY_EUSAGE);
+    desy_curve_close(&curves[0]);
     desy_training_set_close(&set);
 }
 
@@ -381,6 +411,7 @@ int main(void)
     test_resume(all_options(), 3 * 4);
     test_against_plain_steps();
     test_fast();
+    test_mixed_precision();
     test_damaged_feature(NAN);
     test_damaged_feature(-INFINITY);
     test_exploding(false);

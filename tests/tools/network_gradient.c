@@ -1,4 +1,4 @@
-/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS]: on stdin x (N, FRAMES, INPUTS), labels (N),
+/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS|- [PRECISION]]: on stdin x (N, FRAMES, INPUTS), labels (N),
  * weights (N), all float32, and how many frames each item has (N), int32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
  * "NAME OFFSET SHAPE..." a tensor. PARAMETERS: a file of float32 that takes the place of the seed's. Item i has the id 1000 + i. */
 #include "base/error.h"
@@ -47,7 +47,8 @@ int main(int argc, char **argv)
     struct desy_network_loss how = {.focal = strcmp(argv[6], "focal") == 0, .gamma = atof(argv[7]), .alpha = atof(argv[8]),
                                     .label_smoothing = atof(argv[9]), .dropout = atof(argv[10]), .dropout_seed = 5};
     desy_network *network = NULL;
-    float *parameters, *gradient, *x = malloc(n * (width + 4) * sizeof *x);
+    enum desy_precision precision = DESY_FP32;
+    float *parameters, *gradient = NULL, *x = malloc(n * (width + 4) * sizeof *x);
     uint64_t *ids = malloc(n * sizeof *ids);
     int32_t *lengths = malloc(n * sizeof *lengths);
     double loss;
@@ -57,10 +58,14 @@ int main(int argc, char **argv)
     if (fread(x, sizeof *x, n * (width + 2), stdin) != n * (width + 2) || fread(lengths, sizeof *lengths, n, stdin) != n) DESY_TRY(desy_error(DESY_EDATA, "stdin is too short"));
     DESY_TRY(desy_network_open(&network, argv[1], frames, inputs, strtoull(argv[5], NULL, 10), "cpu", 1));
     DESY_TRY(print_tensors(network));
-    DESY_TRY(desy_network_buffers(network, &parameters, &gradient, &count));
-    if (argc > 11) DESY_TRY(load_parameters(network, argv[11], parameters, count));
+    DESY_TRY(desy_network_parameters(network, &parameters, &count));
+    if (argc > 12) DESY_TRY(desy_precision_parse(&precision, argv[12]));
+    DESY_TRY(desy_network_train_in(network, precision));
+    if (argc > 11 && strcmp(argv[11], "-") != 0) DESY_TRY(load_parameters(network, argv[11], parameters, count));
+    gradient = malloc(count * sizeof *gradient);
+    if (!gradient) DESY_TRY(desy_error_memory("a gradient"));
     for (size_t i = 0; i < count; i++) gradient[i] = 7; /* must be overwritten, not added to */
-    DESY_TRY(desy_network_gradient(network, &(struct desy_network_batch){(int)n, x, lengths, labels, weights, ids}, &how, &loss, logits));
+    DESY_TRY(desy_network_gradient(network, &(struct desy_network_batch){(int)n, x, lengths, labels, weights, ids}, &how, gradient, &loss, logits));
     DESY_TRY(desy_network_forward(network, x, lengths, (int)n, inference));
     if (fwrite(parameters, sizeof *parameters, count, stdout) != count || fwrite(&loss, sizeof loss, 1, stdout) != 1 ||
         fwrite(logits, sizeof *logits, n, stdout) != n || fwrite(gradient, sizeof *gradient, count, stdout) != count ||
@@ -70,6 +75,7 @@ out:
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());
     desy_network_close(&network);
     free(x);
+    free(gradient);
     free(ids);
     free(lengths);
     return rc;

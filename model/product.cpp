@@ -1,0 +1,140 @@
+#include "model/product.hpp"
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "model/vector.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/native/CPUBlas.h>
+#include <algorithm>
+
+namespace desy {
+namespace {
+
+constexpr int64_t rows = 128, columns = 256, depth = 512; /* of one call: what it reads stays in the second cache */
+
+bool micro_kernels_work()
+{
+    const float one = 1;
+    float product = 0;
+    try {
+        at::native::cpublas::brgemm(1, 1, 1, 1, 1, 1, false, &one, &one, &product, false);
+        return product == 1;
+    } catch (const c10::Error &) {
+        desy_log_info("this libtorch has no float32 micro-kernels for this processor: networks train without them, more slowly");
+        return false;
+    }
+}
+
+at::Tensor as_tensor(const float *values, int64_t stride, int64_t m, int64_t n)
+{
+    return at::from_blob(const_cast<float *>(values), {m, n}, {stride, 1}, at::kFloat);
+}
+
+} // namespace
+
+void product(float *c, int64_t c_stride, const matrix &a, const matrix &b, int64_t m, int64_t n, int64_t k, bool add)
+{
+    static const bool micro = micro_kernels_work();
+    if (!micro) {
+        at::Tensor out = as_tensor(c, c_stride, m, n);
+        const at::Tensor result = at::mm(as_tensor(a.values, a.stride, m, k), as_tensor(b.values, b.stride, k, n));
+        add ? out.add_(result) : out.copy_(result);
+        return;
+    }
+    for (int64_t z = 0; z < k; z += depth)
+        for (int64_t x = 0; x < n; x += columns)
+            for (int64_t y = 0; y < m; y += rows)
+                at::native::cpublas::brgemm(std::min(rows, m - y), std::min(columns, n - x), std::min(depth, k - z), a.stride, b.stride, c_stride, add || z > 0,
+                                            a.values + y * a.stride + z, b.values + z * b.stride + x, c + y * c_stride + x, false);
+}
+
+/* Sixteen rows of sixteen numbers: in four rounds, each of which brings numbers that are 1, 2, 4, 8 columns apart to rows that are as far apart. */
+DESY_VECTOR_CLONES static void transpose_tile(float *out, int64_t out_stride, const float *in, int64_t in_stride)
+{
+    typedef int32_t places __attribute__((vector_size(sizeof(vector))));
+    static const places first[] = {{0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30}, {0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29},
+                                   {0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27}, {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}};
+    vector rows[lanes];
+    for (int i = 0; i < lanes; i++) load(rows[i], in + i * in_stride);
+#pragma GCC unroll 4
+    for (int round = 0; round < 4; round++) {
+        const int apart = 1 << round;
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; i++) {
+            if (i & apart) continue;
+            const vector a = rows[i], b = rows[i + apart];
+            rows[i] = __builtin_shuffle(a, b, first[round]);
+            rows[i + apart] = __builtin_shuffle(a, b, first[round] + apart);
+        }
+    }
+    for (int i = 0; i < lanes; i++) store(out + i * out_stride, rows[i]);
+}
+
+void transpose(float *out, const matrix &in, int64_t m, int64_t n)
+{
+    for (int64_t y = 0; y < m; y += lanes)
+        for (int64_t x = 0; x < n; x += lanes) {
+            const float *from = in.values + y * in.stride + x;
+            if (y + lanes <= m && x + lanes <= n) transpose_tile(out + x * m + y, m, from, in.stride);
+            else
+                for (int64_t i = 0; i < std::min<int64_t>(lanes, n - x); i++)
+                    for (int64_t k = 0; k < std::min<int64_t>(lanes, m - y); k++) out[(x + i) * m + y + k] = from[k * in.stride + i];
+        }
+}
+
+bool bf16_products_work()
+{
+    static const bool work = [] {
+        const uint16_t a[2] = {0x3f80, 0x4000}; /* 1, 2 */
+        const uint32_t b = 0x40404040;          /* 3 and 3 */
+        float product = 0;
+        try {
+            product_of_bf16(&product, 1, a, &b, 1, 1, 2, false);
+        } catch (const c10::Error &) {
+        }
+        return product == 9;
+    }();
+    return work;
+}
+
+/* To the nearest, ties to even. NaN stays NaN. */
+DESY_INLINE uint32_t rounded(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1);
+}
+
+DESY_VECTOR_CLONES void round_to_bf16(uint16_t *out, const matrix &a, int64_t m, int64_t k)
+{
+    const int64_t depth = bf16_depth(k);
+    for (int64_t y = 0; y < m; y++) {
+        const float *row = a.values + y * a.stride;
+        uint16_t *to = out + y * depth;
+        for (int64_t z = 0; z < k; z++) to[z] = (uint16_t)(rounded(row[z]) >> 16);
+        if (depth > k) to[k] = 0;
+    }
+}
+
+DESY_VECTOR_CLONES void pair_to_bf16(uint32_t *out, const matrix &b, int64_t k, int64_t n)
+{
+    for (int64_t z = 0; z + 1 < k; z += 2) {
+        const float *low = b.values + z * b.stride, *high = low + b.stride;
+        uint32_t *to = out + z / 2 * n;
+        for (int64_t x = 0; x < n; x++) to[x] = rounded(low[x]) >> 16 | (rounded(high[x]) & 0xffff0000);
+    }
+    for (int64_t x = 0; k % 2 && x < n; x++) out[k / 2 * n + x] = rounded(b.values[(k - 1) * b.stride + x]) >> 16;
+}
+
+void product_of_bf16(float *c, int64_t c_stride, const uint16_t *a, const uint32_t *b, int64_t m, int64_t n, int64_t k, bool add)
+{
+    const int64_t all = bf16_depth(k);
+    for (int64_t z = 0; z < all; z += depth)
+        for (int64_t x = 0; x < n; x += columns)
+            for (int64_t y = 0; y < m; y += rows)
+                at::native::cpublas::brgemm(std::min(rows, m - y), std::min(columns, n - x), std::min(depth, all - z), all, n, c_stride, add || z > 0,
+                                            (const at::BFloat16 *)(a + y * all + z), (const at::BFloat16 *)(b + z / 2 * n + x), c + y * c_stride + x, true);
+}
+
+} // namespace desy
