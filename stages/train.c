@@ -1,5 +1,6 @@
 /* desy train: a store, or a data set that is extracted first, to a model directory. */
 #include "stages/commands.h"
+#include "stages/lr_find.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -17,7 +18,7 @@
 
 static struct {
     const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights, *balance, *precision;
-    int epochs, batch_size, patience, fast, resume, anew, accumulate, warmup_epochs;
+    int epochs, batch_size, patience, fast, resume, anew, find_rate, accumulate, warmup_epochs;
     double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta, checkpoint_minutes;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
               .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
@@ -58,6 +59,7 @@ const struct poptOption desy_train_options[] = {
 const struct poptOption desy_train_command_options[] = {
     {"save-dir", 0, POPT_ARG_STRING, &settings.save_dir, 0, "where versions of the model go (default best_models_pth)", "DIR"},
     {"data-dir", 0, POPT_ARG_STRING, &settings.data_dir, 0, "a data set, extracted to SAVE_DIR/store first", "DATASET"},
+    {"lr-find", 0, POPT_ARG_NONE, &settings.find_rate, 0, "look for a learning rate of the full forms instead: 100 steps in which it rises from 1e-7 to 1; writes no model", NULL},
     {"resume", 0, POPT_ARG_NONE, &settings.resume, 0, "continue (what is done is never done again: this is the default)", NULL},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_train_options, 0, NULL, NULL},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_extract_options, 0, "Options of extract, for a data set:", NULL},
@@ -176,6 +178,10 @@ int desy_train_stage(struct desy_invocation *invocation, const char *path, const
     if (rc == DESY_OK) rc = desy_torch_device(device, settings.device, desy_local_rank(invocation->world));
     if (rc == DESY_OK) rc = desy_store_open(&store, path);
     DESY_TRY(desy_agree(invocation->world, rc));
+    if (settings.find_rate) {
+        rc = desy_lr_find(invocation, store, &options);
+        goto out;
+    }
     DESY_TRY(desy_train(invocation->world, store, &options, &result));
     if (desy_rank(invocation->world) == 0) rc = say_result(invocation, &result);
     rc = desy_agree(invocation->world, rc);

@@ -319,18 +319,30 @@ static int after_step(const struct trainer *t, size_t from)
     return rc == DESY_OK ? desy_same_parameters(t->fit->world, t->parameters, t->count, t->order, t->n, t->name) : rc;
 }
 
-/* From where it stands to its end. */
-static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
+static struct desy_network_loss loss_of(const struct trainer *t, int epoch)
 {
     const struct desy_train_options *o = t->options;
-    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT, .scale = t->loss_scale.scale,
-                                          .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)number)};
-    int64_t sums[2];
+    return (struct desy_network_loss){.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT, .scale = t->loss_scale.scale,
+                                      .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)epoch)};
+}
+
+/* A failure stays pending. */
+static void begin_epoch(struct trainer *t, int number)
+{
     int rc = DESY_OK;
     if (t->balance.n) desy_balance_order(&t->balance, desy_random_u64(t->seed, STREAM_ORDER + (uint64_t)number, 0), t->order, t->repeats);
     else desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
     if (t->from < t->n) rc = desy_loader_begin(t->loader, t->order, t->from);
     if (t->pending == DESY_OK) t->pending = rc;
+}
+
+/* From where it stands to its end. */
+static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
+{
+    const struct desy_network_loss how = loss_of(t, number);
+    int64_t sums[2];
+    int rc;
+    begin_epoch(t, number);
     while (t->from < t->n) {
         const size_t from = t->from;
         DESY_TRY(run_step(t, &how));
@@ -380,24 +392,74 @@ out:
     return rc;
 }
 
-int desy_head_fit_full(const struct desy_full_fit *f, struct desy_head *head, struct desy_curve *curve)
+/* Everything up to the first step. */
+static int begin(struct trainer *t, const struct desy_full_fit *f, struct desy_head *head)
 {
-    struct trainer t = {.fit = f->fit, .validation = f->validation, .ids = f->ids, .options = f->options, .checkpoints = f->checkpoints, .head = head, .name = f->name,
-                        .seed = desy_random_u64(f->options->seed, f->stream, 0), .stream = f->stream, .curve = curve};
+    *t = (struct trainer){.fit = f->fit, .validation = f->validation, .ids = f->ids, .options = f->options, .checkpoints = f->checkpoints, .head = head, .name = f->name,
+                          .seed = desy_random_u64(f->options->seed, f->stream, 0), .stream = f->stream};
     int rc = desy_head_open(head, f->channel, f->layout);
     if (f->channel->reads == DESY_READS_FRAMES) head->frames = f->fit->stored->frames;
-    curve->count = curve->best = 0;
-    curve->epochs = calloc((size_t)f->options->epochs, sizeof *curve->epochs);
-    if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
-    if (rc == DESY_OK) rc = weigh_classes(&t, f->items);
+    if (rc == DESY_OK) rc = weigh_classes(t, f->items);
     DESY_TRY(desy_agree(f->fit->world, rc));
-    DESY_TRY(desy_same_data(t.fit, t.ids, t.name));
+    DESY_TRY(desy_same_data(t->fit, t->ids, t->name));
     DESY_TRY(desy_head_standardise_inputs(f->fit, head)); /* before the loader, which applies it */
-    DESY_TRY(desy_agree(f->fit->world, open_trainer(&t)));
+    rc = desy_agree(f->fit->world, open_trainer(t));
+out:
+    return rc;
+}
+
+int desy_head_fit_full(const struct desy_full_fit *f, struct desy_head *head, struct desy_curve *curve)
+{
+    struct trainer t;
+    *curve = (struct desy_curve){.epochs = calloc((size_t)f->options->epochs, sizeof *curve->epochs)};
+    int rc = begin(&t, f, head);
+    t.curve = curve;
+    DESY_TRY(desy_agree(f->fit->world, rc != DESY_OK || curve->epochs ? rc : desy_error_memory("a learning curve")));
     DESY_TRY(go_on(&t, f->name));
     DESY_TRY(run_epochs(&t, f->name, f->every_epoch));
     rc = desy_head_standardise(f->fit, head);
 out:
     close_trainer(&t);
+    return rc;
+}
+
+/* A loss without bounds is no failure of a sweep, but its end: infinity. */
+static int sweep_step(struct trainer *t, int epoch, double *loss)
+{
+    const struct desy_network_loss how = loss_of(t, epoch);
+    const size_t from = t->from;
+    double most = 0;
+    t->n_losses = 0;
+    int rc = run_step(t, &how);
+    if (rc == DESY_OK) rc = desy_agree(t->fit->world, t->pending);
+    for (size_t i = 0; i < t->n_losses; i++) most = t->losses[i] <= most ? most : t->losses[i]; /* NaN stays */
+    desy_max_f64(t->fit->world, &most, 1);
+    *loss = INFINITY;
+    if ((rc == DESY_OK || rc == DESY_EDATA) && !(most < 1e6 * (double)t->batch)) return DESY_OK;
+    if (rc != DESY_OK) return rc;
+    rc = desy_fixed_sum(t->fit->world, t->losses, t->n_losses, 1, t->n, loss);
+    *loss /= (double)(t->from - from);
+    return rc == DESY_OK && t->asked == ASKED_STOP ? desy_error(DESY_EINTERRUPTED, "the search for a learning rate was interrupted") : rc;
+}
+
+int desy_head_sweep_rate(const struct desy_full_fit *f, struct desy_rate_sweep *sweep)
+{
+    struct trainer t;
+    struct desy_head head = {0};
+    bool goes_on = true;
+    double loss;
+    int rc = begin(&t, f, &head);
+    t.rate = (struct desy_learning_rate){.kind = DESY_SCHEDULE_SWEEP};
+    *sweep = (struct desy_rate_sweep){.channel = f->channel->name};
+    for (int epoch = 0; rc == DESY_OK && goes_on; epoch++) {
+        begin_epoch(&t, epoch);
+        while (rc == DESY_OK && goes_on && t.from < t.n) {
+            rc = sweep_step(&t, epoch, &loss);
+            goes_on = rc == DESY_OK && desy_sweep_add(sweep, loss);
+        }
+        t.from = 0;
+    }
+    close_trainer(&t);
+    desy_head_close(&head);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "train/checkpoint.h"
 #include "train/curve.h"
 #include "train/head.h"
+#include "train/rate_sweep.h"
 #include "train/train.h"
 
 /* A batch is 8 virtual shards, whatever the number of ranks; more where they would have more than 64 clips, fewer where they would have less than 4 (of what takes long, crops, 1): to send
@@ -32,5 +33,9 @@ struct desy_full_fit {
  * parameters stay. Gradients of the virtual shards are summed so that any number of ranks gives the same bits (train/gradient_sum.h), unless
  * options->fast. DESY_EINTERRUPTED: a signal came, at any rank; all stop after the same step. DESY_EDATA: the loss is not finite any more. */
 int desy_head_fit_full(const struct desy_full_fit *full, struct desy_head *head, struct desy_curve *curve);
+
+/* Collective. Steps of the same fit at the rates of a sweep, from new parameters, in as many epochs as it takes; no checkpoints, no validation. The same
+ * losses at any number of ranks. */
+int desy_head_sweep_rate(const struct desy_full_fit *full, struct desy_rate_sweep *sweep);
 
 #endif

@@ -155,8 +155,9 @@ void desy_fitting_close(struct desy_fitting *f)
     free(f->logits);
 }
 
-/* stream: which fit this is, 0 the final one, 1 + f that without fold f. */
-static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const struct desy_channel *channel, uint64_t stream, struct desy_head *head, struct desy_curve *curve)
+/* stream: which fit this is, 0 the final one, 1 + f that without fold f. sweep: of a full form's learning rate in place of its fit; else NULL. */
+static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const struct desy_channel *channel, uint64_t stream, struct desy_head *head, struct desy_curve *curve,
+                       struct desy_rate_sweep *sweep)
 {
     char name[64];
     size_t of_label[2];
@@ -169,7 +170,12 @@ static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const
     else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
     const struct desy_full_fit full = {.fit = &of_channel, .validation = &validation, .ids = f->ids, .items = f->set->items, .channel = channel, .layout = &f->set->layout, .options = f->options,
         .checkpoints = f->checkpoints, .stream = stream, .name = name, .every_epoch = stream <= 1};
-    return desy_head_fit_full(&full, head, curve);
+    return sweep ? desy_head_sweep_rate(&full, sweep) : desy_head_fit_full(&full, head, curve);
+}
+
+int desy_fitting_sweep(struct desy_fitting *f, const struct desy_channel *channel, struct desy_rate_sweep *sweep)
+{
+    return fit_channel(f, &f->fit, channel, 0, NULL, NULL, sweep);
 }
 
 static int stop_if_asked(desy_world *world)
@@ -186,7 +192,7 @@ static int fit_fold(struct desy_fitting *f, int fold, double *mine)
     for (int c = 0; rc == DESY_OK && c < f->n; c++) {
         struct desy_head head = {0};
         struct desy_curve curve = {0};
-        rc = fit_channel(f, &fit, f->candidates[c], 1 + (uint64_t)fold, &head, &curve);
+        rc = fit_channel(f, &fit, f->candidates[c], 1 + (uint64_t)fold, &head, &curve, NULL);
         for (size_t i = 0; rc == DESY_OK && i < fit.count; i++)
             if (f->set->folds[fit.first + i] == fold) rc = desy_head_fit_logits(&head, &fit, i, 1, &mine[i * (size_t)f->n + (size_t)c]);
         rc = desy_agree(f->set->world, rc);
@@ -284,7 +290,7 @@ static int fit_ensemble(struct desy_fitting *f)
         if (!keep[c]) continue;
         columns[f->ensemble.n] = c;
         const int k = f->ensemble.n++;
-        DESY_TRY(fit_channel(f, &f->fit, f->candidates[c], 0, &f->ensemble.heads[k], &f->curves[k]));
+        DESY_TRY(fit_channel(f, &f->fit, f->candidates[c], 0, &f->ensemble.heads[k], &f->curves[k], NULL));
         DESY_TRY(stop_if_asked(f->set->world));
     }
     for (size_t i = 0; i < f->set->total; i++)

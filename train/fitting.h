@@ -33,6 +33,9 @@ void desy_fitting_close(struct desy_fitting *f);
 /* Has this row what the channel reads? */
 bool desy_fitting_has(const struct desy_fitting *f, const struct desy_channel *channel, size_t row);
 
+/* The learning rate of a full form, as its final fit would begin. */
+int desy_fitting_sweep(struct desy_fitting *f, const struct desy_channel *channel, struct desy_rate_sweep *sweep);
+
 /* Fills out_of_fold, ensemble.heads and logits. DESY_EINTERRUPTED: a signal came. */
 int desy_fitting_channels(struct desy_fitting *f);
 /* The fusion of ensemble.heads by `logits`, which become fused ones. */

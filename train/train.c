@@ -248,3 +248,18 @@ out:
     desy_checkpoints_close(&checkpoints);
     return rc;
 }
+
+int desy_train_find_rates(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_rate_sweep **sweeps, int *n)
+{
+    struct training t = {.world = world, .options = options};
+    int rc = (*sweeps = calloc(DESY_MAX_CHANNELS, sizeof **sweeps)) ? DESY_OK : desy_error_memory("the search for a learning rate");
+    *n = 0;
+    DESY_TRY(desy_agree(world, rc));
+    DESY_TRY(open_training(&t, store));
+    for (int c = 0; c < t.fitting.n; c++)
+        if (t.fitting.candidates[c]->form == DESY_FORM_FULL) DESY_TRY(desy_fitting_sweep(&t.fitting, t.fitting.candidates[c], &(*sweeps)[(*n)++]));
+    if (*n == 0) rc = desy_error(DESY_EUSAGE, "--lr-find: no full form is trained with these options; --size full, and a --level that has one");
+out:
+    close_training(&t);
+    return rc;
+}

@@ -9,6 +9,7 @@
 #include "train/balance.h"
 #include "train/learning_rate.h"
 #include "train/optimizer.h"
+#include "train/rate_sweep.h"
 
 /* All levels and their fusion; or the fusion alone, of the newest versions of the levels that were trained one by one. */
 enum { DESY_TRAIN_ALL = -1, DESY_TRAIN_FUSION = 3 };
@@ -55,5 +56,8 @@ struct desy_train_result {
  * SAVE_DIR/current (a text file) name it. DESY_EDATA on every rank: too few items, one class alone, features that are not
  * finite, an extractor of unknown layout; DESY_EENV: it can't be written; DESY_EINTERRUPTED: a signal came. */
 int desy_train(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_train_result *result);
+
+/* Collective; writes nothing. A sweep of the learning rate for every full form that these options train: sweeps[*n], new, caller frees. DESY_EUSAGE: there is none. */
+int desy_train_find_rates(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_rate_sweep **sweeps, int *n);
 
 #endif
