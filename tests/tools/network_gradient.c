@@ -49,7 +49,7 @@ int main(int argc, char **argv)
                                     .label_smoothing = atof(argv[9]), .dropout = atof(argv[10]), .dropout_seed = 5};
     desy_network *network = NULL;
     void *x = malloc(bytes + 1);
-    float *parameters, *gradient, *labels = malloc(4 * n * sizeof *labels);
+    float *parameters, *gradient = NULL, *labels = malloc(4 * n * sizeof *labels);
     uint64_t *ids = malloc(n * sizeof *ids);
     int32_t *lengths = malloc(n * sizeof *lengths);
     double loss;
@@ -59,10 +59,12 @@ int main(int argc, char **argv)
     if (fread(x, 1, bytes, stdin) != bytes || fread(labels, sizeof *labels, 2 * n, stdin) != 2 * n || fread(lengths, sizeof *lengths, n, stdin) != n) DESY_TRY(desy_error(DESY_EDATA, "stdin is too short"));
     DESY_TRY(desy_network_open(&network, argv[1], frames, inputs, strtoull(argv[5], NULL, 10), "cpu", 1));
     DESY_TRY(print_tensors(network));
-    DESY_TRY(desy_network_buffers(network, &parameters, &gradient, &count));
+    DESY_TRY(desy_network_parameters(network, &parameters, &count));
     if (argc > 11) DESY_TRY(load_parameters(network, argv[11], parameters, count));
+    gradient = malloc(count * sizeof *gradient);
+    if (!gradient) DESY_TRY(desy_error_memory("a gradient"));
     for (size_t i = 0; i < count; i++) gradient[i] = 7; /* must be overwritten, not added to */
-    DESY_TRY(desy_network_gradient(network, &(struct desy_network_batch){(int)n, x, lengths, labels, weights, ids}, &how, &loss, logits));
+    DESY_TRY(desy_network_gradient(network, &(struct desy_network_batch){(int)n, x, lengths, labels, weights, ids}, &how, gradient, &loss, logits));
     DESY_TRY(desy_network_forward(network, x, lengths, (int)n, inference));
     if (fwrite(parameters, sizeof *parameters, count, stdout) != count || fwrite(&loss, sizeof loss, 1, stdout) != 1 ||
         fwrite(logits, sizeof *logits, n, stdout) != n || fwrite(gradient, sizeof *gradient, count, stdout) != count ||
@@ -73,6 +75,7 @@ out:
     desy_network_close(&network);
     free(x);
     free(labels);
+    free(gradient);
     free(ids);
     free(lengths);
     return rc;
