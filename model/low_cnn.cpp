@@ -106,12 +106,14 @@ at::Tensor low_cnn_logits(const std::vector<at::Tensor> &all, const at::Tensor &
 {
     tensors parameters = {all, 0};
     const int64_t n = x.size(0), crops = x.size(1);
-    at::Tensor y = parameters.convolution(residuals(x.view({n * crops, side, side, channels})), 2);
+    const at::Tensor chosen = there.flatten().nonzero().squeeze(1); /* what is not there costs nothing */
+    at::Tensor y = parameters.convolution(residuals(x.view({n * crops, side, side, channels}).index_select(0, chosen)), 2);
     y = at::max_pool2d(parameters.norm(y).relu_(), 3, 2, 1);
     for (const stage &stage : stages)
         for (int block = 0; block < stage.blocks; block++) y = bottleneck(parameters, y, block == 0 ? stage.stride : 1, block == 0);
     const at::Tensor share = there.to(at::kFloat) / there.sum(1, true); /* of each crop */
-    y = (y.mean(at::IntArrayRef{2, 3}).view({n, crops, outputs}) * share.unsqueeze(2)).sum(1);
+    y = at::zeros({n * crops, outputs}, y.options()).index_copy(0, chosen, y.mean(at::IntArrayRef{2, 3}));
+    y = (y.view({n, crops, outputs}) * share.unsqueeze(2)).sum(1);
     const at::Tensor &weight = parameters.take();
     return at::linear(dropout(y, 0), weight, parameters.take()).squeeze(1); /* the mean over crops of their logits, since that is linear */
 }

@@ -1,6 +1,6 @@
 /* planted_store DIR ITEMS planted|shuffled|crops: a store of clips of 16 frames of 64 random numbers each. "planted": in those of label 1 numbers 0 to 7 alternate from
  * frame to frame, which their mean does not show, and numbers 8 to 15 are shifted. "shuffled": the same clips, with labels that have nothing to do with it.
- * "crops": numbers without a signal, and crops of noise, in which those of label 1 have 2 x 2 pixels of one value; two thirds are for training, a sixth each for validation and tests. */
+ * "crops": numbers without a signal, four frames, and so two crops, of noise, in which those of label 1 have 2 x 2 pixels of one value; two thirds are for training, a sixth each for validation and tests. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -45,6 +45,7 @@ static int append(desy_segment *segment, size_t i, enum how how)
     snprintf(group, sizeof group, "%zu", i);
     const struct desy_item item = {.id = desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = "", .audio_path = "", .split = how == CROPS ? parts[1][i / 2 % 6] : parts[0][i / 2 % 5]};
     fill(features, i, signal && how != CROPS);
+    clip.frames = how == CROPS ? 4 : T;
     if (how == CROPS) fill_crops(&clip.crops[0][0][0][0], i, signal);
     for (int t = 0; t < T; t++) clip.frame_index[t] = t, clip.pts[t] = t / 8.;
     return desy_segment_append(segment, &item, &clip, &features[0][0]);
