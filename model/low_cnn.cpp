@@ -23,9 +23,9 @@ void plan_convolution(std::vector<tensor_plan> &plan, const std::string &prefix,
 
 /* Groups of channels of one crop (Wu & He 2018): statistics over a batch would hang on which clips share a virtual shard, and so on how a batch is cut, where
  * everything else is a sum over clips; running ones would be a state beside the parameters. */
-void plan_norm(std::vector<tensor_plan> &plan, const std::string &prefix, int64_t width)
+void plan_norm(std::vector<tensor_plan> &plan, const std::string &prefix, int64_t width, float weight = 1)
 {
-    plan.push_back({prefix + ".weight", {width}, 0, 1});
+    plan.push_back({prefix + ".weight", {width}, 0, weight});
     plan.push_back({prefix + ".bias", {width}, 0});
 }
 
@@ -36,7 +36,7 @@ void plan_bottleneck(std::vector<tensor_plan> &plan, const std::string &prefix, 
     plan_convolution(plan, prefix + "conv2", width, width, 3);
     plan_norm(plan, prefix + "norm2", width);
     plan_convolution(plan, prefix + "conv3", width, expansion * width, 1);
-    plan_norm(plan, prefix + "norm3", expansion * width);
+    plan_norm(plan, prefix + "norm3", expansion * width, 0); /* a block begins as its shortcut (Goyal et al. 2017): else the first hundred steps learn nothing */
     if (in == expansion * width) return;
     plan_convolution(plan, prefix + "downsample.0", in, expansion * width, 1);
     plan_norm(plan, prefix + "downsample.1", expansion * width);

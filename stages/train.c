@@ -16,12 +16,12 @@
 #include <string.h>
 
 static struct {
-    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights;
+    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights, *augmentation;
     int epochs, batch_size, patience, fast, resume, anew, accumulate, warmup_epochs;
     double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta, checkpoint_minutes;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
               .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
-              .class_weights = "balanced", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
+              .class_weights = "balanced", .augmentation = "none", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
@@ -41,6 +41,7 @@ const struct poptOption desy_train_options[] = {
     {"clip-norm", 0, POPT_ARG_DOUBLE, &settings.clip_norm, 0, "norm of the gradient of full forms, at most (default 0: no limit)", "R"},
     {"patience", 0, POPT_ARG_INT, &settings.patience, 0, "epochs without a better validation loss before full forms stop (default 7)", "N"},
     {"min-delta", 0, POPT_ARG_DOUBLE, &settings.min_delta, 0, "by how much a validation loss must be lower to be better, for --patience (default 0)", "R"},
+    {"augmentation", 0, POPT_ARG_STRING, &settings.augmentation, 0, "of the crops that low_cnn is fitted to: none, the guide's (flip, rotation, colours), or what videos go through (docs/training.md; default none)", "none|guide|forensic"},
     {"loss", 0, POPT_ARG_STRING, &settings.loss, 0, "of full forms (default bce)", "bce|focal"},
     {"focal-gamma", 0, POPT_ARG_DOUBLE, &settings.gamma, 0, "focusing of the focal loss (default 2)", "G"},
     {"focal-alpha", 0, POPT_ARG_DOUBLE, &settings.alpha, 0, "weight of the class AI in the focal loss (default: none)", "A"},
@@ -85,6 +86,10 @@ static int parse_class_weights(struct desy_train_options *options)
 static int parse_steps(struct desy_train_options *options)
 {
     static const char *const optimizers[] = {"adamw", "sgd"}, *const schedules[] = {"constant", "cosine"};
+    static const char *const augmentations[] = {"none", "guide", "forensic"};
+    const int augmentation = find_word(settings.augmentation, augmentations, 3);
+    if (augmentation == 3) return desy_error(DESY_EUSAGE, "--augmentation must be none, guide or forensic, not %s", settings.augmentation);
+    options->augmentation = (enum desy_augmentation)augmentation;
     const int optimizer = find_word(settings.optimizer, optimizers, 2), schedule = find_word(settings.schedule, schedules, 2);
     if (optimizer == 2) return desy_error(DESY_EUSAGE, "--optimizer must be adamw or sgd, not %s", settings.optimizer);
     if (schedule == 2) return desy_error(DESY_EUSAGE, "--schedule must be constant or cosine, not %s", settings.schedule);

@@ -19,6 +19,7 @@
 #define AGREE_STEPS 16
 #define REST 20 /* times as long as a checkpoint took, until that of an epoch is written: epochs of milliseconds must not wait for disks */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
+#define STREAM_CROPS UINT64_MAX
 enum { ASKED_NOTHING, ASKED_CHECKPOINT, ASKED_STOP };
 
 struct trainer {
@@ -88,7 +89,7 @@ static int open_trainer(struct trainer *t)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
-    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shard_rows, t->sum.first, t->sum.own});
+    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shard_rows, t->sum.first, t->sum.own, t->options->augmentation, desy_random_u64(t->seed, STREAM_CROPS, 0), t->ids});
     const size_t step = t->batch * t->accumulate;
     const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
     t->rate = (struct desy_learning_rate){t->options->schedule, t->options->learning_rate, t->options->warmup_epochs * steps, t->options->epochs * steps};
@@ -281,7 +282,7 @@ static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
     int64_t sums[2];
     int rc = DESY_OK;
     desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
-    if (t->from < t->n) rc = desy_loader_begin(t->loader, t->order, t->from);
+    if (t->from < t->n) rc = desy_loader_begin(t->loader, (uint64_t)number, t->order, t->from);
     if (t->pending == DESY_OK) t->pending = rc;
     while (t->from < t->n) {
         DESY_TRY(run_step(t, &how));

@@ -13,6 +13,7 @@
 struct desy_loader {
     struct desy_loader_options o;
     size_t ranks, first, own_rows, item; /* of a batch: the first row of this rank's shards, and how many; numbers of a row */
+    uint64_t epoch;
     const uint32_t *order;
     size_t next;                        /* item of the order that the next batch begins with */
     float *x;                           /* (own_rows, item): pooled vectors */
@@ -141,6 +142,11 @@ static int next_vectors(desy_loader *l, size_t from)
 
 /* ---- what is read from the store ---- */
 
+static bool augments(const desy_loader *l)
+{
+    return l->o.head->channel->reads == DESY_READS_CROPS && l->o.augmentation != DESY_AUGMENTATION_NONE;
+}
+
 /* In the thread, which alone reads the store while an epoch is under way. */
 static int fill(void *context, size_t piece, int index)
 {
@@ -155,15 +161,21 @@ static int fill(void *context, size_t piece, int index)
             memset(slot->x + k * l->bytes, 0, l->bytes);
             continue;
         }
-        rc = desy_reader_row(&l->reader, l->o.chosen[l->order[from + at]], slot->x + k * l->bytes, &slot->lengths[k]);
+        const size_t row = l->o.chosen[l->order[from + at]];
+        rc = desy_reader_row(&l->reader, row, slot->x + k * l->bytes, &slot->lengths[k]);
+        if (rc == DESY_OK && augments(l)) {
+            const struct desy_crop_recipe recipe = desy_crop_recipe(l->o.augmentation, l->o.seed, l->epoch, l->o.ids[row]);
+            rc = desy_crops_augment((uint8_t *)slot->x + k * l->bytes, &recipe);
+        }
     }
     return rc;
 }
 
 /* ---- together ---- */
 
-int desy_loader_begin(desy_loader *l, const uint32_t *order, size_t from)
+int desy_loader_begin(desy_loader *l, uint64_t epoch, const uint32_t *order, size_t from)
 {
+    l->epoch = epoch;
     l->order = order;
     l->next = from;
     l->ahead_count = 0;

@@ -5,6 +5,7 @@
 #ifndef DESY_TRAIN_LOADER_H
 #define DESY_TRAIN_LOADER_H
 
+#include "features/crop_augment.h"
 #include "train/head.h"
 
 typedef struct desy_loader desy_loader;
@@ -15,12 +16,15 @@ struct desy_loader_options {
     const uint32_t *chosen;                 /* (n): rows of the fit */
     size_t n, batch, shard_rows;            /* a batch is whole shards of so many rows, the last one of an epoch padded */
     size_t first, own;                      /* this rank's shards: train/gradient_sum.h */
+    enum desy_augmentation augmentation;    /* of crops, */
+    uint64_t seed;                          /* drawn by this, the epoch, */
+    const uint64_t *ids;                    /* and these (of all rows) */
 };
 
 /* `options` is copied, what it points to borrowed. Not collective. DESY_EENV: memory. */
 int desy_loader_open(desy_loader **loader, const struct desy_loader_options *options);
-/* An epoch in the order of `order` (n), borrowed, from item `from` on, where a batch begins. Not collective. */
-int desy_loader_begin(desy_loader *loader, const uint32_t *order, size_t from);
+/* Epoch `epoch` in the order of `order` (n), borrowed, from item `from` on, where a batch begins. Not collective. */
+int desy_loader_begin(desy_loader *loader, uint64_t epoch, const uint32_t *order, size_t from);
 /* Collective. The inputs of the next batch: x (own, shard_rows, frames, inputs) and lengths (own, shard_rows), NULL for pooled vectors;
  * borrowed until the next call. What is padding is zeros and one frame. A failure of pooled vectors is the same on all ranks; what can't be
  * read from the store fails on the rank that reads it, which all ranks must agree on. */

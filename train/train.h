@@ -3,6 +3,7 @@
 #ifndef DESY_TRAIN_TRAIN_H
 #define DESY_TRAIN_TRAIN_H
 
+#include "features/crop_augment.h"
 #include "features/store.h"
 #include "mpi/world.h"
 #include "train/learning_rate.h"
@@ -27,6 +28,7 @@ struct desy_train_options {
     enum desy_schedule_kind schedule;
     int warmup_epochs;
     double clip_norm;             /* of the gradient, at most; 0: no limit */
+    enum desy_augmentation augmentation; /* of the crops that are fitted to */
     bool focal;
     double focal_gamma, focal_alpha; /* alpha < 0: unweighted */
     double label_smoothing;
