@@ -72,6 +72,7 @@ static int open_trainer(struct trainer *t)
     size_t n_tensors;
     int rc;
     DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->frames, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
+    DESY_TRY(desy_network_train_in(t->head->network, t->options->precision));
     DESY_TRY(desy_network_tensors(t->head->network, &tensors, &n_tensors));
     DESY_TRY(desy_network_parameters(t->head->network, &t->parameters, &t->count));
     DESY_TRY(desy_gradient_sum_open(&t->sum, fit->world, tensors, n_tensors, t->count, t->shards));
