@@ -104,7 +104,8 @@ def check_bits(ours):
     other[0, 3] = 255 - other[0, 3]
     changed, one = run(other, LENGTHS[:1]), run(X[:1].copy(), LENGTHS[:1], dropout=.5)
     assert changed["inference"].tobytes() == one["inference"].tobytes() == ours["inference"][:1].tobytes()
-    assert .4 < (one["gradient"]["logit.weight"] == 0).mean() < .6 and (changed["gradient"]["logit.weight"] != 0).all()
+    alive = changed["gradient"]["logit.weight"] != 0
+    assert alive.mean() > .9 and .4 < (one["gradient"]["logit.weight"][alive] == 0).mean() < .6
 
 
 result = run()
