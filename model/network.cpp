@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <c10/core/GradMode.h>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -82,6 +83,12 @@ static void make_leaves(desy_network &network)
     }
 }
 
+/* DESY_NETWORK_OPERATORS: tests try on a CPU what runs on other devices. */
+static bool has_passes(const desy_network &network)
+{
+    return network.device.is_cpu() && network.architecture->on_cpu && !getenv("DESY_NETWORK_OPERATORS");
+}
+
 static int open_network(desy_network **out, const desy::architecture *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads)
 {
     at::set_num_threads(threads);
@@ -91,7 +98,7 @@ static int open_network(desy_network **out, const desy::architecture *architectu
     network->parameters = at::zeros({count}, at::kFloat);
     initialise(*network, seed);
     network->on_device = network->parameters.to(where);
-    if (!where.is_cpu() || !architecture->on_cpu) network->gradient = at::zeros({count}, network->on_device.options());
+    if (!has_passes(*network)) network->gradient = at::zeros({count}, network->on_device.options());
     make_leaves(*network);
     *out = network.release();
     return DESY_OK;
@@ -111,7 +118,7 @@ int desy_network_open(desy_network **network, const char *architecture, int fram
 int desy_network_train_in(desy_network *network, enum desy_precision precision)
 {
     const bool on_cpu = network->device.is_cpu();
-    if (precision == DESY_FP16 && on_cpu) return desy_error(DESY_EUSAGE, "--mixed-precision fp16 is for CUDA devices; on a CPU take bf16 or fp32");
+    if (precision == DESY_FP16 && on_cpu && !getenv("DESY_NETWORK_OPERATORS")) return desy_error(DESY_EUSAGE, "--mixed-precision fp16 is for CUDA devices; on a CPU take bf16 or fp32");
     if (precision == DESY_BF16 && on_cpu && !desy::bf16_products_work())
         return desy_error(DESY_EENV, "--mixed-precision bf16: this processor can't multiply in bfloat16 (on x86 it needs AVX-512), or libtorch is built without; take fp32");
     network->precision = precision;
@@ -154,7 +161,7 @@ static at::Tensor copied(const void *values, at::IntArrayRef shape, at::ScalarTy
 /* The passes for n items; NULL: there are none. Prepared. */
 static desy::passes *passes_for(desy_network &network, int n, bool bf16)
 {
-    if (!network.device.is_cpu() || !network.architecture->on_cpu) return nullptr;
+    if (!has_passes(network)) return nullptr;
     auto &on_cpu = network.on_cpu[bf16];
     if (n > on_cpu.most) {
         on_cpu.passes = network.architecture->on_cpu(network.parameters.data_ptr<float>(), network.frames, network.inputs, n, bf16);
