@@ -65,7 +65,7 @@ def jittered(image, brightness, contrast, saturation, hue, order):
             image = np.clip(contrast * image + (1 - contrast) * grey(image).mean(), 0, 1)
         elif what == "2":
             image = np.clip(saturation * image + (1 - saturation) * grey(image)[..., None], 0, 1)
-        else:
+        elif hue:
             image = hue_of(image, hue)
     return image
 
