@@ -43,7 +43,7 @@ static int choose_candidates(struct desy_fitting *f)
             return desy_error(DESY_EDATA, "the store has not what %s, the full form of the level %s, reads: %s", channel->name, desy_level_name(channel->level), desy_reading_advice(channel));
         if (!is_wanted(f, channel) || !is_there(f->set, channel)) continue;
         if (is_too_dear(f->options, channel)) {
-            if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: without a CUDA device it takes most of an hour for a thousand clips and ten epochs; --size full trains it all the same", channel->name);
+            if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: without a CUDA device a clip takes about a second of a core each epoch, in each of six fits; --size full trains it all the same", channel->name);
             continue;
         }
         if (f->n == DESY_MAX_CHANNELS) return desy_error(DESY_EUSAGE, "more than %d channels", DESY_MAX_CHANNELS);

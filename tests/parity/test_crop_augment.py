@@ -151,8 +151,8 @@ def check_whole():
         assert all((first != run("whole", kind, *other)).any() for other in ((2, 2, 3), (1, 3, 3), (1, 2, 4))), kind
     guided = run("whole", "guide", 5, 6, 7, crops=same)
     assert (guided == guided[:1]).all()
-    different = {run("whole", "forensic", 1, 0, item).tobytes() for item in range(24)}
-    assert 20 < len(different) <= 24
+    different = {run("whole", "forensic", 1, 0, item).tobytes() for item in range(8)}
+    assert len(different) >= 6  # two may be left as they are, or flipped alike
 
 
 check_flip()
