@@ -24,6 +24,9 @@ int desy_torch_cuda_devices(void);
  * "cpu" and "cuda:K" are checked. DESY_EENV says what is missing; DESY_EUSAGE for another word. */
 int desy_torch_device(char device[16], const char *wanted, int local_rank);
 
+/* Gives the device memory that libtorch keeps for later use back to the device. On a CPU there is no such cache, and nothing is done. */
+void desy_torch_empty_cache(const char *device);
+
 /* The numbers a network computes with; sums in fp32 all the same. */
 enum desy_precision { DESY_FP32, DESY_BF16, DESY_FP16 };
 /* "fp32", "bf16" or "fp16". Static string; DESY_EUSAGE for another word. */
@@ -80,7 +83,9 @@ struct desy_network_tensor {
 /* `architecture`: a name of the table in network.cpp. An item is (frames, inputs) numbers, float32 where nothing else is said:
  * "high_mlp": (1, 2*D), mean and deviation over time -> 512 -> ReLU -> dropout -> 256 -> ReLU -> dropout -> 1;
  * "mid_transformer": (T, D), the frames -> projection to 128 and learnt positions -> two layers of a pre-norm transformer encoder of 4 heads
- * (Vaswani et al. 2017; Xiong et al. 2020) -> norm -> attention pooling over the frames that are there -> dropout -> 1.
+ * (Vaswani et al. 2017; Xiong et al. 2020) -> norm -> attention pooling over the frames that are there -> dropout -> 1;
+ * "low_cnn": (4, 224 * 224 * 3) uint8, crops -> differences of neighbouring pixels (Tan et al. 2024, NPR) and a high pass -> stem and layers 1 and 2 of ResNet-50 (He et al.
+ * 2016), with a 3 x 3 stem and group normalisation -> mean over pixels and over the crops that are there -> dropout -> 1.
  * Parameters are initialised from `seed` alone (Kaiming-uniform by Philox, base/random.h: the same on every rank and machine).
  * DESY_EUSAGE: no such architecture. */
 int desy_network_open(desy_network **network, const char *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads);

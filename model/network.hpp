@@ -36,7 +36,7 @@ struct architecture {
     std::unique_ptr<passes> (*on_cpu)(const float *parameters, int frames, int inputs, int most, bool bf16);
 };
 
-extern const architecture high_mlp, mid_transformer;
+extern const architecture high_mlp, mid_transformer, low_cnn;
 
 } // namespace desy
 

@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <cstdio>
@@ -64,6 +65,15 @@ int desy_torch_device(char device[16], const char *wanted, int local_rank)
     if (index < 0) index = (local_rank < 0 ? 0 : local_rank) % devices;
     snprintf(device, 16, "cuda:%d", index);
     return DESY_OK;
+}
+
+void desy_torch_empty_cache(const char *device)
+{
+    if (strcmp(device, "cpu") == 0) return;
+    desy::guard("releasing cached device memory", [&] { /* a failure costs memory, nothing else */
+        at::accelerator::emptyCache();
+        return DESY_OK;
+    });
 }
 
 static const char *const precisions[] = {"fp32", "bf16", "fp16"};

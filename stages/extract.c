@@ -37,7 +37,7 @@ const struct poptOption desy_extract_options[] = {
     {"audio", 0, POPT_ARG_NONE, &settings.audio, 0, "also store the 2 s of sound around each clip's middle, 16 kHz, mono", NULL},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
     {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
-    {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
+    {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores); in training, threads that read batches (default 1)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
     {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --extractor or --weights be TorchScript, which is executable code", NULL},
@@ -50,6 +50,11 @@ const struct poptOption desy_extract_command_options[] = {
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_extract_options, 0, "Options of extraction:", NULL},
     POPT_TABLEEND,
 };
+
+int desy_extract_num_workers(void)
+{
+    return settings.workers;
+}
 
 struct extraction {
     struct desy_invocation *invocation;

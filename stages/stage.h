@@ -35,6 +35,7 @@ extern const struct desy_stage desy_stages[]; /* ends with a NULL name */
 /* What `desy run` calls, each with the options that its own table has set. Collective. */
 extern const struct poptOption desy_check_options[], desy_extract_options[], desy_train_options[], desy_eval_options[];
 int desy_check_stage(struct desy_invocation *invocation, const char *dataset, const char *output);  /* output: check.json, NULL: none */
+int desy_extract_num_workers(void); /* --num-workers of its table, which training has a use for, too; 0: not given */
 int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store); /* DESY_EPARTIAL: some items failed */
 int desy_train_stage(struct desy_invocation *invocation, const char *store, const char *save_dir);
 int desy_eval_stage(struct desy_invocation *invocation, const char *store, const char *model, const char *report, bool unless_done);

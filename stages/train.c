@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "train/channel.h"
 #include "train/items.h"
+#include "train/prefetch.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -17,12 +18,12 @@
 #include <string.h>
 
 static struct {
-    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights, *balance, *precision;
-    int epochs, batch_size, patience, fast, resume, anew, find_rate, accumulate, warmup_epochs;
+    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights, *balance, *precision, *augmentation;
+    int epochs, batch_size, patience, fast, resume, anew, find_rate, accumulate, warmup_epochs, empty_cache_every;
     double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta, checkpoint_minutes;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
               .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
-              .class_weights = "balanced", .balance = "none", .precision = "fp32", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
+              .class_weights = "balanced", .balance = "none", .precision = "fp32", .augmentation = "none", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
@@ -42,6 +43,7 @@ const struct poptOption desy_train_options[] = {
     {"clip-norm", 0, POPT_ARG_DOUBLE, &settings.clip_norm, 0, "norm of the gradient of full forms, at most (default 0: no limit)", "R"},
     {"patience", 0, POPT_ARG_INT, &settings.patience, 0, "epochs without a better validation loss before full forms stop (default 7)", "N"},
     {"min-delta", 0, POPT_ARG_DOUBLE, &settings.min_delta, 0, "by how much a validation loss must be lower to be better, for --patience (default 0)", "R"},
+    {"augmentation", 0, POPT_ARG_STRING, &settings.augmentation, 0, "of the crops that low_cnn is fitted to: none, the guide's (flip, rotation, colours), or what videos go through (docs/training.md; default none)", "none|guide|forensic"},
     {"loss", 0, POPT_ARG_STRING, &settings.loss, 0, "of full forms (default bce)", "bce|focal"},
     {"focal-gamma", 0, POPT_ARG_DOUBLE, &settings.gamma, 0, "focusing of the focal loss (default 2)", "G"},
     {"focal-alpha", 0, POPT_ARG_DOUBLE, &settings.alpha, 0, "weight of the class AI in the focal loss (default: none)", "A"},
@@ -50,6 +52,7 @@ const struct poptOption desy_train_options[] = {
     {"class-weights", 0, POPT_ARG_STRING, &settings.class_weights, 0, "classes in the loss of full forms: both the same, as many clips as they have, or that times two numbers (default balanced)", "balanced|none|REAL,AI"},
     {"mixed-precision", 0, POPT_ARG_STRING, &settings.precision, 0, "products of full forms' gradients; fp16 on CUDA alone (default fp32)", "fp32|bf16|fp16"},
     {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "cut batches for this number of ranks: another one then gives other bits", NULL},
+    {"empty-cache-every", 0, POPT_ARG_INT, &settings.empty_cache_every, 0, "steps after which cached memory of a CUDA device is given back (default 0: never)", "N"},
     {"checkpoint-minutes", 0, POPT_ARG_DOUBLE, &settings.checkpoint_minutes, 0, "between checkpoints of full forms, beside one an epoch (default 10; 0: after every step)", "M"},
     {"no-resume", 0, POPT_ARG_NONE, &settings.anew, 0, "begin the training of full forms anew where one was interrupted", NULL},
     POPT_TABLEEND,
@@ -89,6 +92,10 @@ static int parse_class_weights(struct desy_train_options *options)
 static int parse_steps(struct desy_train_options *options)
 {
     static const char *const optimizers[] = {"adamw", "sgd"}, *const schedules[] = {"constant", "cosine"};
+    static const char *const augmentations[] = {"none", "guide", "forensic"};
+    const int augmentation = find_word(settings.augmentation, augmentations, 3);
+    if (augmentation == 3) return desy_error(DESY_EUSAGE, "--augmentation must be none, guide or forensic, not %s", settings.augmentation);
+    options->augmentation = (enum desy_augmentation)augmentation;
     const int optimizer = find_word(settings.optimizer, optimizers, 2), schedule = find_word(settings.schedule, schedules, 2);
     if (optimizer == 2) return desy_error(DESY_EUSAGE, "--optimizer must be adamw or sgd, not %s", settings.optimizer);
     if (schedule == 2) return desy_error(DESY_EUSAGE, "--schedule must be constant or cosine, not %s", settings.schedule);
@@ -107,7 +114,11 @@ static int parse_steps(struct desy_train_options *options)
     options->optimizer = (enum desy_optimizer_kind)optimizer, options->schedule = (enum desy_schedule_kind)schedule, options->warmup_epochs = settings.warmup_epochs;
     options->learning_rate = settings.learning_rate, options->weight_decay = settings.weight_decay, options->momentum = settings.momentum;
     options->clip_norm = settings.clip_norm, options->min_delta = settings.min_delta;
+    if (settings.empty_cache_every < 0) return desy_error(DESY_EUSAGE, "--empty-cache-every must be 0 (never) or more steps, not %d", settings.empty_cache_every);
     options->fast = settings.fast;
+    options->empty_cache_every = settings.empty_cache_every;
+    options->workers = desy_extract_num_workers();
+    if (options->workers < 0 || options->workers > DESY_MOST_WORKERS) return desy_error(DESY_EUSAGE, "--num-workers must be 0 (one thread that reads batches) to %d, not %d", DESY_MOST_WORKERS, options->workers);
     return DESY_OK;
 }
 
@@ -178,6 +189,7 @@ int desy_train_stage(struct desy_invocation *invocation, const char *path, const
     if (rc == DESY_OK) rc = desy_torch_device(device, settings.device, desy_local_rank(invocation->world));
     if (rc == DESY_OK) rc = desy_store_open(&store, path);
     DESY_TRY(desy_agree(invocation->world, rc));
+    if (options.empty_cache_every && strcmp(device, "cpu") == 0 && desy_rank(invocation->world) == 0) desy_log_info("train: --empty-cache-every does nothing on a CPU: libtorch keeps memory of CUDA devices alone");
     if (settings.find_rate) {
         rc = desy_lr_find(invocation, store, &options);
         goto out;

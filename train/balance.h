@@ -30,6 +30,12 @@ void desy_balance_close(struct desy_balance *balance);
  * that clip came before in this epoch. */
 void desy_balance_order(struct desy_balance *balance, uint64_t seed, uint32_t *order, uint32_t *repeats);
 
+/* What stands for clip `id` at draw k where random numbers are made: dropout and augmentation are others each time that it comes. repeats NULL: it comes once. */
+static inline uint64_t desy_time_id(uint64_t id, const uint32_t *repeats, size_t k)
+{
+    return repeats ? id + ((uint64_t)repeats[k] << 32) : id;
+}
+
 /* Sample weights that fit such an order: draws have balanced labels (and sources), so that the clips of a stratum keep their shares of it and every stratum
  * has the same mean, times of_class; the mean over all draws is 1. weights (fit->total), 0 where the fit's are. */
 void desy_balance_weights(const struct desy_balance *balance, const struct desy_fit *fit, const double of_class[2], double *weights);

@@ -10,6 +10,7 @@
 const struct desy_channel desy_channels[] = {
     {"e", DESY_LOW, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "e", NULL, "linear on the block energies at height 256", DESY_READS_POOLED},
     {"energy", DESY_LOW, DESY_FORM_SMALL, DESY_POOL_TEMPORAL, 1, "energy", NULL, "linear on how the energy of detail comes and goes from frame to frame", DESY_READS_POOLED},
+    {"low_cnn", DESY_LOW, DESY_FORM_FULL, DESY_POOL_MEAN, 0, NULL, "low_cnn", "a convolutional network on residuals of native pixels", DESY_READS_CROPS},
     {"step", DESY_MID, DESY_FORM_SMALL, DESY_POOL_STEP, 1, NULL, NULL, "linear on how much each number of the encoder changes from frame to frame", DESY_READS_POOLED},
     {"mid_transformer", DESY_MID, DESY_FORM_FULL, DESY_POOL_MEAN, 0, NULL, "mid_transformer", "a transformer encoder over the frames", DESY_READS_FRAMES},
     {"mean", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_MEAN, 1, NULL, NULL, "linear on the mean embedding", DESY_READS_POOLED},

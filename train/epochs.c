@@ -22,6 +22,7 @@
 #define SAME_STEPS (2 * AGREE_STEPS) /* between comparisons of the ranks' parameters, beside those before a checkpoint and at an epoch's end */
 #define REST 20 /* times as long as a checkpoint took, until that of an epoch is written: epochs of milliseconds must not wait for disks */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
+#define STREAM_CROPS UINT64_MAX
 enum { ASKED_NOTHING, ASKED_CHECKPOINT, ASKED_STOP };
 
 struct trainer {
@@ -104,14 +105,14 @@ static int open_trainer(struct trainer *t)
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
-    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shard_rows, t->sum.first, t->sum.own});
-    const size_t step = t->batch * t->accumulate;
-    const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
     if (t->balance.n) {
         t->weights_sum = (double)t->n; /* its weights are 1 on average over the draws */
         t->repeats = calloc(t->n, sizeof *t->repeats);
         if (rc == DESY_OK && !t->repeats) rc = desy_error_memory("training a network");
     }
+    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shard_rows, t->sum.first, t->sum.own, t->options->augmentation, desy_random_u64(t->seed, STREAM_CROPS, 0), t->ids, t->repeats, t->options->workers > 1 ? t->options->workers : 1});
+    const size_t step = t->batch * t->accumulate;
+    const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
     t->rate = (struct desy_learning_rate){t->options->schedule, t->options->learning_rate, t->options->warmup_epochs * steps, t->options->epochs * steps};
 out:
     return rc;
@@ -163,7 +164,7 @@ static int prepare_batch(struct trainer *t, size_t from)
         const size_t row = t->chosen[t->order[from + i]];
         t->labels[i] = t->fit->labels[row];
         t->weights[i] = (float)(t->fit->weights[row] * ((double)t->n / t->weights_sum) / (double)t->in_batch); /* 1 on average, however many clips an item has */
-        t->shard_ids[i] = t->ids[row] + (t->repeats ? (uint64_t)t->repeats[from + i] << 32 : 0); /* another dropout each time */
+        t->shard_ids[i] = desy_time_id(t->ids[row], t->repeats, from + i);
     }
     return desy_loader_next(t->loader, &t->x, &t->lengths);
 }
@@ -314,6 +315,7 @@ out:
 /* What is not of the step itself, which began at `from`. Before anything of the parameters is kept they are compared, after a step that ranks agreed after. */
 static int after_step(const struct trainer *t, size_t from)
 {
+    if (t->options->empty_cache_every > 0 && t->optimizer.step % t->options->empty_cache_every == 0) desy_torch_empty_cache(t->options->device);
     if (from / (t->batch * t->accumulate) % SAME_STEPS != 0 && t->asked == ASKED_NOTHING && t->from < t->n) return DESY_OK;
     const int rc = desy_agree(t->fit->world, t->pending);
     return rc == DESY_OK ? desy_same_parameters(t->fit->world, t->parameters, t->count, t->order, t->n, t->name) : rc;
@@ -332,18 +334,18 @@ static void begin_epoch(struct trainer *t, int number)
     int rc = DESY_OK;
     if (t->balance.n) desy_balance_order(&t->balance, desy_random_u64(t->seed, STREAM_ORDER + (uint64_t)number, 0), t->order, t->repeats);
     else desy_random_permutation(t->seed, STREAM_ORDER + (uint64_t)number, t->n, t->order);
-    if (t->from < t->n) rc = desy_loader_begin(t->loader, t->order, t->from);
+    if (t->from < t->n) rc = desy_loader_begin(t->loader, (uint64_t)number, t->order, t->from);
     if (t->pending == DESY_OK) t->pending = rc;
 }
 
 /* From where it stands to its end. */
 static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
 {
-    const struct desy_network_loss how = loss_of(t, number);
     int64_t sums[2];
     int rc;
     begin_epoch(t, number);
     while (t->from < t->n) {
+        const struct desy_network_loss how = loss_of(t, number); /* of this step: the scale may have changed */
         const size_t from = t->from;
         DESY_TRY(run_step(t, &how));
         DESY_TRY(after_step(t, from));

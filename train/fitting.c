@@ -11,14 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_wanted(const struct desy_train_options *options, const struct desy_channel *channel)
+/* Has the training set what the channel reads? */
+static bool is_there(const struct desy_training_set *set, const struct desy_channel *channel)
 {
+    int offset, inputs;
+    return desy_channel_inputs(channel, &set->layout, &offset, &inputs) && desy_reading_possible(channel, &set->stored);
+}
+
+static bool is_wanted(const struct desy_fitting *f, const struct desy_channel *channel)
+{
+    const struct desy_train_options *options = f->options;
     bool has_other_form = false;
     if (options->level != DESY_TRAIN_ALL && (int)channel->level != options->level) return false;
     for (const struct desy_channel *other = desy_channels; other->name; other++)
-        has_other_form |= other->level == channel->level && other->form != channel->form;
+        has_other_form |= other->level == channel->level && other->form != channel->form && is_there(f->set, other);
     const enum desy_form form = options->size == DESY_SIZE_FULL ? DESY_FORM_FULL : DESY_FORM_SMALL;
     return options->size == DESY_SIZE_AUTO || !has_other_form || channel->form == form;
+}
+
+/* 40 GFLOP a clip and epoch are not for who did not ask for them. */
+static bool is_too_dear(const struct desy_train_options *options, const struct desy_channel *channel)
+{
+    return channel->reads == DESY_READS_CROPS && options->size == DESY_SIZE_AUTO && strncmp(options->device, "cuda", 4) != 0;
 }
 
 /* The channels of the table that this extractor and these options allow. */
@@ -26,8 +40,13 @@ static int choose_candidates(struct desy_fitting *f)
 {
     if (f->options->level == DESY_TRAIN_FUSION) return DESY_OK;
     for (const struct desy_channel *channel = desy_channels; channel->name; channel++) {
-        int offset, inputs;
-        if (!is_wanted(f->options, channel) || !desy_channel_inputs(channel, &f->set->layout, &offset, &inputs) || !desy_reading_possible(channel, &f->set->stored)) continue;
+        if (f->options->size == DESY_SIZE_FULL && (int)channel->level == f->options->level && channel->form == DESY_FORM_FULL && !desy_reading_possible(channel, &f->set->stored))
+            return desy_error(DESY_EDATA, "the store has not what %s, the full form of the level %s, reads: %s", channel->name, desy_level_name(channel->level), desy_reading_advice(channel));
+        if (!is_wanted(f, channel) || !is_there(f->set, channel)) continue;
+        if (is_too_dear(f->options, channel)) {
+            if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: without a CUDA device a clip takes about a second of a core each epoch, in each of six fits; --size full trains it all the same", channel->name);
+            continue;
+        }
         if (f->n == DESY_MAX_CHANNELS) return desy_error(DESY_EUSAGE, "more than %d channels", DESY_MAX_CHANNELS);
         f->candidates[f->n++] = channel;
     }

@@ -1,9 +1,11 @@
 #include "train/loader.h"
 
 #include "base/error.h"
+#include "train/balance.h"
 #include "train/prefetch.h"
 #include "train/reading.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@
 struct desy_loader {
     struct desy_loader_options o;
     size_t ranks, first, own_rows, item; /* of a batch: the first row of this rank's shards, and how many; numbers of a row */
+    uint64_t epoch;
     const uint32_t *order;
     size_t next;                        /* item of the order that the next batch begins with */
     float *x;                           /* (own_rows, item): pooled vectors */
@@ -21,11 +24,13 @@ struct desy_loader {
     double *room;                       /* (inputs): of pooled vectors */
     desy_prefetch *prefetch;            /* what is read from the store */
     struct desy_reader reader;
+    pthread_mutex_t store_lock;
     size_t bytes;                       /* of an item of theirs */
     struct slot {
         char *x;                        /* (own_rows, bytes) */
         int32_t *lengths;               /* (own_rows) */
-    } slots[DESY_PREFETCH_SLOTS];
+    } *slots;
+    int slot_count;
 };
 
 static bool reads_store(const desy_loader *l)
@@ -44,12 +49,16 @@ static int open_buffers(desy_loader *l)
         l->mine = malloc(l->ahead_room * l->item * sizeof *l->mine);
         good = l->room && l->x && l->ahead && l->mine;
     } else {
-        for (int s = 0; s < DESY_PREFETCH_SLOTS; s++) {
+        l->slot_count = desy_prefetch_slots(l->o.workers);
+        l->slots = calloc((size_t)l->slot_count, sizeof *l->slots);
+        good = l->slots != NULL;
+        for (int s = 0; good && s < l->slot_count; s++) {
             l->slots[s] = (struct slot){aligned_alloc(LINE, (l->own_rows * l->bytes + LINE) / LINE * LINE), malloc(l->own_rows * sizeof(int32_t))};
             good = good && l->slots[s].x && l->slots[s].lengths;
         }
         const int rc = desy_reader_open(&l->reader, l->o.head, l->o.fit->stored);
         if (rc != DESY_OK) return rc;
+        l->reader.lock = &l->store_lock;
     }
     return good ? DESY_OK : desy_error_memory("batches");
 }
@@ -59,6 +68,7 @@ int desy_loader_open(desy_loader **out, const struct desy_loader_options *option
     desy_loader *l = *out = calloc(1, sizeof *l);
     if (!l) return desy_error_memory("batches");
     l->o = *options;
+    pthread_mutex_init(&l->store_lock, NULL);
     l->ranks = (size_t)desy_size(options->fit->world);
     l->first = options->first * options->shard_rows;
     l->own_rows = options->own * options->shard_rows;
@@ -74,14 +84,16 @@ void desy_loader_close(desy_loader **out)
     desy_loader *l = *out;
     if (!l) return;
     desy_prefetch_close(&l->prefetch);
-    for (int s = 0; s < DESY_PREFETCH_SLOTS; s++) {
+    for (int s = 0; l->slots && s < l->slot_count; s++) {
         free(l->slots[s].x);
         free(l->slots[s].lengths);
     }
+    free(l->slots);
     free(l->x);
     free(l->ahead);
     free(l->mine);
     desy_reader_close(&l->reader);
+    pthread_mutex_destroy(&l->store_lock);
     free(l->room);
     free(l);
     *out = NULL;
@@ -141,7 +153,12 @@ static int next_vectors(desy_loader *l, size_t from)
 
 /* ---- what is read from the store ---- */
 
-/* In the thread, which alone reads the store while an epoch is under way. */
+static bool augments(const desy_loader *l)
+{
+    return l->o.head->channel->reads == DESY_READS_CROPS && l->o.augmentation != DESY_AUGMENTATION_NONE;
+}
+
+/* In one of the threads, which alone read the store while an epoch is under way. */
 static int fill(void *context, size_t piece, int index)
 {
     desy_loader *l = context;
@@ -155,20 +172,26 @@ static int fill(void *context, size_t piece, int index)
             memset(slot->x + k * l->bytes, 0, l->bytes);
             continue;
         }
-        rc = desy_reader_row(&l->reader, l->o.chosen[l->order[from + at]], slot->x + k * l->bytes, &slot->lengths[k]);
+        const size_t row = l->o.chosen[l->order[from + at]];
+        rc = desy_reader_row(&l->reader, row, slot->x + k * l->bytes, &slot->lengths[k]);
+        if (rc == DESY_OK && augments(l)) {
+            const struct desy_crop_recipe recipe = desy_crop_recipe(l->o.augmentation, l->o.seed, l->epoch, desy_time_id(l->o.ids[row], l->o.repeats, from + at));
+            rc = desy_crops_augment((uint8_t *)slot->x + k * l->bytes, &recipe);
+        }
     }
     return rc;
 }
 
 /* ---- together ---- */
 
-int desy_loader_begin(desy_loader *l, const uint32_t *order, size_t from)
+int desy_loader_begin(desy_loader *l, uint64_t epoch, const uint32_t *order, size_t from)
 {
+    l->epoch = epoch;
     l->order = order;
     l->next = from;
     l->ahead_count = 0;
     desy_prefetch_close(&l->prefetch);
-    return reads_store(l) ? desy_prefetch_open(&l->prefetch, fill, l, from / l->o.batch, (l->o.n + l->o.batch - 1) / l->o.batch) : DESY_OK;
+    return reads_store(l) ? desy_prefetch_open(&l->prefetch, fill, l, from / l->o.batch, (l->o.n + l->o.batch - 1) / l->o.batch, l->o.workers) : DESY_OK;
 }
 
 int desy_loader_next(desy_loader *l, const void **x, const int32_t **lengths)

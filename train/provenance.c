@@ -23,7 +23,7 @@ static const char *parts_word(const struct desy_train_options *o)
     return o->all_parts ? "all" : "train";
 }
 
-static const char *const optimizer_names[] = {"adamw", "sgd"}, *const schedule_names[] = {"constant", "cosine"}, *const balance_names[] = {"none", "label", "source"};
+static const char *const optimizer_names[] = {"adamw", "sgd"}, *const schedule_names[] = {"constant", "cosine"}, *const augmentation_names[] = {"none", "guide", "forensic"}, *const balance_names[] = {"none", "label", "source"};
 
 static void describe_steps(cJSON *json, const struct desy_train_options *o)
 {
@@ -39,6 +39,7 @@ static void describe_steps(cJSON *json, const struct desy_train_options *o)
     cJSON_AddStringToObject(json, "optimiser", optimizer_names[o->optimizer]);
     if (o->optimizer == DESY_SGD) cJSON_AddNumberToObject(json, "momentum", o->momentum);
     if (o->clip_norm > 0) cJSON_AddNumberToObject(json, "clip_norm", o->clip_norm);
+    if (o->augmentation != DESY_AUGMENTATION_NONE) cJSON_AddStringToObject(json, "augmentation", augmentation_names[o->augmentation]);
     cJSON_AddStringToObject(json, "balance", balance_names[o->balance]);
 }
 
@@ -103,9 +104,9 @@ static char *options_of_full(const struct desy_train_options *o)
     if (o->focal && o->focal_alpha >= 0) snprintf(alpha, sizeof alpha, " --focal-alpha %.15g", o->focal_alpha);
     if (o->focal) snprintf(focal, sizeof focal, " --focal-gamma %.15g%s", o->focal_gamma, alpha);
     return desy_format(" --epochs %d --batch-size %d --accumulate %d --patience %d --min-delta %.15g --optimizer %s%s --lr %.15g --schedule %s --warmup-epochs %d --weight-decay %.15g --clip-norm %.15g"
-                       " --loss %s%s --label-smoothing %.15g --balance %s --class-weights %s --mixed-precision %s%s", o->epochs, o->batch_size, o->accumulate > 1 ? o->accumulate : 1, o->patience, o->min_delta,
+                       " --augmentation %s --loss %s%s --label-smoothing %.15g --balance %s --class-weights %s --mixed-precision %s%s", o->epochs, o->batch_size, o->accumulate > 1 ? o->accumulate : 1, o->patience, o->min_delta,
                        optimizer_names[o->optimizer], momentum, o->learning_rate, schedule_names[o->schedule], o->warmup_epochs, o->weight_decay, o->clip_norm,
-                       o->focal ? "focal" : "bce", focal, o->label_smoothing, balance_names[o->balance], class_weights, desy_precision_name(o->precision), o->fast ? " --fast" : "");
+                       augmentation_names[o->augmentation], o->focal ? "focal" : "bce", focal, o->label_smoothing, balance_names[o->balance], class_weights, desy_precision_name(o->precision), o->fast ? " --fast" : "");
 }
 
 /* The commands that would make this model again; names of files are the user's. */

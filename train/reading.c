@@ -102,21 +102,24 @@ int desy_reader_clip(const struct desy_reader *reader, const struct desy_clip_nu
     }
 }
 
+static int read_row(const struct desy_reader *reader, size_t row, void *input)
+{
+    desy_store *store = reader->stored->store;
+    switch (reader->head->channel->reads) {
+    case DESY_READS_CROPS: return desy_store_read_crops(store, row, 1, input);
+    case DESY_READS_AUDIO: return desy_store_read_audio(store, row, 1, input);
+    default: return desy_store_read_features(store, row, 1, input);
+    }
+}
+
 int desy_reader_row(const struct desy_reader *reader, size_t row, void *input, int32_t *length)
 {
     const struct desy_stored *stored = reader->stored;
-    int rc;
-    switch (reader->head->channel->reads) {
-    case DESY_READS_CROPS:
-        *length = crops_there(stored->frames, stored->n_frames[row]);
-        return desy_store_read_crops(stored->store, row, 1, input);
-    case DESY_READS_AUDIO:
-        *length = stored->audio_samples[row];
-        return desy_store_read_audio(stored->store, row, 1, input);
-    default:
-        *length = stored->n_frames[row];
-        rc = desy_store_read_features(stored->store, row, 1, input);
-        if (rc == DESY_OK) standardise_frames(reader, input);
-        return rc;
-    }
+    const enum desy_reads reads = reader->head->channel->reads;
+    *length = reads == DESY_READS_CROPS ? crops_there(stored->frames, stored->n_frames[row]) : reads == DESY_READS_AUDIO ? stored->audio_samples[row] : stored->n_frames[row];
+    if (reader->lock) pthread_mutex_lock(reader->lock);
+    const int rc = read_row(reader, row, input);
+    if (reader->lock) pthread_mutex_unlock(reader->lock);
+    if (rc == DESY_OK && reads == DESY_READS_FRAMES) standardise_frames(reader, input);
+    return rc;
 }

@@ -5,6 +5,8 @@
 
 #include "train/head.h"
 
+#include <pthread.h>
+
 /* Does the store have the array that the channel reads? */
 bool desy_reading_possible(const struct desy_channel *channel, const struct desy_stored *stored);
 /* What to do about one that has not: "extract it with --crops". */
@@ -15,8 +17,9 @@ bool desy_reading_has(const struct desy_channel *channel, const struct desy_stor
 /* Of one clip's input, (head->frames, head->inputs) elements: float32 of pooled vectors and frames, uint8 of crops, int16 of audio. */
 size_t desy_reading_bytes(const struct desy_head *head);
 
-/* For one thread. Of pooled vectors there is nothing to read: desy_head_row. */
+/* For one thread, or for several with a lock. Of pooled vectors there is nothing to read: desy_head_row. */
 struct desy_reader {
+    pthread_mutex_t *lock;   /* held while the store is read; the caller's to set where several threads read. NULL: there is one */
     const struct desy_head *head;
     const struct desy_stored *stored;
     float *median, *inverse; /* (inputs), of frames: z = (x - median) inverse within [-3, 3] */

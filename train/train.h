@@ -3,6 +3,7 @@
 #ifndef DESY_TRAIN_TRAIN_H
 #define DESY_TRAIN_TRAIN_H
 
+#include "features/crop_augment.h"
 #include "features/store.h"
 #include "model/model.h"
 #include "mpi/world.h"
@@ -30,6 +31,7 @@ struct desy_train_options {
     enum desy_schedule_kind schedule;
     int warmup_epochs;
     double clip_norm;             /* of the gradient, at most; 0: no limit */
+    enum desy_augmentation augmentation; /* of the crops that are fitted to */
     bool focal;
     double focal_gamma, focal_alpha; /* alpha < 0: unweighted */
     double label_smoothing;
@@ -42,6 +44,8 @@ struct desy_train_options {
     double most_false_alarms;     /* of the threshold: share of real clips above it, at most; 1: no limit */
     enum desy_precision precision; /* of the products of gradients */
     bool fast;                    /* as many virtual shards as ranks: not reproducible across rank counts */
+    int workers;                  /* threads of a rank that read batches from the store; 0 is 1. They decide nothing of the model */
+    int empty_cache_every;        /* steps, after which libtorch's cache of device memory is released; 0: never */
     const char *device;           /* as desy_torch_device gives it */
 };
 

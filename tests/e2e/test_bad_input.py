@@ -106,7 +106,7 @@ class BadInput(program.ModelCase):
     def test_training_options(self):
         for option, value, words in (("--optimizer", "adam", ["adamw or sgd"]), ("--momentum", 1, ["[0, 1)"]), ("--schedule", "linear", ["constant or cosine"]),
                                      ("--warmup-epochs", 30, ["0 to 29"]), ("--warmup-epochs", -1, ["0 to 29"]), ("--accumulate", 0, ["1 to"]), ("--clip-norm", -1, ["0 (no limit)"]),
-                                     ("--label-smoothing", 1, ["[0, 1)"]), ("--balance", "group", ["none, label or source"]), ("--class-weights", "1", ["REAL,AI"]), ("--class-weights", "1,-2", ["REAL,AI"]),
+                                     ("--label-smoothing", 1, ["[0, 1)"]), ("--num-workers", 65, ["0 (one"]), ("--empty-cache-every", -1, ["0 (never)"]), ("--balance", "group", ["none, label or source"]), ("--class-weights", "1", ["REAL,AI"]), ("--class-weights", "1,-2", ["REAL,AI"]),
                                      ("--class-weights", "1,2,3", ["REAL,AI"]), ("--min-delta", "nan", ["0 or more"]), ("--checkpoint-minutes", -1, ["0 or more"])):
             self.refused(USAGE, [option, words[-1], value], "train", self.store, "--save-dir", self.folder / "refused", option, value, ranks=(1,))
 

@@ -40,7 +40,7 @@ class FullForms(program.Case):
         cls.dataset.write_text(json.dumps(items))
         program.run(2, "extract", cls.dataset, "-o", cls.store)
         for ranks, name in ((1, "one"), (3, "three")):
-            program.run(ranks, "train", cls.store, "--save-dir", cls.folder / name, "--size", "full", "--epochs", "2", "--batch-size", "5")
+            program.run(ranks, "train", cls.store, "--save-dir", cls.folder / name, "--num-workers", ranks, "--size", "full", "--epochs", "2", "--batch-size", "5")
 
     def test_same_bytes(self):
         for name in ("weights.safetensors", "out_of_fold.safetensors", "model.json"):

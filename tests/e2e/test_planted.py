@@ -37,6 +37,15 @@ class Planted(unittest.TestCase):
             self.assertLess(abs(auc - .5), chance, level)
             self.assertIn("shuffled", log, level)
 
+    def test_crops(self):
+        """What reads crops is trained of a store that has them, and on a CPU only if asked for: the test of its training is tests/mpi/test_low_cnn.c."""
+        for how, clips in (("planted", CLIPS), ("crops", 60)):
+            subprocess.run([TOOL, self.folder / how, str(clips), how], check=True)
+        _, log = program.run(1, "train", self.folder / "planted", "--save-dir", self.folder / "none", "--level", "low", "--size", "full", code=2)
+        self.assertIn("extract it with --crops", log)
+        _, log = program.run(1, "train", self.folder / "crops", "--save-dir", self.folder / "auto", "--size", "auto", "--epochs", 1, "--batch-size", 16, "--device", "cpu")
+        self.assertIn("low_cnn is left out", log)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
-/* planted_store DIR ITEMS planted|shuffled: a store of clips of 16 frames of 64 random numbers each. "planted": in those of label 1 numbers 0 to 7 alternate from
- * frame to frame, which their mean does not show, and numbers 8 to 15 are shifted. "shuffled": the same clips, with labels that have nothing to do with it. */
+/* planted_store DIR ITEMS planted|shuffled|crops: a store of clips of 16 frames of 64 random numbers each. "planted": in those of label 1 numbers 0 to 7 alternate from
+ * frame to frame, which their mean does not show, and numbers 8 to 15 are shifted. "shuffled": the same clips, with labels that have nothing to do with it.
+ * "crops": numbers without a signal, four frames, and so two crops, of noise, in which those of label 1 have 2 x 2 pixels of one value; two thirds are for training, a sixth each for validation and tests. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 
 enum { T = 16, D = 64 };
+enum how { PLANTED, SHUFFLED, CROPS };
 
 static void fill(float features[T][D], size_t i, bool signal)
 {
@@ -20,29 +22,42 @@ static void fill(float features[T][D], size_t i, bool signal)
         }
 }
 
-static int append(desy_segment *segment, size_t i, bool shuffled)
+static void fill_crops(uint8_t *crops, size_t i, bool signal)
+{
+    for (int y = 0; y < DESY_CROPS * DESY_INPUT_SIDE; y++)
+        for (int x = 0; x < DESY_INPUT_SIDE; x++)
+            for (int c = 0; c < 3; c++) {
+                const int row = signal ? y & ~1 : y, column = signal ? x & ~1 : x;
+                crops[(y * DESY_INPUT_SIDE + x) * 3 + c] = (uint8_t)(100 + desy_random_u64(6, i, (uint64_t)((row * DESY_INPUT_SIDE + column) * 3 + c)) % 56);
+            }
+}
+
+static int append(desy_segment *segment, size_t i, enum how how)
 {
     static struct desy_clip clip = {.status = DESY_STATUS_OK, .codec = "h264", .container = "mov,mp4", .width = 64, .height = 64, .fps = 8, .duration = 2, .frames = T, .total_frames = T, .windows = 1};
-    static const enum desy_split_part parts[] = {DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST};
+    static const enum desy_split_part parts[2][6] = {{DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST},
+                                                    {DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST}};
     float features[T][D];
     char path[32], source[32], group[32];
-    const bool signal = i % 2, label = shuffled ? desy_random_u64(4, 0, i) & 1 : signal;
+    const bool signal = i % 2, label = how == SHUFFLED ? desy_random_u64(4, 0, i) & 1 : signal;
     snprintf(path, sizeof path, "%zu.mp4", i);
     snprintf(source, sizeof source, "%s-%zu", label ? "generator" : "camera", i / 10 % 4);
     snprintf(group, sizeof group, "%zu", i);
-    const struct desy_item item = {.id = desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = "", .audio_path = "", .split = parts[i / 2 % 5]};
-    fill(features, i, signal);
+    const struct desy_item item = {.id = desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = "", .audio_path = "", .split = how == CROPS ? parts[1][i / 2 % 6] : parts[0][i / 2 % 5]};
+    fill(features, i, signal && how != CROPS);
+    clip.frames = how == CROPS ? 4 : T;
+    if (how == CROPS) fill_crops(&clip.crops[0][0][0][0], i, signal);
     for (int t = 0; t < T; t++) clip.frame_index[t] = t, clip.pts[t] = t / 8.;
     return desy_segment_append(segment, &item, &clip, &features[0][0]);
 }
 
-static int write_block(const char *directory, const struct desy_store_shape *shape, const struct desy_blocks *blocks, uint64_t block, bool shuffled)
+static int write_block(const char *directory, const struct desy_store_shape *shape, const struct desy_blocks *blocks, uint64_t block, enum how how)
 {
     desy_segment *segment = NULL;
     const struct desy_segment_options options = {.directory = directory, .block = block, .shape = *shape, .config_sha256 = "planted", .dataset_sha256 = "planted"};
     const size_t first = desy_block_first(blocks, block), count = desy_block_items(blocks, block);
     int rc = desy_segment_open(&segment, &options);
-    for (size_t i = first; rc == DESY_OK && i < first + count; i++) rc = append(segment, i, shuffled);
+    for (size_t i = first; rc == DESY_OK && i < first + count; i++) rc = append(segment, i, how);
     if (rc == DESY_OK) return desy_segment_commit(&segment, 0, "planted");
     desy_segment_abort(&segment);
     return rc;
@@ -51,13 +66,14 @@ static int write_block(const char *directory, const struct desy_store_shape *sha
 int main(int argc, char **argv)
 {
     if (argc != 4) return DESY_EUSAGE;
-    const struct desy_store_shape shape = {.extractor = "planted", .frames = T, .dims = D};
+    const enum how how = strcmp(argv[3], "shuffled") == 0 ? SHUFFLED : strcmp(argv[3], "crops") == 0 ? CROPS : PLANTED;
+    const struct desy_store_shape shape = {.extractor = "planted", .frames = T, .dims = D, .crops = how == CROPS};
     struct desy_blocks blocks;
     cJSON *provenance = cJSON_CreateObject();
     desy_store_blocks(&blocks, (size_t)atoll(argv[2]), 1, &shape);
     struct desy_block_record *records = calloc(blocks.count, sizeof *records);
     int rc = records && provenance ? desy_make_directory(argv[1]) : desy_error_memory("a store");
-    for (uint64_t block = 0; rc == DESY_OK && block < blocks.count; block++) rc = write_block(argv[1], &shape, &blocks, block, strcmp(argv[3], "shuffled") == 0);
+    for (uint64_t block = 0; rc == DESY_OK && block < blocks.count; block++) rc = write_block(argv[1], &shape, &blocks, block, how);
     if (rc == DESY_OK) rc = desy_store_scan(records, blocks.count, argv[1], "planted");
     if (rc == DESY_OK) rc = desy_store_index(argv[1], records, blocks.count, &shape, provenance);
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());

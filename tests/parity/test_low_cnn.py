@@ -1,0 +1,115 @@
+"""The full form of the low level against PyTorch's layers from the same parameters: logits, loss, gradient; clips with fewer crops; dropout."""
+import os
+import pathlib
+import struct
+import subprocess
+import tempfile
+
+import numpy as np
+import torch
+
+from low_cnn_reference import Reference
+
+TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_network_gradient"
+CROPS, SIDE, N = 4, 224, 2
+rng = np.random.default_rng(4)
+LENGTHS = np.array([3, 4], np.int32)
+X = np.clip(rng.normal(120, 30, (N, CROPS, SIDE, SIDE, 3)) + 40 * np.sin(np.arange(SIDE) / 9)[:, None, None], 0, 255).astype(np.uint8)
+X[0, 0, :80] = 255  # a flat part, where all residuals are 0
+LABELS, WEIGHTS = np.array([0, 1], np.float32), np.array([.3, 1.7], np.float32)
+
+
+def run(x=X, lengths=LENGTHS, dropout=0.0, parameters=None):
+    n = len(x)
+    command = [TOOL, "low_cnn", str(CROPS), str(SIDE * SIDE * 3), str(n), "7", "bce", "0", "-1", "0", str(dropout)] + ([parameters] if parameters else [])
+    result = subprocess.run(command, input=x.tobytes() + LABELS[:n].tobytes() + WEIGHTS[:n].tobytes() + lengths.tobytes(), capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()
+    plan = [(name, int(offset), tuple(map(int, shape))) for name, offset, *shape in (line.split() for line in result.stderr.decode().splitlines())]
+    count = plan[-1][1] + int(np.prod(plan[-1][2]))
+    floats = lambda start, size: np.frombuffer(result.stdout, np.float32, size, start)
+    named = lambda flat: {name: flat[offset:offset + int(np.prod(shape))].reshape(shape) for name, offset, shape in plan}
+    after = 4 * count + 8
+    return {"parameters": named(floats(0, count)), "loss": struct.unpack_from("d", result.stdout, 4 * count)[0], "logits": floats(after, n),
+            "gradient": named(floats(after + 4 * n, count)), "inference": floats(after + 4 * n + 4 * count, n)}
+
+
+def close(ours, theirs, what):
+    error = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    print(f"{what}: relative difference {error:.1e}")
+    assert error < 1e-5, what
+
+
+def forward(parameters, dtype=torch.float64):
+    net = Reference().to(dtype)
+    net.load_state_dict({name: torch.from_numpy(values.astype(np.float64)) for name, values in parameters.items()})  # strict: all of them
+    return net, net(torch.from_numpy(X).to(dtype), torch.arange(CROPS) >= torch.from_numpy(LENGTHS)[:, None])
+
+
+def loss_of(z):
+    each = torch.nn.functional.binary_cross_entropy_with_logits(z, torch.from_numpy(LABELS).to(z.dtype), reduction="none")
+    return (each * torch.from_numpy(WEIGHTS)).sum()
+
+
+def check_forward(ours):
+    with torch.no_grad():
+        z = forward(ours["parameters"])[1]
+    close(ours["loss"], loss_of(z).item(), "loss")
+    close(ours["logits"], z.numpy(), "logits")
+    close(ours["inference"], z.numpy(), "inference")
+
+
+def far_from_kinks(parameters):
+    """Norms with such biases that every unit is on for all pixels, or off, by far: of twenty million activations some would else lie on the other side of 0 in float64,
+    and the mean over pixels leaves so little of a gradient that this shows."""
+    drawn, changed = np.random.default_rng(1), {}
+    for name, values in parameters.items():
+        if "norm" in name or "downsample.1" in name:
+            values = drawn.uniform(.5, 1.5, values.shape) if name.endswith("weight") else np.where(np.arange(len(values)) % 4 == 1, -9, 9)
+        changed[name] = values.astype(np.float32)
+    return changed
+
+
+def check_gradient(parameters):
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"".join(values.tobytes() for values in parameters.values()))
+        file.flush()
+        ours = run(parameters=file.name)
+    gradients = []
+    for dtype in (torch.float64, torch.float32):
+        net, z = forward(parameters, dtype)
+        loss_of(z).backward()
+        gradients.append({name: p.grad.numpy() for name, p in net.named_parameters()})
+    exact, single = gradients
+    flat = lambda gradient: np.concatenate([gradient[name].ravel().astype(float) for name in exact])
+    error = np.linalg.norm(flat(ours["gradient"]) - flat(exact)) / np.linalg.norm(flat(exact))
+    print(f"gradient: relative difference {error:.1e}")
+    assert error < 1e-5
+    for name in exact:  # where a tensor's gradients cancel out, float32 can no better than this
+        error, least = (np.abs(g[name] - exact[name]).max() / np.abs(exact[name]).max() for g in (ours["gradient"], single))
+        assert error < max(1e-5, 2 * least), (name, error, least)
+
+
+def check_initial_values(parameters):
+    for name, values in parameters.items():
+        if values.ndim == 4:
+            bound = 1 / np.sqrt(np.prod(values.shape[1:]))
+            assert .95 * bound < np.abs(values).max() <= bound, name
+        elif not name.startswith("logit"):
+            assert (values == (1 if name.endswith("weight") and "norm3" not in name else 0)).all(), name
+
+
+def check_bits(ours):
+    """A crop that is not there has no part; inference does not hang on how many items a call has; dropout drops units."""
+    other = X[:1].copy()
+    other[0, 3] = 255 - other[0, 3]
+    changed, one = run(other, LENGTHS[:1]), run(X[:1].copy(), LENGTHS[:1], dropout=.5)
+    assert changed["inference"].tobytes() == one["inference"].tobytes() == ours["inference"][:1].tobytes()
+    alive = changed["gradient"]["logit.weight"] != 0
+    assert alive.mean() > .9 and .4 < (one["gradient"]["logit.weight"][alive] == 0).mean() < .6
+
+
+result = run()
+check_forward(result)
+check_gradient(far_from_kinks(result["parameters"]))
+check_initial_values(result["parameters"])
+check_bits(result)
