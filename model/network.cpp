@@ -13,7 +13,7 @@
 #include <memory>
 
 /* To add an architecture, write a file and add it here. */
-static const desy::architecture *const architectures[] = {&desy::high_mlp, &desy::mid_transformer};
+static const desy::architecture *const architectures[] = {&desy::high_mlp, &desy::high_text, &desy::mid_transformer, &desy::sound_cnn};
 
 struct desy_network {
     const desy::architecture *architecture;

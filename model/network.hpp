@@ -31,7 +31,7 @@ struct architecture {
     at::Tensor (*logits)(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout);
 };
 
-extern const architecture high_mlp, mid_transformer;
+extern const architecture high_mlp, high_text, mid_transformer, sound_cnn;
 
 } // namespace desy
 
