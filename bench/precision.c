@@ -31,7 +31,7 @@ static int compare(const struct desy_extractor *hybrid, void *states[2], desy_de
     struct desy_score score[2];
     for (int p = 0; p < 2; p++) {
         int rc = hybrid->extract(states[p], &clip, features[p]);
-        if (rc == DESY_OK) rc = desy_detector_score(detector, features[p], clip.frames, &score[p]);
+        if (rc == DESY_OK) rc = desy_detector_score(detector, &(struct desy_clip_numbers){.features = features[p], .n_frames = clip.frames}, &score[p]);
         if (rc != DESY_OK) return rc;
     }
     for (int c = 0; c < ENCODER; c++) {

@@ -22,6 +22,6 @@ static at::Tensor high_mlp_logits(const std::vector<at::Tensor> &parameters, con
     return linear(y, parameters[4], parameters[5]).squeeze(1);
 }
 
-const architecture high_mlp = {"high_mlp", 64, high_mlp_tensors, high_mlp_logits};
+const architecture high_mlp = {"high_mlp", 64, at::kFloat, high_mlp_tensors, high_mlp_logits};
 
 } // namespace desy

@@ -79,6 +79,6 @@ static at::Tensor mid_transformer_logits(const std::vector<at::Tensor> &all, con
     return parameters.linear(dropout(at::matmul(share.unsqueeze(1), y).squeeze(1), 0)).squeeze(1);
 }
 
-const architecture mid_transformer = {"mid_transformer", 1, mid_transformer_tensors, mid_transformer_logits};
+const architecture mid_transformer = {"mid_transformer", 1, at::kFloat, mid_transformer_tensors, mid_transformer_logits};
 
 } // namespace desy

@@ -77,7 +77,7 @@ struct desy_network_tensor {
     size_t offset, count; /* in floats */
 };
 
-/* `architecture`: a name of the table in network.cpp. An item is (frames, inputs) numbers:
+/* `architecture`: a name of the table in network.cpp. An item is (frames, inputs) numbers, float32 where nothing else is said:
  * "high_mlp": (1, 2*D), mean and deviation over time -> 512 -> ReLU -> dropout -> 256 -> ReLU -> dropout -> 1;
  * "mid_transformer": (T, D), the frames -> projection to 128 and learnt positions -> two layers of a pre-norm transformer encoder of 4 heads
  * (Vaswani et al. 2017; Xiong et al. 2020) -> norm -> attention pooling over the frames that are there -> dropout -> 1;
@@ -102,7 +102,7 @@ struct desy_network_loss {
 };
 struct desy_network_batch {
     int n;
-    const float *x;               /* (n, frames, inputs) */
+    const void *x;                /* (n, frames, inputs), float32 or what the architecture takes */
     const int32_t *lengths;       /* (n): frames of each item that are there, 1..frames; NULL: all. The rest, which must be finite, has no part */
     const float *labels, *weights; /* (n): in {0, 1}; sample weights */
     const uint64_t *ids;          /* (n) */
@@ -111,7 +111,7 @@ struct desy_network_batch {
  * that sum; logits[n] (NULL allowed) the outputs of this training-mode forward. */
 int desy_network_gradient(desy_network *network, const struct desy_network_batch *batch, const struct desy_network_loss *how, double *loss, float *logits);
 /* Inference: logits (n), dropout off; x, lengths as above. Run in one fixed shape inside, so bits do not depend on n. */
-int desy_network_forward(desy_network *network, const float *x, const int32_t *lengths, int n, float *logits);
+int desy_network_forward(desy_network *network, const void *x, const int32_t *lengths, int n, float *logits);
 void desy_network_close(desy_network **network);
 
 /* ---- linear algebra that a library does better ---- */

@@ -126,10 +126,10 @@ int desy_network_parameters_changed(desy_network *network)
 }
 
 /* Inputs are copied into libtorch's aligned memory: with MKL, alignment can decide bits. */
-static at::Tensor copied(const float *values, at::IntArrayRef shape)
+static at::Tensor copied(const void *values, at::IntArrayRef shape, at::ScalarType type = at::kFloat)
 {
-    at::Tensor tensor = at::empty(shape, at::kFloat);
-    memcpy(tensor.data_ptr<float>(), values, (size_t)tensor.numel() * sizeof(float));
+    at::Tensor tensor = at::empty(shape, type);
+    memcpy(tensor.data_ptr(), values, tensor.nbytes());
     return tensor;
 }
 
@@ -177,7 +177,7 @@ static int gradient_of(desy_network &network, const desy_network_batch &batch, c
         return activations * dropout_mask(how, batch.ids, n, activations.size(1), layer).to(network.device);
     };
     network.gradient_on_device.zero_();
-    at::Tensor x = copied(batch.x, {n, network.frames, network.inputs}).to(network.device);
+    at::Tensor x = copied(batch.x, {n, network.frames, network.inputs}, network.architecture->input).to(network.device);
     at::Tensor z = network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
     at::Tensor each = losses(z, copied(batch.labels, {n}).to(network.device), how) * copied(batch.weights, {n}).to(network.device);
     each.sum().backward();
@@ -206,11 +206,11 @@ int desy_network_gradient(desy_network *network, const desy_network_batch *batch
 }
 
 /* n items, padded to the one shape. */
-static void forward_some(desy_network &network, at::Tensor &input, const float *x, const int32_t *lengths, size_t n, float *logits)
+static void forward_some(desy_network &network, at::Tensor &input, const void *x, const int32_t *lengths, size_t n, float *logits)
 {
-    const size_t rows = (size_t)network.architecture->forward_rows, row = (size_t)network.frames * (size_t)network.inputs * sizeof(float);
+    const size_t rows = (size_t)network.architecture->forward_rows, row = input.nbytes() / rows;
     std::vector<int32_t> padded(rows, network.frames);
-    char *values = (char *)input.data_ptr<float>();
+    char *values = (char *)input.data_ptr();
     memcpy(values, x, n * row);
     memset(values + n * row, 0, (rows - n) * row);
     for (size_t i = 0; lengths && i < n; i++) padded[i] = lengths[i];
@@ -219,7 +219,7 @@ static void forward_some(desy_network &network, at::Tensor &input, const float *
     memcpy(logits, z.to(at::kCPU).contiguous().data_ptr<float>(), n * sizeof *logits);
 }
 
-int desy_network_forward(desy_network *network, const float *x, const int32_t *lengths, int n, float *logits)
+int desy_network_forward(desy_network *network, const void *x, const int32_t *lengths, int n, float *logits)
 {
     int rc = check_lengths(*network, lengths, n);
     if (rc != DESY_OK) return rc;
@@ -227,9 +227,9 @@ int desy_network_forward(desy_network *network, const float *x, const int32_t *l
         const int rows = network->architecture->forward_rows;
         at::set_num_threads(network->threads);
         c10::NoGradGuard no_gradient;
-        at::Tensor input = at::empty({rows, network->frames, network->inputs}, at::kFloat);
+        at::Tensor input = at::empty({rows, network->frames, network->inputs}, network->architecture->input);
         for (int first = 0; first < n; first += rows)
-            forward_some(*network, input, x + (size_t)first * (size_t)network->frames * (size_t)network->inputs, lengths ? lengths + first : nullptr,
+            forward_some(*network, input, (const char *)x + (size_t)first * (input.nbytes() / (size_t)rows), lengths ? lengths + first : nullptr,
                          (size_t)std::min(rows, n - first), logits + first);
         return DESY_OK;
     });

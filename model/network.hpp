@@ -26,6 +26,7 @@ using dropout_function = std::function<at::Tensor(const at::Tensor &activations,
 struct architecture {
     const char *name;
     int forward_rows; /* the one shape of inference */
+    at::ScalarType input; /* of x: as the store has it */
     std::vector<tensor_plan> (*tensors)(int frames, int inputs);
     /* parameters in the order of the plan; x (n, frames, inputs); there (n, frames), true for frames of the clip; logits (n) */
     at::Tensor (*logits)(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout);

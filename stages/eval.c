@@ -143,6 +143,9 @@ static int check_fit(const struct evaluation *evaluation, const char *store, con
                           model, desy_detector_extractor_version(evaluation->detector));
     if (weights && *weights && *desy_detector_weights_sha256(evaluation->detector) && strcmp(weights, desy_detector_weights_sha256(evaluation->detector)) != 0)
         return desy_error(DESY_EDATA, "%s holds features by other weights of the extractor %s than the model %s was trained on: extract with those, or train again", store, made, model);
+    const struct desy_store_shape *shape = desy_store_shape(evaluation->store);
+    if (desy_detector_reads(evaluation->detector, DESY_READS_CROPS) && !shape->crops) return desy_error(DESY_EDATA, "%s has no crops, which the model %s reads: extract with --crops", store, model);
+    if (desy_detector_reads(evaluation->detector, DESY_READS_AUDIO) && !shape->audio) return desy_error(DESY_EDATA, "%s has no sound, which the model %s reads: extract with --audio", store, model);
     const char *precision = desy_store_attribute(evaluation->store, "precision"), *trained = desy_detector_precision(evaluation->detector);
     if (first && precision && strcmp(precision, trained) != 0)
         desy_log_warning("%s holds features in %s, the model %s was trained on features in %s: scores move a little", store, precision, model, trained);
@@ -174,8 +177,41 @@ static int choose_items(struct evaluation *evaluation)
     return evaluation->n_chosen ? DESY_OK : desy_error(DESY_EDATA, "the store has no labelled video in the %s part; try --split all", settings.split);
 }
 
+/* Arrays of one clip; NULL: the model does not read it. */
+struct arrays {
+    float *features;
+    uint8_t *crops;
+    int16_t *audio;
+};
+
+static int open_arrays(struct arrays *arrays, const struct evaluation *evaluation)
+{
+    const bool crops = desy_detector_reads(evaluation->detector, DESY_READS_CROPS), audio = desy_detector_reads(evaluation->detector, DESY_READS_AUDIO);
+    *arrays = (struct arrays){malloc((size_t)desy_store_frames(evaluation->store) * (size_t)desy_store_dims(evaluation->store) * sizeof(float)),
+                              crops ? malloc(DESY_CROPS * DESY_INPUT_SIDE * DESY_INPUT_SIDE * 3) : NULL, audio ? malloc(DESY_AUDIO_SAMPLES * sizeof(int16_t)) : NULL};
+    return arrays->features && (arrays->crops || !crops) && (arrays->audio || !audio) ? DESY_OK : desy_error_memory("a clip");
+}
+
+static void close_arrays(struct arrays *arrays)
+{
+    free(arrays->features);
+    free(arrays->crops);
+    free(arrays->audio);
+}
+
+static int add_clip(struct evaluation *evaluation, const struct desy_item_clip *clip, const struct arrays *arrays, struct desy_score *score)
+{
+    const size_t row = (size_t)clip->row;
+    int rc = desy_store_read_features(evaluation->store, row, 1, arrays->features);
+    if (rc == DESY_OK && arrays->crops) rc = desy_store_read_crops(evaluation->store, row, 1, arrays->crops);
+    if (rc == DESY_OK && arrays->audio) rc = desy_store_read_audio(evaluation->store, row, 1, arrays->audio);
+    if (rc != DESY_OK) return rc;
+    return desy_detector_add(evaluation->detector, &(struct desy_clip_numbers){.features = arrays->features, .n_frames = clip->n_frames, .crops = arrays->crops,
+        .audio = arrays->audio, .audio_samples = clip->audio_samples}, score);
+}
+
 /* The mean over the windows of an item that could be read; score->windows 0: none could. */
-static int score_windows(struct evaluation *evaluation, uint64_t index, float *features, struct desy_score *score)
+static int score_windows(struct evaluation *evaluation, uint64_t index, const struct arrays *arrays, struct desy_score *score)
 {
     const struct desy_items *items = &evaluation->items;
     int rc = DESY_OK;
@@ -183,8 +219,7 @@ static int score_windows(struct evaluation *evaluation, uint64_t index, float *f
     for (size_t i = items->first[index]; i < items->first[index + 1]; i++) {
         const struct desy_item_clip *clip = &items->clips[i];
         if (clip->row < 0 || clip->view > 0) continue; /* other views are for training alone */
-        DESY_TRY(desy_store_read_features(evaluation->store, (size_t)clip->row, 1, features));
-        DESY_TRY(desy_detector_add(evaluation->detector, features, clip->n_frames, score));
+        DESY_TRY(add_clip(evaluation, clip, arrays, score));
     }
     if (score->windows > 0) rc = desy_detector_finish(evaluation->detector, score);
 out:
@@ -192,7 +227,7 @@ out:
 }
 
 /* One item: its row, with scores if it could be read. */
-static int score_item(struct evaluation *evaluation, uint64_t index, float *features, struct desy_scores *scores)
+static int score_item(struct evaluation *evaluation, uint64_t index, const struct arrays *arrays, struct desy_scores *scores)
 {
     struct desy_store_row stored = {0};
     struct desy_score score;
@@ -202,7 +237,7 @@ static int score_item(struct evaluation *evaluation, uint64_t index, float *feat
     snprintf(id, sizeof id, "%016llx", (unsigned long long)stored.id);
     struct desy_score_row row = {.id = id, .video_path = stored.video_path, .source = stored.source, .group = stored.group, .label = stored.label,
                                  .split = (char *)desy_split_name(evaluation->items.split[index].part), .score = NAN, .level = {NAN, NAN, NAN}};
-    DESY_TRY(score_windows(evaluation, index, features, &score));
+    DESY_TRY(score_windows(evaluation, index, arrays, &score));
     if (score.windows > 0) {
         row.level[0] = score.low, row.level[1] = score.mid, row.level[2] = score.high;
         row.score = evaluation->level < 0 ? desy_confidence(score.logit, .5) : row.level[evaluation->level];
@@ -218,12 +253,11 @@ out:
 static int score_share(struct evaluation *evaluation, const desy_world *world, struct desy_scores *scores)
 {
     uint64_t first, count;
-    int rc = DESY_OK;
-    float *features = malloc((size_t)desy_store_frames(evaluation->store) * (size_t)desy_store_dims(evaluation->store) * sizeof *features);
-    if (!features) return desy_error_memory("features");
+    struct arrays arrays;
+    int rc = open_arrays(&arrays, evaluation);
     desy_scores_share(evaluation->n_chosen, desy_rank(world), desy_size(world), &first, &count);
-    for (uint64_t i = first; i < first + count && rc == DESY_OK; i++) rc = score_item(evaluation, evaluation->chosen[i], features, scores);
-    free(features);
+    for (uint64_t i = first; i < first + count && rc == DESY_OK; i++) rc = score_item(evaluation, evaluation->chosen[i], &arrays, scores);
+    close_arrays(&arrays);
     return rc;
 }
 

@@ -149,7 +149,8 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
         .frames = desy_detector_frames(scoring->detector), .threads = settings.threads, .allow_code = settings.allow_code};
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
     scoring->request = (struct desy_clip_request){.frames = options.frames, .windows = settings.windows, .transform = scoring->extractor->transform(scoring->state),
-        .forensic = scoring->extractor->forensic};
+        .forensic = scoring->extractor->forensic,
+        .crops = desy_detector_reads(scoring->detector, DESY_READS_CROPS), .audio = desy_detector_reads(scoring->detector, DESY_READS_AUDIO)};
     DESY_TRY(desy_sampling_parse(&scoring->request.sampling, desy_detector_sampling(scoring->detector)));
     DESY_TRY(desy_extract_config(&scoring->config, scoring->extractor, scoring->state, &scoring->request, 0));
     DESY_TRY(check_weights(scoring, desy_rank(world) == 0));
@@ -229,11 +230,18 @@ struct outcome {
     char reason[sizeof((struct desy_clip *)NULL)->reason];
 };
 
-/* The clip whose features were just extracted, on its own. */
+/* Of the clip whose features were just extracted. */
+static struct desy_clip_numbers numbers_of(const desy_scoring *scoring, const struct desy_clip *clip)
+{
+    return (struct desy_clip_numbers){.features = scoring->features, .n_frames = clip->frames, .crops = &clip->crops[0][0][0][0], .audio = clip->audio, .audio_samples = clip->audio_samples};
+}
+
+/* That clip on its own. */
 static int add_window(cJSON *timeline, desy_scoring *scoring, const struct desy_clip *clip)
 {
     struct desy_score score;
-    const int rc = desy_detector_score(scoring->detector, scoring->features, clip->frames, &score);
+    const struct desy_clip_numbers numbers = numbers_of(scoring, clip);
+    const int rc = desy_detector_score(scoring->detector, &numbers, &score);
     if (rc != DESY_OK) return rc;
     cJSON *window = cJSON_CreateObject();
     cJSON_AddNumberToObject(window, "start", clip->pts[0]);
@@ -260,7 +268,8 @@ static int score_clips(desy_scoring *scoring, struct desy_score *score, struct o
         DESY_TRY(desy_extractor_extract(scoring->extractor, scoring->state, clip, scoring->features, &finite));
         if (finite && timeline) DESY_TRY(add_window(timeline, scoring, clip));
         else if (finite) {
-            DESY_TRY(desy_detector_add(scoring->detector, scoring->features, clip->frames, score));
+            const struct desy_clip_numbers numbers = numbers_of(scoring, clip);
+            DESY_TRY(desy_detector_add(scoring->detector, &numbers, score));
             desy_reliability_add(seen, clip);
         } else *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
     } while (!desy_clip_is_last(clip));

@@ -1,19 +1,20 @@
 #include "train/channel.h"
 
 #include "features/blocks.h"
+#include "features/clip.h"
 #include "train/temporal.h"
 
 #include <stddef.h>
 #include <string.h>
 
 const struct desy_channel desy_channels[] = {
-    {"e", DESY_LOW, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "e", NULL, "linear on the block energies at height 256", false},
-    {"energy", DESY_LOW, DESY_FORM_SMALL, DESY_POOL_TEMPORAL, 1, "energy", NULL, "linear on how the energy of detail comes and goes from frame to frame", false},
-    {"step", DESY_MID, DESY_FORM_SMALL, DESY_POOL_STEP, 1, NULL, NULL, "linear on how much each number of the encoder changes from frame to frame", false},
-    {"mid_transformer", DESY_MID, DESY_FORM_FULL, DESY_POOL_MEAN, 0, NULL, "mid_transformer", "a transformer encoder over the frames", true},
-    {"mean", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_MEAN, 1, NULL, NULL, "linear on the mean embedding", false},
-    {"texture", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "texture", NULL, "linear on the mean of the feature map before the embedding's", false},
-    {"high_mlp", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 2, NULL, "high_mlp", "a network on mean and deviation of the embedding", false},
+    {"e", DESY_LOW, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "e", NULL, "linear on the block energies at height 256", DESY_READS_POOLED},
+    {"energy", DESY_LOW, DESY_FORM_SMALL, DESY_POOL_TEMPORAL, 1, "energy", NULL, "linear on how the energy of detail comes and goes from frame to frame", DESY_READS_POOLED},
+    {"step", DESY_MID, DESY_FORM_SMALL, DESY_POOL_STEP, 1, NULL, NULL, "linear on how much each number of the encoder changes from frame to frame", DESY_READS_POOLED},
+    {"mid_transformer", DESY_MID, DESY_FORM_FULL, DESY_POOL_MEAN, 0, NULL, "mid_transformer", "a transformer encoder over the frames", DESY_READS_FRAMES},
+    {"mean", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_MEAN, 1, NULL, NULL, "linear on the mean embedding", DESY_READS_POOLED},
+    {"texture", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "texture", NULL, "linear on the mean of the feature map before the embedding's", DESY_READS_POOLED},
+    {"high_mlp", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 2, NULL, "high_mlp", "a network on mean and deviation of the embedding", DESY_READS_POOLED},
     {0},
 };
 
@@ -30,6 +31,11 @@ const char *desy_level_name(enum desy_level level)
     return names[level];
 }
 
+bool desy_channel_is_partial(const struct desy_channel *channel)
+{
+    return channel->reads == DESY_READS_AUDIO || channel->part == DESY_POOL_TEMPORAL;
+}
+
 static bool temporal_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs)
 {
     const struct desy_temporal_channel *temporal = desy_temporal_channels;
@@ -41,10 +47,12 @@ static bool temporal_inputs(const struct desy_channel *channel, const struct des
 
 bool desy_channel_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs)
 {
-    if (channel->frames) {
-        *offset = 0;
-        *inputs = layout->encoder + layout->blocks;
-        return true;
+    *offset = 0;
+    switch (channel->reads) {
+    case DESY_READS_FRAMES: return *inputs = layout->encoder + layout->blocks, true;
+    case DESY_READS_CROPS: return *inputs = DESY_INPUT_SIDE * DESY_INPUT_SIDE * 3, true;
+    case DESY_READS_AUDIO: return *inputs = 1, true;
+    case DESY_READS_POOLED: break;
     }
     *offset = desy_pool_offset(layout, channel->part);
     *inputs = channel->parts * layout->encoder;

@@ -2,6 +2,7 @@
 #ifndef DESY_TRAIN_CHANNEL_H
 #define DESY_TRAIN_CHANNEL_H
 
+#include "train/clip_numbers.h"
 #include "train/pool.h"
 
 #include <stdbool.h>
@@ -17,7 +18,7 @@ struct desy_channel {
     const char *block;        /* of desy_feature_blocks, for DESY_POOL_BLOCKS; of desy_temporal_channels, for DESY_POOL_TEMPORAL */
     const char *architecture; /* full forms: a name of model/network.cpp */
     const char *help;
-    bool frames;              /* reads the frames themselves, all their numbers, and no pooled ones (part, parts, block) */
+    enum desy_reads reads;    /* what part, parts and block speak of is pooled; of others all is read (train/reading.h) */
 };
 
 /* Ends with a NULL name. To add a head: a line here (and, for a full form, an architecture in model/). */
@@ -27,7 +28,10 @@ const struct desy_channel *desy_channel_find(const char *name); /* NULL: none */
 /* "low", "mid", "high". */
 const char *desy_level_name(enum desy_level level);
 
-/* Where its inputs lie in the pooled vector; of frames the numbers of one, offset 0. False: this extractor has no such numbers. */
+/* May a clip lack what it reads, as one that does not move, or has no sound? */
+bool desy_channel_is_partial(const struct desy_channel *channel);
+
+/* Where its inputs lie in the pooled vector; of what is not pooled the numbers of one frame, crop or sample, offset 0. False: this extractor has no such numbers. */
 bool desy_channel_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs);
 
 #endif

@@ -124,7 +124,7 @@ int desy_detector_open(desy_detector **out, const char *model, const char *devic
     if (d->ensemble.layout.encoder + d->ensemble.layout.blocks != d->dims)
         DESY_TRY(desy_error(DESY_EDATA, "%s: a layout of %d + %d numbers, where frames have %d", path, d->ensemble.layout.encoder, d->ensemble.layout.blocks, d->dims));
     for (int i = 0; i < d->ensemble.n; i++)
-        if (d->ensemble.heads[i].channel->frames && d->ensemble.heads[i].frames != d->frames)
+        if (d->ensemble.heads[i].channel->reads == DESY_READS_FRAMES && d->ensemble.heads[i].frames != d->frames)
             DESY_TRY(desy_error(DESY_EDATA, "%s: the channel %s reads %d frames, and a clip has %d", path, d->ensemble.heads[i].channel->name, d->ensemble.heads[i].frames, d->frames));
     DESY_TRY(hash_files(d, d->sha256));
     DESY_TRY(check_seal(d));
@@ -151,15 +151,18 @@ void desy_detector_close(desy_detector **detector)
     *detector = NULL;
 }
 
-int desy_detector_add(desy_detector *d, const float *features, int n_frames, struct desy_score *score)
+int desy_detector_add(desy_detector *d, const struct desy_clip_numbers *given, struct desy_score *score)
 {
     const struct desy_ensemble *ensemble = &d->ensemble;
+    struct desy_clip_numbers clip = *given;
     double logit;
     int rc;
-    DESY_TRY(desy_pool(d->vector, &ensemble->layout, features, d->frames, n_frames));
+    clip.vector = d->vector;
+    clip.frames = d->frames;
+    DESY_TRY(desy_pool(d->vector, &ensemble->layout, clip.features, clip.frames, clip.n_frames));
     for (int i = 0; i < ensemble->n; i++) {
-        if (!desy_head_applies(&ensemble->heads[i], d->vector)) continue;
-        DESY_TRY(desy_head_clip_logit(&ensemble->heads[i], d->vector, features, n_frames, &logit));
+        DESY_TRY(desy_head_clip_logit(&ensemble->heads[i], &clip, &logit));
+        if (isnan(logit) && desy_channel_is_partial(ensemble->heads[i].channel)) continue; /* it lacks what the channel reads */
         score->present[i]++;
         score->channel_logits[i] += logit;
         score->distances[i] += desy_evidence_distance(&ensemble->heads[i], d->vector);
@@ -194,10 +197,10 @@ int desy_detector_finish(const desy_detector *d, struct desy_score *score)
     return isfinite(score->logit) ? DESY_OK : desy_error(DESY_EDATA, "%s: the model gave a score that is not finite", d->directory);
 }
 
-int desy_detector_score(desy_detector *d, const float *features, int n_frames, struct desy_score *score)
+int desy_detector_score(desy_detector *d, const struct desy_clip_numbers *clip, struct desy_score *score)
 {
     *score = (struct desy_score){0};
-    int rc = desy_detector_add(d, features, n_frames, score);
+    int rc = desy_detector_add(d, clip, score);
     return rc == DESY_OK ? desy_detector_finish(d, score) : rc;
 }
 
@@ -225,5 +228,11 @@ const cJSON *desy_detector_out_of_fold(const desy_detector *d) { return cJSON_Ge
 const cJSON *desy_detector_model(const desy_detector *d) { return d->model; }
 const struct desy_ensemble *desy_detector_ensemble(const desy_detector *d) { return &d->ensemble; }
 const struct desy_evidence *desy_detector_evidence(const desy_detector *d) { return &d->evidence; }
+bool desy_detector_reads(const desy_detector *d, enum desy_reads reads)
+{
+    bool found = false;
+    for (int i = 0; i < d->ensemble.n; i++) found |= d->ensemble.heads[i].channel->reads == reads;
+    return found;
+}
 int desy_detector_channels(const desy_detector *d) { return d->ensemble.n; }
 const char *desy_detector_channel(const desy_detector *d, int index) { return d->ensemble.heads[index].channel->name; }

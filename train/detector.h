@@ -3,6 +3,8 @@
 #ifndef DESY_TRAIN_DETECTOR_H
 #define DESY_TRAIN_DETECTOR_H
 
+#include "train/clip_numbers.h"
+
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,11 +30,11 @@ struct desy_score {
 /* `model`: a model directory (model.json, weights.safetensors), or a save directory whose file `current` names one.
  * `device`: as desy_torch_device gives it, for full-form channels. DESY_EDATA: no model there, of a format unknown here, or damaged. */
 int desy_detector_open(desy_detector **detector, const char *model, const char *device);
-/* features (T, D), of which the first n_frames rows are real: the rest never enter. n_frames in 1..T; with one frame nothing moves:
- * `step` is that of a still picture, and a channel of temporal numbers has nothing to say. DESY_EDATA if a feature is not finite. */
-int desy_detector_score(desy_detector *detector, const float *features, int n_frames, struct desy_score *score);
+/* One clip: features, n_frames, and the arrays that desy_detector_reads asks for. With one frame nothing moves: `step` is that of a still picture, and a
+ * channel of temporal numbers has nothing to say, as one that hears has of a clip without sound. DESY_EDATA if a feature is not finite; DESY_EUSAGE: an array is missing. */
+int desy_detector_score(desy_detector *detector, const struct desy_clip_numbers *clip, struct desy_score *score);
 /* The same of several clips of one video: the logits of those that have the channel averaged. Add each to a score that was zeroed before the first, then finish. */
-int desy_detector_add(desy_detector *detector, const float *features, int n_frames, struct desy_score *score);
+int desy_detector_add(desy_detector *detector, const struct desy_clip_numbers *clip, struct desy_score *score);
 int desy_detector_finish(const desy_detector *detector, struct desy_score *score);
 void desy_detector_close(desy_detector **detector);
 
@@ -56,6 +58,8 @@ const cJSON *desy_detector_out_of_fold(const desy_detector *detector);    /* roc
 const cJSON *desy_detector_model(const desy_detector *detector);         /* model.json */
 const struct desy_ensemble *desy_detector_ensemble(const desy_detector *detector);
 const struct desy_evidence *desy_detector_evidence(const desy_detector *detector);
+/* Has it a channel that reads these? */
+bool desy_detector_reads(const desy_detector *detector, enum desy_reads reads);
 int desy_detector_channels(const desy_detector *detector);
 const char *desy_detector_channel(const desy_detector *detector, int index);
 

@@ -33,14 +33,14 @@ static int add_tensor(struct tensor_list *list, const char *channel, const char 
 static int add_head(struct tensor_list *list, const struct desy_head *head)
 {
     const struct desy_network_tensor *tensors = NULL;
-    const int64_t shape = head->inputs;
+    const int64_t shape = head->standardised, inputs = head->inputs;
     const char *name = head->channel->name;
     float *parameters = NULL, *gradient = NULL;
     size_t n = 0, count = 0;
     int rc;
-    DESY_TRY(add_tensor(list, name, "median", "F64", &shape, 1, head->median));
-    DESY_TRY(add_tensor(list, name, "scale", "F64", &shape, 1, head->scale));
-    if (head->channel->form == DESY_FORM_SMALL) return add_tensor(list, name, "direction", "F64", &shape, 1, head->direction);
+    if (shape) DESY_TRY(add_tensor(list, name, "median", "F64", &shape, 1, head->median));
+    if (shape) DESY_TRY(add_tensor(list, name, "scale", "F64", &shape, 1, head->scale));
+    if (head->channel->form == DESY_FORM_SMALL) return add_tensor(list, name, "direction", "F64", &inputs, 1, head->direction);
     DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
     DESY_TRY(desy_network_buffers(head->network, &parameters, &gradient, &count));
     for (size_t i = 0; i < n; i++)
@@ -90,7 +90,7 @@ static cJSON *describe_head(const struct desy_head *head)
     cJSON_AddStringToObject(json, "form", head->channel->form == DESY_FORM_FULL ? "full" : "small");
     if (head->channel->architecture) cJSON_AddStringToObject(json, "architecture", head->channel->architecture);
     cJSON_AddNumberToObject(json, "inputs", head->inputs);
-    if (head->channel->frames) cJSON_AddNumberToObject(json, "frames", head->frames);
+    if (head->channel->reads == DESY_READS_FRAMES) cJSON_AddNumberToObject(json, "frames", head->frames);
     cJSON_AddNumberToObject(json, "bias", head->bias);
     cJSON_AddNumberToObject(json, "logit_mean", head->mean);
     cJSON_AddNumberToObject(json, "logit_deviation", head->deviation);
@@ -154,7 +154,7 @@ out:
 static int read_head(struct desy_ensemble *ensemble, const cJSON *json, const desy_safetensors *file, const char *path, const char *device)
 {
     const char *name, *where = "model.json";
-    long long inputs, frames = 1;
+    long long inputs, frames;
     int rc;
     DESY_TRY(desy_json_string(&name, json, "name", where));
     const struct desy_channel *channel = desy_channel_find(name);
@@ -164,15 +164,17 @@ static int read_head(struct desy_ensemble *ensemble, const cJSON *json, const de
     DESY_TRY(desy_head_open(head, channel, &ensemble->layout));
     DESY_TRY(desy_json_integer(&inputs, json, "inputs", where));
     if (inputs != head->inputs) return desy_error(DESY_EDATA, "%s: the channel %s has %lld inputs, not %d", where, name, inputs, head->inputs);
-    if (channel->frames) DESY_TRY(desy_json_integer(&frames, json, "frames", where));
-    if (frames < 1 || frames > DESY_MAX_FRAMES) return desy_error(DESY_EDATA, "%s: the channel %s takes %lld frames", where, name, frames);
-    head->frames = (int)frames;
+    if (channel->reads == DESY_READS_FRAMES) {
+        DESY_TRY(desy_json_integer(&frames, json, "frames", where));
+        if (frames < 1 || frames > DESY_MAX_FRAMES) return desy_error(DESY_EDATA, "%s: the channel %s takes %lld frames", where, name, frames);
+        head->frames = (int)frames;
+    }
     DESY_TRY(desy_json_double(&head->bias, json, "bias", where));
     DESY_TRY(desy_json_double(&head->mean, json, "logit_mean", where));
     DESY_TRY(desy_json_double(&head->deviation, json, "logit_deviation", where));
     if (!(head->deviation > 0)) return desy_error(DESY_EDATA, "%s: the logit_deviation of %s must be positive", where, name);
-    DESY_TRY(take_tensor(file, path, name, "median", "F64", (size_t)inputs, head->median));
-    DESY_TRY(take_tensor(file, path, name, "scale", "F64", (size_t)inputs, head->scale));
+    if (head->standardised) DESY_TRY(take_tensor(file, path, name, "median", "F64", (size_t)inputs, head->median));
+    if (head->standardised) DESY_TRY(take_tensor(file, path, name, "scale", "F64", (size_t)inputs, head->scale));
     rc = channel->form == DESY_FORM_SMALL ? take_tensor(file, path, name, "direction", "F64", (size_t)inputs, head->direction)
                                           : read_network(head, file, path, device);
 out:

@@ -8,6 +8,7 @@
 #include "train/class_weights.h"
 #include "train/gradient_sum.h"
 #include "train/loader.h"
+#include "train/reading.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct trainer {
     size_t n, batch, accumulate, shard_rows, shards; /* of a full batch */
     desy_loader *loader;
     size_t in_batch;
-    const float *x;              /* of this rank's shards: train/loader.h */
+    const void *x;               /* of this rank's shards: train/loader.h */
     const int32_t *lengths;
     float *labels, *weights;     /* (shards * shard_rows), padded with weight 0 */
     uint64_t *shard_ids;
@@ -139,7 +140,7 @@ static int prepare_batch(struct trainer *t, size_t from)
  * first batch is its largest. A shard of padding alone adds nothing and is left out. */
 static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how, size_t *own)
 {
-    const size_t ranks = (size_t)desy_size(t->fit->world), inputs = (size_t)t->head->frames * (size_t)t->head->inputs;
+    const size_t ranks = (size_t)desy_size(t->fit->world), bytes = desy_reading_bytes(t->head);
     float logits[t->shard_rows];
     int rc = DESY_OK;
     size_t slot = 0;
@@ -147,7 +148,7 @@ static int run_shards(struct trainer *t, size_t in_step, bool is_first, const st
     for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
         const size_t from = shard * t->shard_rows;
         double *loss = &t->losses[t->n_losses++];
-        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = t->x + slot * t->shard_rows * inputs, .lengths = t->lengths ? t->lengths + slot * t->shard_rows : NULL,
+        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = (const char *)t->x + slot * t->shard_rows * bytes, .lengths = t->lengths ? t->lengths + slot * t->shard_rows : NULL,
                                                  .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
         float *sum = t->sum.own + slot++ * t->count;
         rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
@@ -317,7 +318,7 @@ int desy_head_fit_full(const struct desy_full_fit *f, struct desy_head *head, st
     struct trainer t = {.fit = f->fit, .validation = f->validation, .ids = f->ids, .options = f->options, .checkpoints = f->checkpoints, .head = head,
                         .seed = desy_random_u64(f->options->seed, f->stream, 0), .stream = f->stream, .curve = curve};
     int rc = desy_head_open(head, f->channel, f->layout);
-    if (f->channel->frames) head->frames = f->fit->frames->frames;
+    if (f->channel->reads == DESY_READS_FRAMES) head->frames = f->fit->stored->frames;
     curve->count = curve->best = 0;
     curve->epochs = calloc((size_t)f->options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");

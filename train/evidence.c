@@ -93,9 +93,9 @@ double desy_evidence_constant(const struct desy_head *head)
 double desy_evidence_distance(const struct desy_head *head, const float *vector)
 {
     double sum = 0;
-    for (int d = 0; d < head->inputs; d++) {
+    for (int d = 0; d < head->standardised; d++) {
         const double z = ((double)vector[desy_head_column(head, d)] - head->median[d]) / head->scale[d];
         sum += z * z < FARTHEST * FARTHEST ? z * z : FARTHEST * FARTHEST;
     }
-    return sqrt(sum / head->inputs);
+    return head->standardised ? sqrt(sum / head->standardised) : 0;
 }

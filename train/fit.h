@@ -4,7 +4,7 @@
 #define DESY_TRAIN_FIT_H
 
 #include "mpi/world.h"
-#include "train/frames.h"
+#include "train/stored.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +22,7 @@ struct desy_fit {
     const double *weights;    /* (total); 0: left out */
     const uint8_t *labels;    /* (total) */
     size_t chosen;            /* those with a weight */
-    const struct desy_frames *frames; /* of all rows; NULL: they are not at hand */
+    const struct desy_stored *stored; /* all rows as the store has them; NULL: they are not at hand */
 };
 
 /* Exact median and standard deviation + 1e-6 of `inputs` columns from `offset` on, over the chosen items, unweighted. */

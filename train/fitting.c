@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mpi/signals.h"
 #include "train/fusion.h"
+#include "train/reading.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static int choose_candidates(struct desy_fitting *f)
     if (f->options->level == DESY_TRAIN_FUSION) return DESY_OK;
     for (const struct desy_channel *channel = desy_channels; channel->name; channel++) {
         int offset, inputs;
-        if (!is_wanted(f->options, channel) || !desy_channel_inputs(channel, &f->set->layout, &offset, &inputs) || (channel->frames && !f->set->frames.store)) continue;
+        if (!is_wanted(f->options, channel) || !desy_channel_inputs(channel, &f->set->layout, &offset, &inputs) || !desy_reading_possible(channel, &f->set->stored)) continue;
         if (f->n == DESY_MAX_CHANNELS) return desy_error(DESY_EUSAGE, "more than %d channels", DESY_MAX_CHANNELS);
         f->candidates[f->n++] = channel;
     }
@@ -45,24 +46,38 @@ static int find_moving(struct desy_fitting *f)
     return rc;
 }
 
+bool desy_fitting_has(const struct desy_fitting *f, const struct desy_channel *channel, size_t row)
+{
+    return channel->part == DESY_POOL_TEMPORAL ? f->moves[row] : desy_reading_has(channel, &f->set->stored, row);
+}
+
 /* weights without clips that have not what the channel reads. */
 static void mask(const struct desy_fitting *f, const struct desy_channel *channel, const double *weights, double *masked, size_t of_label[2])
 {
     of_label[0] = of_label[1] = 0;
     for (size_t i = 0; i < f->set->total; i++) {
-        masked[i] = channel->part != DESY_POOL_TEMPORAL || f->moves[i] ? weights[i] : 0;
+        masked[i] = desy_fitting_has(f, channel, i) ? weights[i] : 0;
         of_label[f->set->labels[i]] += masked[i] > 0;
     }
 }
 
-/* A channel that cannot be fitted, because too few clips move, is left out. */
+static bool can_validate(const struct desy_fitting *f, const struct desy_channel *channel)
+{
+    size_t of_label[2];
+    if (channel->form == DESY_FORM_SMALL) return true;
+    mask(f, channel, f->validation_weights, f->masked, of_label);
+    return of_label[0] + of_label[1] > 0;
+}
+
+/* A channel that cannot be fitted, because too few clips have what it reads, is left out. Needs validation_weights. */
 static int drop_unfit(struct desy_fitting *f)
 {
     int kept = 0;
     const bool fusion_alone = f->n == 0; /* --level fusion reads its channels */
     for (int c = 0; c < f->n; c++) {
-        bool fits = true;
-        for (int fold = -1; fits && f->candidates[c]->part == DESY_POOL_TEMPORAL && fold < DESY_FOLDS; fold++) {
+        const bool partial = desy_channel_is_partial(f->candidates[c]);
+        bool fits = !partial || can_validate(f, f->candidates[c]);
+        for (int fold = -1; fits && partial && fold < DESY_FOLDS; fold++) {
             size_t chosen, of_label[2];
             const int rc = desy_training_weights(f->set, fold, f->fold_weights, &chosen);
             if (rc != DESY_OK) return rc;
@@ -70,10 +85,10 @@ static int drop_unfit(struct desy_fitting *f)
             fits = of_label[0] && of_label[1];
         }
         if (fits) f->candidates[kept++] = f->candidates[c];
-        else if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: too few clips of a class move", f->candidates[c]->name);
+        else if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: too few clips of a class %s", f->candidates[c]->name, f->candidates[c]->part == DESY_POOL_TEMPORAL ? "move" : "have sound");
     }
     f->n = kept;
-    return kept || fusion_alone ? DESY_OK : desy_error(DESY_EDATA, "no channel is left to train: too few clips of a class move");
+    return kept || fusion_alone ? DESY_OK : desy_error(DESY_EDATA, "no channel is left to train: too few clips of a class have what they read");
 }
 
 /* The weights of items, from those of their clips. */
@@ -99,18 +114,19 @@ int desy_fitting_open(struct desy_fitting *f, const struct desy_training_set *se
     f->fold_weights = malloc((total + 1) * sizeof *f->fold_weights);
     f->masked = malloc((total + 1) * sizeof *f->masked);
     f->validation_weights = malloc((total + 1) * sizeof *f->validation_weights);
+    f->validation_masked = malloc((total + 1) * sizeof *f->validation_masked);
     f->item_weights = malloc((total + 1) * sizeof *f->item_weights);
     f->validation_item_weights = malloc((total + 1) * sizeof *f->validation_item_weights);
     f->logits = malloc((total + 1) * DESY_MAX_CHANNELS * sizeof *f->logits);
-    if (rc == DESY_OK && (!f->ids || !f->weights || !f->fold_weights || !f->masked || !f->validation_weights || !f->item_weights || !f->validation_item_weights || !f->logits))
+    if (rc == DESY_OK && (!f->ids || !f->weights || !f->fold_weights || !f->masked || !f->validation_weights || !f->validation_masked || !f->item_weights || !f->validation_item_weights || !f->logits))
         rc = desy_error_memory("training");
     for (size_t i = 0; rc == DESY_OK && i < total; i++) /* the clips of an item have random numbers of their own */
         f->ids[i] = i > 0 && set->items[i].id == set->items[i - 1].id ? f->ids[i - 1] + 1 : set->items[i].id;
     DESY_TRY(desy_agree(set->world, rc));
     DESY_TRY(find_moving(f));
-    rc = drop_unfit(f);
-    if (rc == DESY_OK) rc = desy_training_weights(set, -1, f->weights, &chosen);
+    rc = desy_training_weights(set, -1, f->weights, &chosen);
     if (rc == DESY_OK) rc = desy_validation_weights(set, f->validation_weights, &to_validate);
+    if (rc == DESY_OK) rc = drop_unfit(f);
     DESY_TRY(desy_agree(set->world, rc));
     f->fit = desy_training_fit(set, f->weights, chosen);
     f->validation = desy_training_fit(set, f->validation_weights, to_validate);
@@ -129,6 +145,7 @@ void desy_fitting_close(struct desy_fitting *f)
     free(f->masked);
     free(f->moves);
     free(f->validation_weights);
+    free(f->validation_masked);
     free(f->item_weights);
     free(f->validation_item_weights);
     free(f->out_of_fold);
@@ -139,15 +156,15 @@ void desy_fitting_close(struct desy_fitting *f)
 static int fit_channel(struct desy_fitting *f, const struct desy_fit *fit, const struct desy_channel *channel, uint64_t stream, struct desy_head *head, struct desy_curve *curve)
 {
     char name[64];
-    if (channel->form == DESY_FORM_SMALL) {
-        size_t of_label[2];
-        mask(f, channel, fit->weights, f->masked, of_label);
-        const struct desy_fit of_channel = desy_training_fit(f->set, f->masked, of_label[0] + of_label[1]);
-        return desy_head_fit_small(&of_channel, channel, &f->set->layout, head);
-    }
+    size_t of_label[2];
+    mask(f, channel, fit->weights, f->masked, of_label);
+    const struct desy_fit of_channel = desy_training_fit(f->set, f->masked, of_label[0] + of_label[1]);
+    if (channel->form == DESY_FORM_SMALL) return desy_head_fit_small(&of_channel, channel, &f->set->layout, head);
+    mask(f, channel, f->validation_weights, f->validation_masked, of_label);
+    const struct desy_fit validation = desy_training_fit(f->set, f->validation_masked, of_label[0] + of_label[1]);
     if (stream == 0) snprintf(name, sizeof name, "%s, all folds", channel->name);
     else snprintf(name, sizeof name, "%s, without fold %d of %d", channel->name, (int)stream, DESY_FOLDS);
-    const struct desy_full_fit full = {.fit = fit, .validation = &f->validation, .ids = f->ids, .channel = channel, .layout = &f->set->layout, .options = f->options,
+    const struct desy_full_fit full = {.fit = &of_channel, .validation = &validation, .ids = f->ids, .channel = channel, .layout = &f->set->layout, .options = f->options,
         .checkpoints = f->checkpoints, .stream = stream, .name = name, .every_epoch = stream <= 1};
     return desy_head_fit_full(&full, head, curve);
 }

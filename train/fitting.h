@@ -14,7 +14,7 @@ struct desy_fitting {
     uint64_t *ids;                       /* (total): of clips */
     uint8_t *moves;                      /* (total): clips that have temporal numbers */
     double *weights, *fold_weights, *validation_weights; /* (total), of clips: all that is trained on, without a fold, validation */
-    double *masked;                      /* (total): of the channel that is being fitted */
+    double *masked, *validation_masked;  /* (total): of the channel that is being fitted */
     double *item_weights, *validation_item_weights;      /* (total): of their items (desy_training_weigh_items) */
     struct desy_fit fit, validation;     /* what heads are fitted to, and stop by: clips */
     struct desy_fit measured, validation_measured; /* what is measured, and fused by: items, with the mean of their clips' logits */
@@ -29,6 +29,9 @@ struct desy_fitting {
 /* Room, weights, and which channels the extractor and the options allow. DESY_EDATA: none. */
 int desy_fitting_open(struct desy_fitting *f, const struct desy_training_set *set, const struct desy_train_options *options);
 void desy_fitting_close(struct desy_fitting *f);
+
+/* Has this row what the channel reads? */
+bool desy_fitting_has(const struct desy_fitting *f, const struct desy_channel *channel, size_t row);
 
 /* Fills out_of_fold, ensemble.heads and logits. DESY_EINTERRUPTED: a signal came. */
 int desy_fitting_channels(struct desy_fitting *f);

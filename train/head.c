@@ -1,6 +1,8 @@
 #include "train/head.h"
 
 #include "base/error.h"
+#include "features/clip.h"
+#include "train/reading.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,7 +19,10 @@ int desy_head_open(struct desy_head *head, const struct desy_channel *channel, c
     head->deviation = 1;
     head->frames = 1;
     if (!desy_channel_inputs(channel, layout, &head->offset, &head->inputs)) return desy_error(DESY_EUSAGE, "this extractor has no numbers for the channel %s", channel->name);
-    const size_t n = (size_t)head->inputs;
+    if (channel->reads == DESY_READS_CROPS) head->frames = DESY_CROPS;
+    if (channel->reads == DESY_READS_AUDIO) head->frames = DESY_AUDIO_SAMPLES;
+    head->standardised = channel->reads == DESY_READS_CROPS || channel->reads == DESY_READS_AUDIO ? 0 : head->inputs;
+    const size_t n = (size_t)head->standardised + 1;
     head->median = calloc(n, sizeof *head->median);
     head->scale = calloc(n, sizeof *head->scale);
     head->direction = channel->form == DESY_FORM_SMALL ? calloc(n, sizeof *head->direction) : NULL;
@@ -109,65 +114,64 @@ void desy_head_row(const struct desy_head *head, const float *vector, float *row
     for (int d = 0; d < head->inputs; d++) row[d] = (float)room[d];
 }
 
-void desy_head_frames(const struct desy_head *head, const float *features, float *row, double *room)
-{
-    for (int t = 0; t < head->frames; t++, features += head->inputs, row += head->inputs) {
-        desy_standardise(room, features, head->inputs, head->median, head->scale);
-        for (int d = 0; d < head->inputs; d++) row[d] = (float)room[d];
-    }
-}
-
 int desy_head_column(const struct desy_head *head, int d)
 {
-    if (!head->channel->frames) return head->offset + d;
+    if (head->channel->reads != DESY_READS_FRAMES) return head->offset + d;
     return d < head->layout.encoder ? d : desy_pool_offset(&head->layout, DESY_POOL_BLOCKS) + d - head->layout.encoder;
 }
 
 int desy_head_standardise_inputs(const struct desy_fit *fit, struct desy_head *head)
 {
-    const int first = head->channel->frames ? head->layout.encoder : head->inputs, rest = head->inputs - first; /* columns that lie together */
+    if (!head->standardised) return DESY_OK;
+    const int first = head->channel->reads == DESY_READS_FRAMES ? head->layout.encoder : head->inputs, rest = head->inputs - first; /* columns that lie together */
     int rc = desy_fit_standardise(fit, desy_head_column(head, 0), first, head->median, head->scale);
     if (rc == DESY_OK && rest) rc = desy_fit_standardise(fit, desy_head_column(head, first), rest, head->median + first, head->scale + first);
     return rc;
 }
 
-static int frames_logit(const struct desy_head *head, const float *features, int n_frames, float *row, double *room, double *logit)
+/* Of what the reader gives: a row of the store or, where there is one, a clip. */
+static int read_logit(const struct desy_reader *reader, const struct desy_clip_numbers *clip, size_t row, void *input, double *logit)
 {
-    const int32_t length = n_frames;
-    float output;
-    desy_head_frames(head, features, row, room);
-    const int rc = desy_network_forward(head->network, row, &length, 1, &output);
+    const struct desy_head *head = reader->head;
+    int32_t length;
+    float output = 0;
+    int rc = clip ? desy_reader_clip(reader, clip, input, &length) : desy_reader_row(reader, row, input, &length);
+    if (rc == DESY_OK) rc = desy_network_forward(head->network, input, &length, 1, &output);
     *logit = ((double)output - head->mean) / head->deviation;
     return rc;
 }
 
-int desy_head_clip_logit(const struct desy_head *head, const float *vector, const float *features, int n_frames, double *logit)
+int desy_head_clip_logit(const struct desy_head *head, const struct desy_clip_numbers *clip, double *logit)
 {
-    if (!head->channel->frames) return desy_head_logits(head, vector, 0, 1, logit);
-    float *row = malloc((size_t)head->frames * (size_t)head->inputs * sizeof *row);
-    double *room = malloc((size_t)head->inputs * sizeof *room);
-    const int rc = row && room ? frames_logit(head, features, n_frames, row, room, logit) : desy_error_memory("frames");
-    free(row);
-    free(room);
+    struct desy_reader reader;
+    if (head->channel->reads == DESY_READS_POOLED) return desy_head_logits(head, clip->vector, 0, 1, logit);
+    if (head->channel->reads == DESY_READS_AUDIO && clip->audio && clip->audio_samples == 0) return *logit = NAN, DESY_OK;
+    void *input = malloc(desy_reading_bytes(head));
+    int rc = input ? desy_reader_open(&reader, head, NULL) : desy_error_memory("a clip");
+    if (rc == DESY_OK) {
+        rc = read_logit(&reader, clip, 0, input, logit);
+        desy_reader_close(&reader);
+    }
+    free(input);
     return rc;
 }
 
 int desy_head_fit_logits(const struct desy_head *head, const struct desy_fit *fit, size_t first, size_t n, double *logits)
 {
-    if (!head->channel->frames) return desy_head_logits(head, fit->vectors + first * fit->stride, fit->stride, n, logits);
-    if (head->frames != fit->frames->frames || head->inputs != fit->frames->dims)
-        return desy_error(DESY_EDATA, "the channel %s reads %d frames of %d numbers, and the store has %d of %d", head->channel->name, head->frames, head->inputs, fit->frames->frames, fit->frames->dims);
-    const size_t size = (size_t)head->frames * (size_t)head->inputs;
-    float *features = malloc(2 * size * sizeof *features);
-    double *room = malloc((size_t)head->inputs * sizeof *room);
-    int rc = features && room ? DESY_OK : desy_error_memory("frames");
-    for (size_t i = 0; rc == DESY_OK && i < n; i++) {
-        const size_t row = fit->first + first + i;
-        rc = desy_store_read_features(fit->frames->store, row, 1, features);
-        if (rc == DESY_OK) rc = frames_logit(head, features, fit->frames->n_frames[row], features + size, room, &logits[i]);
+    struct desy_reader reader;
+    if (head->channel->reads == DESY_READS_POOLED) return desy_head_logits(head, fit->vectors + first * fit->stride, fit->stride, n, logits);
+    if (!desy_reading_possible(head->channel, fit->stored)) return desy_error(DESY_EDATA, "the store has not what the channel %s reads: %s", head->channel->name, desy_reading_advice(head->channel));
+    void *input = malloc(desy_reading_bytes(head));
+    int rc = input ? desy_reader_open(&reader, head, fit->stored) : desy_error_memory("clips");
+    if (rc == DESY_OK) {
+        for (size_t i = 0; rc == DESY_OK && i < n; i++) {
+            const size_t row = fit->first + first + i;
+            if (desy_reading_has(head->channel, fit->stored, row)) rc = read_logit(&reader, NULL, row, input, &logits[i]);
+            else logits[i] = NAN;
+        }
+        desy_reader_close(&reader);
     }
-    free(features);
-    free(room);
+    free(input);
     return rc;
 }
 

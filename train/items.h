@@ -13,10 +13,11 @@ struct desy_items {
     struct desy_item_clip {
         int64_t row;               /* into the features, -1: failed */
         int32_t n_frames, view;    /* view 0: as it is, else augmented */
+        int32_t audio_samples;     /* 0: no sound */
     } *clips;                      /* (first[M]): rows of `videos` */
 };
 
-/* Collective. Each rank reads its share of `videos`, all get all of it (56 bytes a clip). Parts are drawn over all items, failed
+/* Collective. Each rank reads its share of `videos`, all get all of it (64 bytes a clip). Parts are drawn over all items, failed
  * ones too, so that a failure moves nobody else. require: as desy_split_draw. Every rank returns the same code. */
 int desy_items_read(desy_world *world, desy_store *store, uint64_t seed, bool require, struct desy_items *items);
 void desy_items_close(struct desy_items *items);

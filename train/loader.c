@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "train/prefetch.h"
+#include "train/reading.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,36 +17,38 @@ struct desy_loader {
     float *x;                           /* (own_rows, item): pooled vectors */
     float *ahead, *mine;                /* (ahead_room, item): inputs of the next items in this order, from all ranks; this rank's of them */
     size_t ahead_room, ahead_from, ahead_count;
-    desy_prefetch *prefetch;            /* frames */
+    double *room;                       /* (inputs): of pooled vectors */
+    desy_prefetch *prefetch;            /* what is read from the store */
+    struct desy_reader reader;
+    size_t bytes;                       /* of an item of theirs */
     struct slot {
-        float *x;                       /* (own_rows, item) */
+        char *x;                        /* (own_rows, bytes) */
         int32_t *lengths;               /* (own_rows) */
     } slots[DESY_PREFETCH_SLOTS];
-    float *features;                    /* (frames, dims): of one clip */
-    double *room;                       /* (inputs) */
 };
 
-static bool reads_frames(const desy_loader *l)
+static bool reads_store(const desy_loader *l)
 {
-    return l->o.head->channel->frames;
+    return l->o.head->channel->reads != DESY_READS_POOLED;
 }
 
 static int open_buffers(desy_loader *l)
 {
-    const size_t size = l->own_rows * l->item * sizeof(float);
-    bool good = (l->room = malloc((size_t)l->o.head->inputs * sizeof *l->room));
-    if (!reads_frames(l)) {
+    bool good = true;
+    if (!reads_store(l)) {
         l->ahead_room = l->o.batch > AHEAD_ROWS ? l->o.batch : AHEAD_ROWS;
-        l->x = malloc(size);
+        l->room = malloc((size_t)l->o.head->inputs * sizeof *l->room);
+        l->x = malloc(l->own_rows * l->item * sizeof *l->x);
         l->ahead = malloc(l->ahead_room * l->item * sizeof *l->ahead);
         l->mine = malloc(l->ahead_room * l->item * sizeof *l->mine);
-        good = good && l->x && l->ahead && l->mine;
+        good = l->room && l->x && l->ahead && l->mine;
     } else {
-        good = (l->features = malloc(l->item * sizeof *l->features)) && good;
         for (int s = 0; s < DESY_PREFETCH_SLOTS; s++) {
-            l->slots[s] = (struct slot){malloc(size), malloc(l->own_rows * sizeof(int32_t))};
+            l->slots[s] = (struct slot){malloc(l->own_rows * l->bytes), malloc(l->own_rows * sizeof(int32_t))};
             good = good && l->slots[s].x && l->slots[s].lengths;
         }
+        const int rc = desy_reader_open(&l->reader, l->o.head, l->o.fit->stored);
+        if (rc != DESY_OK) return rc;
     }
     return good ? DESY_OK : desy_error_memory("batches");
 }
@@ -59,6 +62,7 @@ int desy_loader_open(desy_loader **out, const struct desy_loader_options *option
     l->ranks = (size_t)desy_size(options->fit->world);
     l->own_rows = (options->shards + l->ranks - 1) / l->ranks * options->shard_rows;
     l->item = (size_t)options->head->frames * (size_t)options->head->inputs;
+    l->bytes = desy_reading_bytes(options->head);
     const int rc = open_buffers(l);
     if (rc != DESY_OK) desy_loader_close(out);
     return rc;
@@ -76,7 +80,7 @@ void desy_loader_close(desy_loader **out)
     free(l->x);
     free(l->ahead);
     free(l->mine);
-    free(l->features);
+    desy_reader_close(&l->reader);
     free(l->room);
     free(l);
     *out = NULL;
@@ -140,27 +144,23 @@ static int next_vectors(desy_loader *l, size_t from)
     return DESY_OK;
 }
 
-/* ---- frames ---- */
+/* ---- what is read from the store ---- */
 
 /* In the thread, which alone reads the store while an epoch is under way. */
 static int fill(void *context, size_t piece, int index)
 {
     desy_loader *l = context;
     struct slot *slot = &l->slots[index];
-    const struct desy_frames *frames = l->o.fit->frames;
     const size_t from = piece * l->o.batch, n = in_batch(l, from);
     int rc = DESY_OK;
     for (size_t k = 0; rc == DESY_OK && k < l->own_rows; k++) {
         const size_t at = place_in_batch(l, k);
         slot->lengths[k] = 1;
         if (at >= n) {
-            memset(slot->x + k * l->item, 0, l->item * sizeof *slot->x);
+            memset(slot->x + k * l->bytes, 0, l->bytes);
             continue;
         }
-        const size_t row = l->o.chosen[l->order[from + at]];
-        slot->lengths[k] = frames->n_frames[row];
-        rc = desy_store_read_features(frames->store, row, 1, l->features);
-        if (rc == DESY_OK) desy_head_frames(l->o.head, l->features, slot->x + k * l->item, l->room);
+        rc = desy_reader_row(&l->reader, l->o.chosen[l->order[from + at]], slot->x + k * l->bytes, &slot->lengths[k]);
     }
     return rc;
 }
@@ -173,17 +173,17 @@ int desy_loader_begin(desy_loader *l, const uint32_t *order, size_t from)
     l->next = from;
     l->ahead_count = 0;
     desy_prefetch_close(&l->prefetch);
-    return reads_frames(l) ? desy_prefetch_open(&l->prefetch, fill, l, from / l->o.batch, (l->o.n + l->o.batch - 1) / l->o.batch) : DESY_OK;
+    return reads_store(l) ? desy_prefetch_open(&l->prefetch, fill, l, from / l->o.batch, (l->o.n + l->o.batch - 1) / l->o.batch) : DESY_OK;
 }
 
-int desy_loader_next(desy_loader *l, const float **x, const int32_t **lengths)
+int desy_loader_next(desy_loader *l, const void **x, const int32_t **lengths)
 {
     const size_t from = l->next;
     int slot, rc;
     l->next += in_batch(l, from);
     *lengths = NULL;
     *x = l->x;
-    if (!reads_frames(l)) return next_vectors(l, from);
+    if (!reads_store(l)) return next_vectors(l, from);
     if (!l->prefetch) return desy_error(DESY_EENV, "no thread reads batches");
     rc = desy_prefetch_next(l->prefetch, &slot);
     if (rc == DESY_OK) *x = l->slots[slot].x, *lengths = l->slots[slot].lengths;

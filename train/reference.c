@@ -32,23 +32,22 @@ static int measure(const struct desy_fitting *f, const struct desy_evidence *evi
         double *row = columns->numbers + i * columns->width;
         for (size_t c = 0; c < channels; c++) {
             row[c] = logits[i * channels + c];
-            if (desy_head_applies(&ensemble->heads[c], vector)) row[columns->width - channels + c] = desy_evidence_distance(&ensemble->heads[c], vector);
+            if (desy_fitting_has(f, ensemble->heads[c].channel, f->set->first + i)) row[columns->width - channels + c] = desy_evidence_distance(&ensemble->heads[c], vector);
         }
         desy_evidence_add(evidence, ensemble, vector, row + channels, row + channels + groups);
     }
     return desy_agree(f->set->world, rc);
 }
 
-/* Is column k of a channel that a clip that does not move lacks? */
-static bool is_part(const struct desy_fitting *f, const struct desy_evidence *evidence, size_t k)
+/* Which channel is column k of? */
+static size_t channel_of(const struct desy_fitting *f, const struct desy_evidence *evidence, size_t k)
 {
     const size_t channels = (size_t)f->ensemble.n, groups = (size_t)evidence->n;
-    const size_t c = k < channels ? k : k < channels + 2 * groups ? (size_t)evidence->groups[(k - channels) % groups].channel : k - channels - 2 * groups;
-    return f->ensemble.heads[c].channel->part == DESY_POOL_TEMPORAL;
+    return k < channels ? k : k < channels + 2 * groups ? (size_t)evidence->groups[(k - channels) % groups].channel : k - channels - 2 * groups;
 }
 
-/* Means over the training clips of one label, means (width), of the columns of channels that every clip has, or only some (part). Collective. */
-static int class_means(const struct desy_fitting *f, const struct desy_evidence *evidence, const struct columns *columns, int label, bool part, double *means)
+/* Means of the columns of channel c, means (width), over the training clips of one label that have what it reads. Collective. */
+static int class_means(const struct desy_fitting *f, const struct desy_evidence *evidence, const struct columns *columns, int label, size_t c, double *means)
 {
     const size_t total = f->set->total;
     size_t chosen = 0;
@@ -56,13 +55,13 @@ static int class_means(const struct desy_fitting *f, const struct desy_evidence 
     int rc = desy_agree(f->set->world, weights && column ? DESY_OK : desy_error_memory("typical clips"));
     if (rc != DESY_OK) goto out;
     for (size_t i = 0; i < total; i++) {
-        if (!(f->weights[i] > 0) || f->set->augmented[i] || f->set->labels[i] != label || (part && !f->moves[i])) continue;
+        if (!(f->weights[i] > 0) || f->set->augmented[i] || f->set->labels[i] != label || !desy_fitting_has(f, f->ensemble.heads[c].channel, i)) continue;
         weights[i] = 1;
         chosen++;
     }
     const struct desy_fit fit = desy_training_fit(f->set, weights, chosen);
     for (size_t k = 0; k < columns->width; k++) {
-        if (is_part(f, evidence, k) != part) continue;
+        if (channel_of(f, evidence, k) != c) continue;
         for (size_t i = 0; i < columns->count; i++) column[i] = columns->numbers[i * columns->width + k];
         DESY_TRY(desy_fit_moments(&fit, column, &means[k], &deviation));
     }
@@ -181,7 +180,7 @@ int desy_reference_describe(const struct desy_fitting *f, const double *logits, 
     DESY_TRY(measure(f, &evidence, logits, &columns));
     cJSON_AddStringToObject(*reference, "over", "means over the training clips of each class, by the final channels, which know them");
     for (int label = 0; label < 2; label++) {
-        for (int part = 0; part < 2; part++) DESY_TRY(class_means(f, &evidence, &columns, label, part, means));
+        for (int c = 0; c < f->ensemble.n; c++) DESY_TRY(class_means(f, &evidence, &columns, label, (size_t)c, means));
         cJSON_AddItemToObject(*reference, labels[label], describe_class(f, &evidence, means));
     }
     rc = describe_reliability(f, &columns, fused, threshold, *reliability);

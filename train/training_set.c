@@ -28,7 +28,8 @@ void desy_training_set_close(struct desy_training_set *set)
     free(set->labels);
     free(set->folds);
     free(set->kin);
-    free(set->frames.n_frames);
+    free(set->stored.n_frames);
+    free(set->stored.audio_samples);
     memset(set, 0, sizeof *set);
 }
 
@@ -130,7 +131,7 @@ out:
 /* The rows of this rank, a tile at a time. */
 static int read_vectors(struct desy_training_set *set)
 {
-    const struct desy_frames *f = &set->frames;
+    const struct desy_stored *f = &set->stored;
     const size_t size = (size_t)f->frames * (size_t)f->dims;
     float *tile = malloc(DESY_TILE * size * sizeof *tile);
     int rc = tile ? DESY_OK : desy_error_memory("a tile of features");
@@ -156,7 +157,8 @@ static int place_items(struct desy_training_set *set, const struct desy_items *i
                 return desy_error(DESY_EDATA, "the store is inconsistent: item %zu names row %lld of %zu; extract again", i, (long long)clip->row, set->total);
             set->items[placed] = items->split[i];
             set->augmented[placed] = (uint8_t)clip->view;
-            set->frames.n_frames[placed++] = clip->n_frames;
+            set->stored.n_frames[placed] = clip->n_frames;
+            set->stored.audio_samples[placed++] = clip->audio_samples;
         }
     return placed == set->total ? DESY_OK : desy_error(DESY_EDATA, "the store is inconsistent: %zu of its %zu feature rows have an item; extract again", placed, set->total);
 }
@@ -173,8 +175,8 @@ int desy_training_set_read(struct desy_training_set *set, desy_world *world, des
     if (rc == DESY_OK && extractor && extractor->forensic) layout = (struct desy_layout){DESY_ENCODER_DIMS, extractor->dims - DESY_ENCODER_DIMS};
     if (rc == DESY_OK) rc = desy_training_set_open(set, world, &layout, total);
     if (rc == DESY_OK) {
-        set->frames = (struct desy_frames){store, desy_store_frames(store), desy_store_dims(store), calloc(total + 1, sizeof *set->frames.n_frames)};
-        if (!set->frames.n_frames) rc = desy_error_memory("the training set");
+        set->stored = (struct desy_stored){store, desy_store_frames(store), desy_store_dims(store), calloc(total + 1, sizeof *set->stored.n_frames), calloc(total + 1, sizeof *set->stored.audio_samples)};
+        if (!set->stored.n_frames || !set->stored.audio_samples) rc = desy_error_memory("the training set");
     }
     if (rc == DESY_OK) rc = place_items(set, items);
     if (rc == DESY_OK) rc = desy_training_set_finish(set, seed);
@@ -274,5 +276,5 @@ void desy_training_average(const struct desy_training_set *set, double *values, 
 struct desy_fit desy_training_fit(const struct desy_training_set *set, const double *weights, size_t chosen)
 {
     return (struct desy_fit){.world = set->world, .vectors = set->vectors, .stride = (size_t)desy_pool_width(&set->layout),
-        .first = set->first, .count = set->count, .total = set->total, .weights = weights, .labels = set->labels, .chosen = chosen, .frames = set->frames.store ? &set->frames : NULL};
+        .first = set->first, .count = set->count, .total = set->total, .weights = weights, .labels = set->labels, .chosen = chosen, .stored = set->stored.store ? &set->stored : NULL};
 }

@@ -24,7 +24,7 @@ struct desy_training_set {
     uint8_t *kin;                  /* (total): bit f: fold f has an item of the same group */
     bool by_source;                /* folds keep sources apart, else groups */
     size_t counts[3][2];           /* part, label: items */
-    struct desy_frames frames;     /* of a store; .store NULL: of none */
+    struct desy_stored stored;     /* their rows of a store; .store NULL: there is none */
 };
 
 /* Room for `total` rows, and which are this rank's. Not collective. The caller fills items (with parts) and vectors. */

@@ -103,7 +103,7 @@ static void padding_never_counts(void **state)
         for (int s = 0; s < 2; s++) {
             assert_int_equal(desy_store_read_features(stores[s], i, 1, features), DESY_OK);
             if (s == 1 && frames_of(i) < T) assert_true(features[(T - 1) * D] == 1e30f);
-            assert_int_equal(desy_detector_score(detectors[s], features, frames_of(i), &scores[s]), DESY_OK);
+            assert_int_equal(desy_detector_score(detectors[s], &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(i)}, &scores[s]), DESY_OK);
         }
         assert_memory_equal(&scores[0], &scores[1], sizeof scores[0]);
     }
@@ -139,7 +139,7 @@ static void windows_do_not_multiply_an_item(void **state)
     for (size_t i = 0; i < ITEMS; i++) {
         struct desy_score scores[2] = {{0}};
         fill(features, i, 0, 0);
-        for (int s = 0; s < 2; s++) assert_int_equal(desy_detector_score(detectors[s], features, frames_of(i), &scores[s]), DESY_OK);
+        for (int s = 0; s < 2; s++) assert_int_equal(desy_detector_score(detectors[s], &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(i)}, &scores[s]), DESY_OK);
         assert_true(fabs(scores[0].logit - scores[1].logit) < 1e-5);
         most = fmax(most, fabs(scores[0].logit));
     }
@@ -161,8 +161,8 @@ static void a_score_of_windows_is_the_mean_of_theirs(void **state)
     double logit = 0, high = 0, step = 0;
     for (int window = 0; window < 3; window++) {
         assert_int_equal(desy_store_read_features(store, (size_t)(3 * 7 + window), 1, features), DESY_OK);
-        assert_int_equal(desy_detector_score(detector, features, frames_of(7), &one), DESY_OK);
-        assert_int_equal(desy_detector_add(detector, features, frames_of(7), &all), DESY_OK);
+        assert_int_equal(desy_detector_score(detector, &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(7)}, &one), DESY_OK);
+        assert_int_equal(desy_detector_add(detector, &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(7)}, &all), DESY_OK);
         assert_int_equal(one.windows, 1);
         logit += one.logit / 3, high += log(one.high / (1 - one.high)) / 3, step += one.channel_logits[1] / 3;
     }

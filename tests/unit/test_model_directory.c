@@ -178,7 +178,7 @@ static void what_is_written_reads_back_to_the_bit(void **state)
     assert_int_equal(desy_pool(vector, &layout, features, FRAMES, 3), DESY_OK);
     for (int k = 0; k < 2; k++) assert_int_equal(desy_head_logits(&e.heads[k], vector, 0, 1, &logits[k]), DESY_OK);
     if (desy_detector_open(&detector, "trip/v0001/", "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
-    assert_int_equal(desy_detector_score(detector, features, 3, &score), DESY_OK);
+    assert_int_equal(desy_detector_score(detector, &(struct desy_clip_numbers){.features = features, .n_frames = 3}, &score), DESY_OK);
     assert_int_equal(score.channels, 2);
     assert_memory_equal(score.channel_logits, logits, sizeof logits);
     assert_true(score.logit == -.1 + 1. / 3 * logits[0] + .7 * logits[1]);
@@ -190,8 +190,8 @@ static void what_is_written_reads_back_to_the_bit(void **state)
     assert_true(desy_detector_threshold(detector) == .4375 && desy_detector_calibrated(detector));
     assert_true(desy_detector_seed(detector) == UINT64_MAX);
     assert_int_equal(desy_detector_frames(detector), FRAMES);
-    assert_int_equal(desy_detector_score(detector, (float[]){1, 2, NAN}, 1, &score), DESY_EDATA);
-    assert_int_equal(desy_detector_score(detector, features, FRAMES + 1, &score), DESY_EDATA);
+    assert_int_equal(desy_detector_score(detector, &(struct desy_clip_numbers){.features = (float[]){1, 2, NAN}, .n_frames = 1}, &score), DESY_EDATA);
+    assert_int_equal(desy_detector_score(detector, &(struct desy_clip_numbers){.features = features, .n_frames = FRAMES + 1}, &score), DESY_EDATA);
     desy_detector_close(&detector);
     desy_ensemble_close(&e);
 }

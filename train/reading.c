@@ -1,0 +1,112 @@
+#include "train/reading.h"
+
+#include "base/error.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool desy_reading_possible(const struct desy_channel *channel, const struct desy_stored *stored)
+{
+    if (channel->reads == DESY_READS_POOLED) return true;
+    if (!stored || !stored->store) return false;
+    const struct desy_store_shape *shape = desy_store_shape(stored->store);
+    return channel->reads == DESY_READS_FRAMES || (channel->reads == DESY_READS_CROPS && shape->crops) || (channel->reads == DESY_READS_AUDIO && shape->audio);
+}
+
+const char *desy_reading_advice(const struct desy_channel *channel)
+{
+    return channel->reads == DESY_READS_CROPS ? "extract it with --crops" : channel->reads == DESY_READS_AUDIO ? "extract it with --audio" : "extract it again";
+}
+
+bool desy_reading_has(const struct desy_channel *channel, const struct desy_stored *stored, size_t row)
+{
+    return channel->reads != DESY_READS_AUDIO || stored->audio_samples[row] > 0;
+}
+
+size_t desy_reading_bytes(const struct desy_head *head)
+{
+    static const size_t sizes[] = {[DESY_READS_POOLED] = sizeof(float), [DESY_READS_FRAMES] = sizeof(float), [DESY_READS_CROPS] = sizeof(uint8_t), [DESY_READS_AUDIO] = sizeof(int16_t)};
+    return (size_t)head->frames * (size_t)head->inputs * sizes[head->channel->reads];
+}
+
+int desy_reader_open(struct desy_reader *reader, const struct desy_head *head, const struct desy_stored *stored)
+{
+    *reader = (struct desy_reader){.head = head, .stored = stored};
+    if (head->channel->reads != DESY_READS_FRAMES) return DESY_OK;
+    if (stored && (head->frames != stored->frames || head->inputs != stored->dims))
+        return desy_error(DESY_EDATA, "the channel %s reads %d frames of %d numbers, and the store has %d of %d", head->channel->name, head->frames, head->inputs, stored->frames, stored->dims);
+    reader->room = malloc((size_t)head->inputs * sizeof *reader->room);
+    reader->features = stored ? malloc(desy_reading_bytes(head)) : NULL;
+    if (reader->room && (reader->features || !stored)) return DESY_OK;
+    desy_reader_close(reader);
+    return desy_error_memory("frames");
+}
+
+void desy_reader_close(struct desy_reader *reader)
+{
+    free(reader->features);
+    free(reader->room);
+    reader->features = NULL, reader->room = NULL;
+}
+
+static void standardise_frames(const struct desy_reader *reader, const float *features, float *input)
+{
+    const struct desy_head *head = reader->head;
+    for (int t = 0; t < head->frames; t++, features += head->inputs, input += head->inputs) {
+        desy_standardise(reader->room, features, head->inputs, head->median, head->scale);
+        for (int d = 0; d < head->inputs; d++) input[d] = (float)reader->room[d];
+    }
+}
+
+/* A short clip's last crops are of one frame (features/crop.h). */
+static int32_t crops_there(int frames, int n_frames)
+{
+    int32_t there = 1;
+    while (there < DESY_CROPS && lrint((there - 1) * (frames - 1) / (DESY_CROPS - 1.)) < n_frames - 1) there++;
+    return there;
+}
+
+static int missing(const struct desy_reader *reader, const char *what)
+{
+    return desy_error(DESY_EUSAGE, "the channel %s reads %s, and the clip comes without", reader->head->channel->name, what);
+}
+
+int desy_reader_clip(const struct desy_reader *reader, const struct desy_clip_numbers *clip, void *input, int32_t *length)
+{
+    switch (reader->head->channel->reads) {
+    case DESY_READS_CROPS:
+        if (!clip->crops) return missing(reader, "crops");
+        memcpy(input, clip->crops, desy_reading_bytes(reader->head));
+        *length = crops_there(clip->frames, clip->n_frames);
+        return DESY_OK;
+    case DESY_READS_AUDIO:
+        if (!clip->audio || clip->audio_samples < 1) return missing(reader, "sound");
+        memcpy(input, clip->audio, desy_reading_bytes(reader->head));
+        *length = clip->audio_samples;
+        return DESY_OK;
+    default:
+        standardise_frames(reader, clip->features, input);
+        *length = clip->n_frames;
+        return DESY_OK;
+    }
+}
+
+int desy_reader_row(const struct desy_reader *reader, size_t row, void *input, int32_t *length)
+{
+    const struct desy_stored *stored = reader->stored;
+    int rc;
+    switch (reader->head->channel->reads) {
+    case DESY_READS_CROPS:
+        *length = crops_there(stored->frames, stored->n_frames[row]);
+        return desy_store_read_crops(stored->store, row, 1, input);
+    case DESY_READS_AUDIO:
+        *length = stored->audio_samples[row];
+        return desy_store_read_audio(stored->store, row, 1, input);
+    default:
+        *length = stored->n_frames[row];
+        rc = desy_store_read_features(stored->store, row, 1, reader->features);
+        if (rc == DESY_OK) standardise_frames(reader, reader->features, input);
+        return rc;
+    }
+}
