@@ -38,6 +38,6 @@ at::Tensor logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x
 
 } // namespace
 
-const architecture high_text = {"high_text", 64, tensors, logits};
+const architecture high_text = {"high_text", 64, at::kFloat, tensors, logits};
 
 } // namespace desy

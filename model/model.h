@@ -81,7 +81,7 @@ struct desy_network_tensor {
  * "high_mlp": (1, 2*D), mean and deviation over time -> 512 -> ReLU -> dropout -> 256 -> ReLU -> dropout -> 1;
  * "mid_transformer": (T, D), the frames -> projection to 128 and learnt positions -> two layers of a pre-norm transformer encoder of 4 heads
  * (Vaswani et al. 2017; Xiong et al. 2020) -> norm -> attention pooling over the frames that are there -> dropout -> 1;
- * "sound_cnn": (S, 1), samples at 16 kHz -> log-mel spectrogram -> four convolutions -> mean over the time that is there -> dropout -> 1;
+ * "sound_cnn": (S, 1), int16 samples at 16 kHz -> log-mel spectrogram -> four convolutions -> mean over the time that is there -> dropout -> 1;
  * "high_text": (1, 2*D + 4096), high_mlp's inputs and hashed n-grams of a text, which are left out of training items by dropout -> as high_mlp, and a
  * gated embedding of the text beside its last layer. Without a text (zeros) it has the bits of high_mlp with the parameters mlp.*.
  * Parameters are initialised from `seed` alone (Kaiming-uniform by Philox, base/random.h: the same on every rank and machine).

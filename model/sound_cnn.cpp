@@ -1,5 +1,5 @@
 /* The full form of the high head for sound: log-mel spectrogram -> four 3 x 3 convolutions of stride 2 with group normalisation -> mean over the time
- * that is there -> logit. A frame of an item is one sample, at 16 kHz, in [-1, 1).
+ * that is there -> logit. A frame of an item is one sample, at 16 kHz, int16.
  * Spectrogram: what torchaudio calls MelSpectrogram(16000, n_fft=400, hop_length=160, n_mels=64, center=False), and librosa
  * melspectrogram(sr=16000, n_fft=400, hop_length=160, n_mels=64, htk=True, norm=None, center=False): 25 ms Hann windows every 10 ms, power, HTK's mel scale.
  * Normalisation: Wu & He 2018, over what is there alone. Strides in place of pooling: Springenberg et al. 2015. */
@@ -50,12 +50,12 @@ at::Tensor make_filters()
     return filters;
 }
 
-/* samples (n, S) -> (n, T, bands), float64, about standardised. In float32 a quiet band beside a loud one would be the rounding of the loud one. */
+/* samples (n, S), float64, in [-1, 1) -> (n, T, bands), about standardised. In float32 a quiet band beside a loud one would be the rounding of the loud one. */
 at::Tensor log_mel(const at::Tensor &samples)
 {
     static const at::Tensor all_filters = make_filters(), hann = at::hann_window(window, at::kDouble);
     const at::Tensor filters = all_filters.to(samples.device());
-    at::Tensor pieces = samples.to(at::kDouble).unfold(1, window, hop) * hann.to(samples.device());
+    at::Tensor pieces = samples.unfold(1, window, hop) * hann.to(samples.device());
     at::Tensor power = at::view_as_real(at::fft_rfft(pieces)).square().sum(-1);
     at::Tensor level = (power.matmul(filters) + least).log();
     return (level + 4) / 4; /* silence, ln(least), is -2.45 */
@@ -82,7 +82,7 @@ at::Tensor first_ones(const at::Tensor &lengths, int64_t total)
 
 at::Tensor logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &sampled, const dropout_function &dropout)
 {
-    const at::Tensor samples = x.flatten(1) * sampled; /* a sound shorter than a window is one with silence behind it */
+    const at::Tensor samples = x.flatten(1).to(at::kDouble) / 32768 * sampled; /* a sound shorter than a window is one with silence behind it */
     at::Tensor y = log_mel(at::constant_pad_nd(samples, {0, std::max<int64_t>(0, window - samples.size(1))})).unsqueeze(1);
     at::Tensor lengths = ((sampled.sum(1) - window).clamp_min(0).div(hop, "floor") + 1).to(at::kLong), there = first_ones(lengths, y.size(2));
     y = y * there;
@@ -99,6 +99,6 @@ at::Tensor logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x
 
 } // namespace
 
-const architecture sound_cnn = {"sound_cnn", 1, tensors, logits};
+const architecture sound_cnn = {"sound_cnn", 1, at::kShort, tensors, logits};
 
 } // namespace desy

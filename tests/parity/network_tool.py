@@ -10,10 +10,10 @@ TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_network_grad
 
 
 def run(architecture, x, labels, weights, lengths, dropout=0.0, parameters=None):
-    """x (n, frames, inputs); parameters: a file of them in place of the seed's."""
+    """x (n, frames, inputs), int16 or to become float32; parameters: a file of them in place of the seed's."""
     n, frames, inputs = x.shape
     command = [TOOL, architecture, str(frames), str(inputs), str(n), "7", "bce", "0", "-1", "0", str(dropout)] + ([str(parameters)] if parameters else [])
-    given = b"".join(np.ascontiguousarray(a, t).tobytes() for a, t in ((x, np.float32), (labels, np.float32), (weights, np.float32), (lengths, np.int32)))
+    given = b"".join(np.ascontiguousarray(a, t).tobytes() for a, t in ((x, x.dtype if x.dtype == np.int16 else np.float32), (labels, np.float32), (weights, np.float32), (lengths, np.int32)))
     result = subprocess.run(command, input=given, capture_output=True)
     assert result.returncode == 0, result.stderr.decode()
     plan = [(name, int(offset), tuple(map(int, shape))) for name, offset, *shape in (line.split() for line in result.stderr.decode().splitlines())]
