@@ -1,5 +1,6 @@
 /* The full form of the high head: mean and deviation over time -> 512 -> 256 -> logit. */
-#include "model/linear.hpp"
+#include "model/high_mlp.hpp"
+
 #include "model/network.hpp"
 
 #include <ATen/ATen.h>
@@ -8,7 +9,7 @@ namespace desy {
 
 static std::vector<tensor_plan> high_mlp_tensors(int, int inputs)
 {
-    const int64_t widths[] = {inputs, 512, 256, 1};
+    const int64_t widths[] = {inputs, high_mlp_widths[0], high_mlp_widths[1], 1};
     std::vector<tensor_plan> plan;
     for (int i = 0; i < 3; i++) plan_linear(plan, "mlp." + std::to_string(i), widths[i], widths[i + 1]);
     return plan;
@@ -18,10 +19,10 @@ static at::Tensor high_mlp_logits(const std::vector<at::Tensor> &parameters, con
 {
     at::Tensor y = x.flatten(1);
     for (int layer = 0; layer < 2; layer++)
-        y = dropout(linear(y, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
-    return linear(y, parameters[4], parameters[5]).squeeze(1);
+        y = dropout(at::linear(y, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
+    return at::linear(y, parameters[4], parameters[5]).squeeze(1);
 }
 
-const architecture high_mlp = {"high_mlp", 64, at::kFloat, high_mlp_tensors, high_mlp_logits};
+const architecture high_mlp = {"high_mlp", 64, at::kFloat, high_mlp_tensors, high_mlp_logits, high_mlp_passes};
 
 } // namespace desy

@@ -1,5 +1,6 @@
 /* The full form of the mid head: frames -> 128 and positions -> two layers of a pre-norm transformer encoder -> attention pooling -> logit. */
-#include "model/linear.hpp"
+#include "model/mid_transformer.hpp"
+
 #include "model/network.hpp"
 
 #include <ATen/ATen.h>
@@ -7,8 +8,8 @@
 
 namespace desy {
 
-static constexpr int64_t width = 128, heads = 4, feed = 256;
-static constexpr int layers = 2;
+static constexpr int64_t width = mid_transformer_width, heads = mid_transformer_heads, feed = mid_transformer_feed;
+static constexpr int layers = mid_transformer_layers;
 static constexpr double epsilon = 1e-5;
 
 static void plan_norm(std::vector<tensor_plan> &plan, const std::string &prefix)
@@ -46,7 +47,7 @@ struct tensors {
     at::Tensor linear(const at::Tensor &x)
     {
         const at::Tensor &weight = take();
-        return desy::linear(x, weight, take());
+        return at::linear(x, weight, take());
     }
     at::Tensor norm(const at::Tensor &x)
     {
@@ -79,6 +80,6 @@ static at::Tensor mid_transformer_logits(const std::vector<at::Tensor> &all, con
     return parameters.linear(dropout(at::matmul(share.unsqueeze(1), y).squeeze(1), 0)).squeeze(1);
 }
 
-const architecture mid_transformer = {"mid_transformer", 1, at::kFloat, mid_transformer_tensors, mid_transformer_logits};
+const architecture mid_transformer = {"mid_transformer", 1, at::kFloat, mid_transformer_tensors, mid_transformer_logits, mid_transformer_passes};
 
 } // namespace desy

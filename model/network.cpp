@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "model/guard.hpp"
+#include "model/loss.hpp"
 #include "model/model.h"
 
 #include <ATen/ATen.h>
@@ -24,6 +25,9 @@ struct desy_network {
     at::Tensor parameters, gradient;   /* [P] float32, on the host */
     at::Tensor on_device, gradient_on_device; /* the same tensors if the device is the CPU */
     std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of gradient_on_device */
+    std::unique_ptr<desy::passes> passes; /* of a CPU, where the architecture has them, */
+    int most;                          /* for so many items; */
+    bool is_prepared;                  /* for the parameters as they are */
 };
 
 void desy::plan_linear(std::vector<tensor_plan> &plan, const std::string &prefix, int64_t in, int64_t out)
@@ -77,7 +81,7 @@ static int open_network(desy_network **out, const desy::architecture *architectu
 {
     at::set_num_threads(threads);
     at::Device where(device);
-    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}});
+    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}, {}, 0, false});
     int64_t count = (int64_t)lay_out(*network);
     network->parameters = at::zeros({count}, at::kFloat);
     network->gradient = at::zeros({count}, at::kFloat);
@@ -120,6 +124,7 @@ int desy_network_buffers(desy_network *network, float **parameters, float **grad
 int desy_network_parameters_changed(desy_network *network)
 {
     return desy::guard("parameters of a network", [&] {
+        network->is_prepared = false;
         if (!network->device.is_cpu()) network->on_device.copy_(network->parameters);
         return DESY_OK;
     });
@@ -133,30 +138,18 @@ static at::Tensor copied(const void *values, at::IntArrayRef shape, at::ScalarTy
     return tensor;
 }
 
-/* Inverted dropout; element (item, unit) of a layer is kept or not by (seed, id, layer and unit) alone. */
-static at::Tensor dropout_mask(const desy_network_loss &how, const uint64_t *ids, int64_t n, int64_t units, int layer)
+/* The passes for n items; NULL: there are none. Prepared. */
+static desy::passes *passes_for(desy_network &network, int n)
 {
-    at::Tensor mask = at::empty({n, units}, at::kFloat);
-    float *values = mask.data_ptr<float>(), kept = (float)(1 / (1 - how.dropout));
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t unit = 0; unit < units; unit++)
-            values[i * units + unit] =
-                desy_random_uniform(how.dropout_seed, ids[i], ((uint64_t)layer << 32) + (uint64_t)unit) < how.dropout ? 0 : kept;
-    return mask;
-}
-
-/* Per-item loss. With z_t = z for label 1, -z for label 0: BCE = -log sigmoid(z_t); focal (Lin et al. 2017, eq. 5)
- * = alpha_t (1 - p_t)^gamma BCE, where log(1 - p_t) = log sigmoid(-z_t), so that no power of a rounded 0 is taken.
- * A soft target t goes into the same formulae, p_t = t p + (1 - t) (1 - p) and alpha_t alike: what torchvision's sigmoid_focal_loss does. */
-static at::Tensor losses(const at::Tensor &logits, const at::Tensor &labels, const desy_network_loss &how)
-{
-    const bool soft = how.label_smoothing > 0;
-    const at::Tensor target = soft ? labels * (1 - how.label_smoothing) + how.label_smoothing / 2 : labels;
-    const at::Tensor z = logits * (2 * labels - 1);
-    at::Tensor loss = soft ? -target * at::log_sigmoid(logits) - (1 - target) * at::log_sigmoid(-logits) : -at::log_sigmoid(z);
-    if (!how.focal) return loss;
-    loss = loss * (soft ? (target * at::sigmoid(-logits) + (1 - target) * at::sigmoid(logits)).pow(how.gamma) : (how.gamma * at::log_sigmoid(-z)).exp());
-    return how.alpha < 0 ? loss : loss * (how.alpha * target + (1 - how.alpha) * (1 - target));
+    if (!network.device.is_cpu() || !network.architecture->on_cpu) return nullptr;
+    if (n > network.most) {
+        network.passes = network.architecture->on_cpu(network.parameters.data_ptr<float>(), network.frames, network.inputs, n);
+        network.most = n;
+        network.is_prepared = false;
+    }
+    if (!network.is_prepared) network.passes->prepare();
+    network.is_prepared = true;
+    return network.passes.get();
 }
 
 /* (n, frames): true for the frames that are there. */
@@ -168,24 +161,49 @@ static at::Tensor frames_there(const desy_network &network, const int32_t *lengt
     return there.to(network.device);
 }
 
-static int gradient_of(desy_network &network, const desy_network_batch &batch, const desy_network_loss &how, double *loss, float *logits)
+/* Logits of a training-mode forward, as libtorch's operators give them. */
+static at::Tensor training_logits(desy_network &network, const desy_network_batch &batch, const desy::dropout_rule &rule)
 {
     const int64_t n = batch.n;
-    at::set_num_threads(network.threads);
     auto dropout = [&](const at::Tensor &activations, int layer) {
-        if (how.dropout <= 0) return activations;
-        return activations * dropout_mask(how, batch.ids, n, activations.size(1), layer).to(network.device);
+        if (rule.probability <= 0) return activations;
+        at::Tensor factors = at::empty({n, activations.size(1)}, at::kFloat);
+        desy::dropout_factors(factors.data_ptr<float>(), rule, n, activations.size(1), layer);
+        return activations * factors.to(network.device);
     };
-    network.gradient_on_device.zero_();
     at::Tensor x = copied(batch.x, {n, network.frames, network.inputs}, network.architecture->input).to(network.device);
-    at::Tensor z = network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
-    at::Tensor each = losses(z, copied(batch.labels, {n}).to(network.device), how) * copied(batch.weights, {n}).to(network.device);
-    each.sum().backward();
-    if (!network.device.is_cpu()) network.gradient.copy_(network.gradient_on_device);
-    at::Tensor values = each.detach().to(at::kCPU), outputs = z.detach().to(at::kCPU).contiguous();
-    *loss = 0;
-    for (int64_t i = 0; i < n; i++) *loss += values.data_ptr<float>()[i];
-    if (logits) memcpy(logits, outputs.data_ptr<float>(), (size_t)n * sizeof *logits);
+    return network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
+}
+
+/* The weighted sum of the losses, and its derivatives by the logits (n). */
+static double losses(const desy_network_batch &batch, const desy_network_loss &how, const float *logits, float *slopes)
+{
+    double sum = 0, slope;
+    for (int i = 0; i < batch.n; i++) {
+        sum += (double)batch.weights[i] * desy::loss_of(how, (double)logits[i], (double)batch.labels[i], &slope);
+        slopes[i] = (float)((double)batch.weights[i] * slope);
+    }
+    return sum;
+}
+
+static int gradient_of(desy_network &network, const desy_network_batch &batch, const desy_network_loss &how, double *loss, float *logits)
+{
+    const desy::dropout_rule dropout = {how.dropout, how.dropout_seed, batch.ids};
+    std::vector<float> z((size_t)batch.n), slopes((size_t)batch.n);
+    at::set_num_threads(network.threads);
+    if (desy::passes *passes = passes_for(network, batch.n)) {
+        passes->forward(z.data(), static_cast<const float *>(batch.x), batch.lengths, batch.n, dropout);
+        *loss = losses(batch, how, z.data(), slopes.data());
+        passes->backward(network.gradient.data_ptr<float>(), slopes.data());
+    } else {
+        network.gradient_on_device.zero_();
+        at::Tensor outputs = training_logits(network, batch, dropout), values = outputs.detach().to(at::kCPU).contiguous();
+        memcpy(z.data(), values.data_ptr<float>(), z.size() * sizeof(float));
+        *loss = losses(batch, how, z.data(), slopes.data());
+        outputs.backward(copied(slopes.data(), {batch.n}).to(network.device));
+        if (!network.device.is_cpu()) network.gradient.copy_(network.gradient_on_device);
+    }
+    if (logits) std::copy(z.begin(), z.end(), logits);
     return DESY_OK;
 }
 
@@ -214,6 +232,12 @@ static void forward_some(desy_network &network, at::Tensor &input, const void *x
     memcpy(values, x, n * row);
     memset(values + n * row, 0, (rows - n) * row);
     for (size_t i = 0; lengths && i < n; i++) padded[i] = lengths[i];
+    if (desy::passes *passes = passes_for(network, (int)rows)) {
+        std::vector<float> z(rows);
+        passes->forward(z.data(), (const float *)values, padded.data(), (int)rows, {0, 0, nullptr});
+        std::copy(z.begin(), z.begin() + (ptrdiff_t)n, logits);
+        return;
+    }
     at::Tensor z = network.architecture->logits(network.leaves, input.to(network.device), frames_there(network, padded.data(), (int64_t)rows),
                                                 [](const at::Tensor &activations, int) { return activations; });
     memcpy(logits, z.to(at::kCPU).contiguous().data_ptr<float>(), n * sizeof *logits);

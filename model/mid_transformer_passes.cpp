@@ -1,0 +1,249 @@
+/* The passes of model/mid_transformer.cpp on the CPU. A row is a frame: n items have n T of them. */
+#include "model/mid_transformer.hpp"
+
+#include "model/product.hpp"
+#include "model/rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+namespace desy {
+namespace {
+
+constexpr int64_t width = mid_transformer_width, heads = mid_transformer_heads, feed = mid_transformer_feed, head_width = width / heads, three = 3 * width;
+constexpr int layers = mid_transformer_layers;
+const float head_scale = (float)(1 / std::sqrt((double)head_width)), pool_scale = (float)(1 / std::sqrt((double)width));
+
+/* Tensors of the plan, or their gradients, in a flat buffer. */
+template <class F> struct tensors {
+    F *projection, *projection_bias, *positions, *norm, *norm_bias, *pool, *logit, *logit_bias;
+    struct of_layer {
+        F *norm1, *norm1_bias, *in, *in_bias, *out, *out_bias, *norm2, *norm2_bias, *feed0, *feed0_bias, *feed1, *feed1_bias;
+    } layer[layers];
+
+    tensors(F *at, int64_t frames, int64_t inputs)
+    {
+        auto take = [&at](int64_t n) { return (at += n) - n; };
+        auto linear = [&take](F *&weight, F *&bias, int64_t in, int64_t out) { weight = take(in * out), bias = take(out); };
+        linear(projection, projection_bias, inputs, width);
+        positions = take(frames * width);
+        for (auto &l : layer) {
+            l.norm1 = take(width), l.norm1_bias = take(width);
+            linear(l.in, l.in_bias, width, three);
+            linear(l.out, l.out_bias, width, width);
+            l.norm2 = take(width), l.norm2_bias = take(width);
+            linear(l.feed0, l.feed0_bias, width, feed);
+            linear(l.feed1, l.feed1_bias, feed, width);
+        }
+        norm = take(width), norm_bias = take(width);
+        pool = take(width);
+        linear(logit, logit_bias, width, 1);
+    }
+};
+
+/* What a layer leaves for its backward pass: rows of each. */
+struct kept_layer {
+    floats normal1, inverse1, normed1, qkv, shares, attended, normal2, inverse2, normed2, hidden, slope;
+    floats in, out, feed0, feed1; /* weights, transposed */
+};
+
+class mid_transformer_cpu final : public passes {
+public:
+    mid_transformer_cpu(const float *parameters, int frames, int inputs, int most)
+        : frames(frames), inputs(inputs), padded((frames + 15) / 16 * 16), p(parameters, frames, inputs)
+    {
+        const size_t rows = (size_t)most * (size_t)frames;
+        const auto of = [rows](int64_t n) { return make_floats(rows * (size_t)n); };
+        for (kept_layer &k : kept)
+            k = {of(width), of(1), of(width), of(three), of(heads * padded), of(width), of(width), of(1), of(width), of(feed), of(feed),
+                 make_floats(width * three), make_floats(width * width), make_floats(width * feed), make_floats(width * feed)};
+        projection = make_floats((size_t)(width * inputs));
+        y = of(width), normal = of(width), inverse = of(1), normed = of(width), dy = of(width), d_rows = of(width), d_wide = of(std::max(three, feed)), turned = of(std::max(three, feed));
+        share = make_floats((size_t)(most * padded)), d_share = make_floats((size_t)(most * padded));
+        pooled = make_floats((size_t)(most * width)), d_pooled = make_floats((size_t)(most * width)), factors = make_floats((size_t)(most * width));
+        square = make_floats((size_t)(padded * padded)), tall = make_floats((size_t)(padded * std::max(padded, head_width)));
+        lengths.resize((size_t)most);
+    }
+
+    void prepare() override
+    {
+        transpose(projection.get(), {p.projection, inputs}, width, inputs);
+        for (int l = 0; l < layers; l++) {
+            transpose(kept[l].in.get(), {p.layer[l].in, width}, three, width);
+            transpose(kept[l].out.get(), {p.layer[l].out, width}, width, width);
+            transpose(kept[l].feed0.get(), {p.layer[l].feed0, width}, feed, width);
+            transpose(kept[l].feed1.get(), {p.layer[l].feed1, feed}, width, feed);
+        }
+    }
+
+    void forward(float *logits, const float *in, const int32_t *of_items, int items, const dropout_rule &dropout) override
+    {
+        x = in, n = items, rows = n * frames;
+        for (int64_t i = 0; i < n; i++) lengths[(size_t)i] = of_items ? of_items[i] : (int32_t)frames;
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t t = 0; t < frames; t++)
+                for (int64_t k = 0; k < width; k++) y[(i * frames + t) * width + k] = p.positions[t * width + k] + p.projection_bias[k];
+        product(y.get(), width, {x, inputs}, {projection.get(), width}, rows, width, inputs, true);
+        for (int l = 0; l < layers; l++) attend(l), feed_forward(l);
+        layer_norm(normed.get(), normal.get(), inverse.get(), y.get(), p.norm, p.norm_bias, rows, width);
+        pool_frames(logits, dropout);
+    }
+
+    void backward(float *gradient, const float *d_logits) override
+    {
+        const tensors<float> g(gradient, frames, inputs);
+        memset(dy.get(), 0, (size_t)(rows * width) * sizeof(float));
+        pool_frames_backward(g, d_logits);
+        layer_norm_backward(dy.get(), g.norm, g.norm_bias, d_rows.get(), normal.get(), inverse.get(), p.norm, rows, width);
+        for (int l = layers - 1; l >= 0; l--) feed_forward_backward(l, g.layer[l]), attend_backward(l, g.layer[l]);
+        sum_rows(g.projection_bias, dy.get(), rows, width);
+        sum_rows(g.positions, dy.get(), n, frames * width);
+        weight_gradient(g.projection, dy.get(), width, x, inputs);
+    }
+
+private:
+    /* (out, in) of rows d_out (rows, out) and in (rows, in) */
+    void weight_gradient(float *gradient, const float *d_out, int64_t out, const float *in, int64_t of)
+    {
+        transpose(turned.get(), {d_out, out}, rows, out);
+        product(gradient, of, {turned.get(), rows}, {in, of}, out, of, rows, false);
+    }
+
+    void attend(int l)
+    {
+        kept_layer &k = kept[l];
+        const auto &w = p.layer[l];
+        layer_norm(k.normed1.get(), k.normal1.get(), k.inverse1.get(), y.get(), w.norm1, w.norm1_bias, rows, width);
+        set_rows(k.qkv.get(), w.in_bias, rows, three);
+        product(k.qkv.get(), three, {k.normed1.get(), width}, {k.in.get(), three}, rows, three, width, true);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t h = 0; h < heads; h++) {
+                const float *queries = k.qkv.get() + i * frames * three + h * head_width, *keys = queries + width, *values = keys + width;
+                float *shares = k.shares.get() + (i * heads + h) * frames * padded;
+                transpose(tall.get(), {keys, three}, frames, head_width);
+                product(shares, padded, {queries, three}, {tall.get(), frames}, frames, frames, head_width, false);
+                softmax(shares, head_scale, frames, padded, lengths[(size_t)i]);
+                product(k.attended.get() + i * frames * width + h * head_width, width, {shares, padded}, {values, three}, frames, head_width, frames, false);
+            }
+        add_to_rows(y.get(), w.out_bias, rows, width);
+        product(y.get(), width, {k.attended.get(), width}, {k.out.get(), width}, rows, width, width, true);
+    }
+
+    void attend_backward(int l, const tensors<float>::of_layer &g)
+    {
+        const kept_layer &k = kept[l];
+        const auto &w = p.layer[l];
+        sum_rows(g.out_bias, dy.get(), rows, width);
+        weight_gradient(g.out, dy.get(), width, k.attended.get(), width);
+        product(d_rows.get(), width, {dy.get(), width}, {w.out, width}, rows, width, width, false);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t h = 0; h < heads; h++) {
+                const int64_t at = i * frames * three + h * head_width;
+                head_backward(d_wide.get() + at, k.qkv.get() + at, k.shares.get() + (i * heads + h) * frames * padded, d_rows.get() + i * frames * width + h * head_width);
+            }
+        sum_rows(g.in_bias, d_wide.get(), rows, three);
+        weight_gradient(g.in, d_wide.get(), three, k.normed1.get(), width);
+        product(d_rows.get(), width, {d_wide.get(), three}, {w.in, width}, rows, width, three, false);
+        layer_norm_backward(dy.get(), g.norm1, g.norm1_bias, d_rows.get(), k.normal1.get(), k.inverse1.get(), w.norm1, rows, width);
+    }
+
+    /* Of one head of one item: gradients of its queries, and of its keys and values beside them, from that of what it attended to (frames, head_width). */
+    void head_backward(float *d_queries, const float *queries, const float *shares, const float *d_attended)
+    {
+        const float *keys = queries + width, *values = keys + width;
+        float *d_keys = d_queries + width, *d_values = d_keys + width, *d_shares = square.get();
+        transpose(tall.get(), {values, three}, frames, head_width);
+        for (int64_t t = 0; t < frames; t++) std::fill(d_shares + t * padded + frames, d_shares + (t + 1) * padded, 0.f);
+        product(d_shares, padded, {d_attended, width}, {tall.get(), frames}, frames, frames, head_width, false);
+        softmax_backward(d_shares, shares, head_scale, frames, padded);
+        product(d_queries, three, {d_shares, padded}, {keys, three}, frames, head_width, frames, false);
+        transpose(tall.get(), {d_shares, padded}, frames, frames);
+        product(d_keys, three, {tall.get(), frames}, {queries, three}, frames, head_width, frames, false);
+        transpose(tall.get(), {shares, padded}, frames, frames);
+        product(d_values, three, {tall.get(), frames}, {d_attended, width}, frames, head_width, frames, false);
+    }
+
+    void feed_forward(int l)
+    {
+        kept_layer &k = kept[l];
+        const auto &w = p.layer[l];
+        layer_norm(k.normed2.get(), k.normal2.get(), k.inverse2.get(), y.get(), w.norm2, w.norm2_bias, rows, width);
+        set_rows(k.hidden.get(), w.feed0_bias, rows, feed);
+        product(k.hidden.get(), feed, {k.normed2.get(), width}, {k.feed0.get(), feed}, rows, feed, width, true);
+        gelu(k.hidden.get(), k.slope.get(), rows * feed);
+        add_to_rows(y.get(), w.feed1_bias, rows, width);
+        product(y.get(), width, {k.hidden.get(), feed}, {k.feed1.get(), width}, rows, width, feed, true);
+    }
+
+    void feed_forward_backward(int l, const tensors<float>::of_layer &g)
+    {
+        const kept_layer &k = kept[l];
+        const auto &w = p.layer[l];
+        sum_rows(g.feed1_bias, dy.get(), rows, width);
+        weight_gradient(g.feed1, dy.get(), width, k.hidden.get(), feed);
+        product(d_wide.get(), feed, {dy.get(), width}, {w.feed1, feed}, rows, feed, width, false);
+        multiply(d_wide.get(), k.slope.get(), rows * feed);
+        sum_rows(g.feed0_bias, d_wide.get(), rows, feed);
+        weight_gradient(g.feed0, d_wide.get(), feed, k.normed2.get(), width);
+        product(d_rows.get(), width, {d_wide.get(), feed}, {w.feed0, width}, rows, width, feed, false);
+        layer_norm_backward(dy.get(), g.norm2, g.norm2_bias, d_rows.get(), k.normal2.get(), k.inverse2.get(), w.norm2, rows, width);
+    }
+
+    /* Each frame that is there has a share of its clip; the logit is linear in their mean. */
+    void pool_frames(float *logits, const dropout_rule &dropout)
+    {
+        dropout_factors(factors.get(), dropout, n, width, 0);
+        memset(pooled.get(), 0, (size_t)(n * width) * sizeof(float));
+        for (int64_t i = 0; i < n; i++) {
+            float *of = share.get() + i * padded, *sum = pooled.get() + i * width;
+            for (int64_t t = 0; t < frames; t++) of[t] = dot(normed.get() + (i * frames + t) * width, p.pool, width);
+            softmax(of, pool_scale, 1, padded, lengths[(size_t)i]);
+            for (int64_t t = 0; t < lengths[(size_t)i]; t++) add_scaled(sum, normed.get() + (i * frames + t) * width, of[t], width);
+            multiply(sum, factors.get() + i * width, width);
+            logits[i] = dot(sum, p.logit, width) + *p.logit_bias;
+        }
+    }
+
+    /* d_rows: of the normed rows. */
+    void pool_frames_backward(const tensors<float> &g, const float *d_logits)
+    {
+        memset(g.pool, 0, width * sizeof(float));
+        memset(g.logit, 0, width * sizeof(float));
+        *g.logit_bias = 0;
+        for (int64_t i = 0; i < n; i++) {
+            const float *of = share.get() + i * padded;
+            float *d = d_share.get() + i * padded, *d_sum = d_pooled.get() + i * width;
+            *g.logit_bias += d_logits[i];
+            add_scaled(g.logit, pooled.get() + i * width, d_logits[i], width);
+            for (int64_t k = 0; k < width; k++) d_sum[k] = d_logits[i] * p.logit[k] * factors[i * width + k];
+            std::fill(d, d + padded, 0.f);
+            for (int64_t t = 0; t < frames; t++) d[t] = dot(normed.get() + (i * frames + t) * width, d_sum, width);
+            softmax_backward(d, of, pool_scale, 1, padded);
+            for (int64_t t = 0; t < frames; t++) {
+                float *row = d_rows.get() + (i * frames + t) * width;
+                for (int64_t k = 0; k < width; k++) row[k] = of[t] * d_sum[k] + d[t] * p.pool[k];
+                add_scaled(g.pool, normed.get() + (i * frames + t) * width, d[t], width);
+            }
+        }
+    }
+
+    const int64_t frames, inputs, padded; /* frames in a row of shares: a multiple of 16 */
+    const tensors<const float> p;
+    kept_layer kept[layers];
+    floats projection; /* weights, transposed */
+    floats y, normal, inverse, normed, dy, d_rows, d_wide, turned, share, d_share, pooled, d_pooled, factors, square, tall;
+    std::vector<int32_t> lengths;
+    const float *x = nullptr;
+    int64_t n = 0, rows = 0;
+};
+
+} // namespace
+
+std::unique_ptr<passes> mid_transformer_passes(const float *parameters, int frames, int inputs, int most)
+{
+    return std::make_unique<mid_transformer_cpu>(parameters, frames, inputs, most);
+}
+
+} // namespace desy
