@@ -1,7 +1,6 @@
 /* The full form of the high head for clips that come with a text: high_mlp's network, and beside its last hidden layer h what the text says, gated by
  * both (after the gated multimodal unit of Arevalo et al. 2017): e = tanh(E t), g = sigmoid(G [h; e]), logit = v . h + w . (g e). t are the hashed
- * n-grams (train/text.h), the last inputs. E and w have no bias: without a text e is 0, and the logit has the bits that it has without all this. */
-#include "model/linear.hpp"
+ * n-grams (train/text.h), the last inputs. E and w have no bias: without a text e is 0, and the logit has the bits of v . h. */
 #include "model/network.hpp"
 
 #include <ATen/ATen.h>
@@ -30,14 +29,14 @@ at::Tensor logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x
     const at::Tensor given = dropout(at::ones({all.size(0), 1}, all.options()), 2) > 0;
     at::Tensor h = all.narrow(1, 0, all.size(1) - buckets);
     for (int layer = 0; layer < 2; layer++)
-        h = dropout(linear(h, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
+        h = dropout(at::linear(h, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
     at::Tensor e = at::linear(text * given, parameters[6]).tanh();
-    at::Tensor gate = linear(at::cat({h, e}, 1), parameters[7], parameters[8]).sigmoid();
-    return (linear(h, parameters[4], parameters[5]) + at::linear(gate * e, parameters[9])).squeeze(1);
+    at::Tensor gate = at::linear(at::cat({h, e}, 1), parameters[7], parameters[8]).sigmoid();
+    return (at::linear(h, parameters[4], parameters[5]) + at::linear(gate * e, parameters[9])).squeeze(1);
 }
 
 } // namespace
 
-const architecture high_text = {"high_text", 64, at::kFloat, tensors, logits};
+const architecture high_text = {"high_text", 64, at::kFloat, tensors, logits, nullptr};
 
 } // namespace desy

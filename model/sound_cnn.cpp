@@ -3,7 +3,6 @@
  * Spectrogram: what torchaudio calls MelSpectrogram(16000, n_fft=400, hop_length=160, n_mels=64, center=False), and librosa
  * melspectrogram(sr=16000, n_fft=400, hop_length=160, n_mels=64, htk=True, norm=None, center=False): 25 ms Hann windows every 10 ms, power, HTK's mel scale.
  * Normalisation: Wu & He 2018, over what is there alone. Strides in place of pooling: Springenberg et al. 2015. */
-#include "model/linear.hpp"
 #include "model/network.hpp"
 
 #include <ATen/ATen.h>
@@ -94,11 +93,11 @@ at::Tensor logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x
         y = norm(y * there, there, parameters[3 * layer + 1], parameters[3 * layer + 2]).relu();
     }
     y = y.sum({2, 3}) / (lengths * y.size(3)).unsqueeze(1);
-    return linear(dropout(y, 0), parameters[3 * layers], parameters[3 * layers + 1]).squeeze(1);
+    return at::linear(dropout(y, 0), parameters[3 * layers], parameters[3 * layers + 1]).squeeze(1);
 }
 
 } // namespace
 
-const architecture sound_cnn = {"sound_cnn", 1, at::kShort, tensors, logits};
+const architecture sound_cnn = {"sound_cnn", 1, at::kShort, tensors, logits, nullptr};
 
 } // namespace desy
