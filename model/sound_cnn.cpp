@@ -55,7 +55,8 @@ at::Tensor log_mel(const at::Tensor &samples)
     static const at::Tensor all_filters = make_filters(), hann = at::hann_window(window, at::kDouble);
     const at::Tensor filters = all_filters.to(samples.device());
     at::Tensor pieces = samples.unfold(1, window, hop) * hann.to(samples.device());
-    at::Tensor power = at::view_as_real(at::fft_rfft(pieces)).square().sum(-1);
+    const at::Tensor spectrum = at::fft_rfft(pieces);
+    at::Tensor power = at::real(spectrum).square() + at::imag(spectrum).square();
     at::Tensor level = (power.matmul(filters) + least).log();
     return (level + 4) / 4; /* silence, ln(least), is -2.45 */
 }

@@ -15,6 +15,7 @@ const struct desy_channel desy_channels[] = {
     {"mean", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_MEAN, 1, NULL, NULL, "linear on the mean embedding", DESY_READS_POOLED},
     {"texture", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "texture", NULL, "linear on the mean of the feature map before the embedding's", DESY_READS_POOLED},
     {"high_mlp", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 2, NULL, "high_mlp", "a network on mean and deviation of the embedding", DESY_READS_POOLED},
+    {"sound", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 0, NULL, "sound_cnn", "a network on the log-mel spectrogram of the sound", DESY_READS_AUDIO},
     {0},
 };
 
@@ -34,6 +35,11 @@ const char *desy_level_name(enum desy_level level)
 bool desy_channel_is_partial(const struct desy_channel *channel)
 {
     return channel->reads == DESY_READS_AUDIO || channel->part == DESY_POOL_TEMPORAL;
+}
+
+bool desy_channel_is_additional(const struct desy_channel *channel)
+{
+    return channel->reads == DESY_READS_AUDIO;
 }
 
 static bool temporal_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs)

@@ -31,6 +31,9 @@ const char *desy_level_name(enum desy_level level);
 /* May a clip lack what it reads, as one that does not move, or has no sound? */
 bool desy_channel_is_partial(const struct desy_channel *channel);
 
+/* Does it read what comes beside the pictures? Such a channel is no form of its level, but joins whichever is kept. */
+bool desy_channel_is_additional(const struct desy_channel *channel);
+
 /* Where its inputs lie in the pooled vector; of what is not pooled the numbers of one frame, crop or sample, offset 0. False: this extractor has no such numbers. */
 bool desy_channel_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs);
 

@@ -1,10 +1,13 @@
-/* planted_store DIR ITEMS planted|shuffled: a store of clips of 16 frames of 64 random numbers each. "planted": in those of label 1 numbers 0 to 7 alternate from
- * frame to frame, which their mean does not show, and numbers 8 to 15 are shifted. "shuffled": the same clips, with labels that have nothing to do with it. */
+/* planted_store DIR ITEMS HOW: a store of clips of 16 frames of 64 random numbers each. "planted": in those of label 1 numbers 0 to 7 alternate from
+ * frame to frame, which their mean does not show, and numbers 8 to 15 are shifted. "shuffled": the same clips, with labels that have nothing to do with it.
+ * "sound": noise to look at, and, in three of four clips, .4 to 2 s of noise to hear, with a soft tone in those of label 1. "sound-of-one": the same, but
+ * clips of label 0 have no sound. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "features/store.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,29 +23,39 @@ static void fill(float features[T][D], size_t i, bool signal)
         }
 }
 
-static int append(desy_segment *segment, size_t i, bool shuffled)
+static void fill_sound(struct desy_clip *clip, size_t i, bool tone)
+{
+    const double phase = 6.283 * desy_random_uniform(6, i, 0);
+    clip->audio_samples = 6400 + (int)(25600 * desy_random_uniform(6, i, 1));
+    for (int s = 0; s < clip->audio_samples; s++)
+        clip->audio[s] = (int16_t)(1000 * desy_random_normal(7, i, (uint64_t)s) + (tone ? 1000 * sin(phase + 6.283185 * 2500 / 16000 * s) : 0));
+}
+
+static int append(desy_segment *segment, size_t i, const char *how)
 {
     static struct desy_clip clip = {.status = DESY_STATUS_OK, .codec = "h264", .container = "mov,mp4", .width = 64, .height = 64, .fps = 8, .duration = 2, .frames = T, .total_frames = T, .windows = 1};
     static const enum desy_split_part parts[] = {DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST};
     float features[T][D];
     char path[32], source[32], group[32];
-    const bool signal = i % 2, label = shuffled ? desy_random_u64(4, 0, i) & 1 : signal;
+    const bool sound = strncmp(how, "sound", 5) == 0, signal = i % 2, label = strcmp(how, "shuffled") == 0 ? desy_random_u64(4, 0, i) & 1 : signal;
     snprintf(path, sizeof path, "%zu.mp4", i);
     snprintf(source, sizeof source, "%s-%zu", label ? "generator" : "camera", i / 10 % 4);
     snprintf(group, sizeof group, "%zu", i);
     const struct desy_item item = {.id = desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = "", .audio_path = "", .split = parts[i / 2 % 5]};
-    fill(features, i, signal);
+    fill(features, i, signal && !sound);
+    clip.audio_samples = 0;
+    if (sound && i / 2 % 4 && (signal || strcmp(how, "sound") == 0)) fill_sound(&clip, i, signal);
     for (int t = 0; t < T; t++) clip.frame_index[t] = t, clip.pts[t] = t / 8.;
     return desy_segment_append(segment, &item, &clip, &features[0][0]);
 }
 
-static int write_block(const char *directory, const struct desy_store_shape *shape, const struct desy_blocks *blocks, uint64_t block, bool shuffled)
+static int write_block(const char *directory, const struct desy_store_shape *shape, const struct desy_blocks *blocks, uint64_t block, const char *how)
 {
     desy_segment *segment = NULL;
     const struct desy_segment_options options = {.directory = directory, .block = block, .shape = *shape, .config_sha256 = "planted", .dataset_sha256 = "planted"};
     const size_t first = desy_block_first(blocks, block), count = desy_block_items(blocks, block);
     int rc = desy_segment_open(&segment, &options);
-    for (size_t i = first; rc == DESY_OK && i < first + count; i++) rc = append(segment, i, shuffled);
+    for (size_t i = first; rc == DESY_OK && i < first + count; i++) rc = append(segment, i, how);
     if (rc == DESY_OK) return desy_segment_commit(&segment, 0, "planted");
     desy_segment_abort(&segment);
     return rc;
@@ -51,13 +64,13 @@ static int write_block(const char *directory, const struct desy_store_shape *sha
 int main(int argc, char **argv)
 {
     if (argc != 4) return DESY_EUSAGE;
-    const struct desy_store_shape shape = {.extractor = "planted", .frames = T, .dims = D};
+    const struct desy_store_shape shape = {.extractor = "planted", .frames = T, .dims = D, .audio = strncmp(argv[3], "sound", 5) == 0};
     struct desy_blocks blocks;
     cJSON *provenance = cJSON_CreateObject();
     desy_store_blocks(&blocks, (size_t)atoll(argv[2]), 1, &shape);
     struct desy_block_record *records = calloc(blocks.count, sizeof *records);
     int rc = records && provenance ? desy_make_directory(argv[1]) : desy_error_memory("a store");
-    for (uint64_t block = 0; rc == DESY_OK && block < blocks.count; block++) rc = write_block(argv[1], &shape, &blocks, block, strcmp(argv[3], "shuffled") == 0);
+    for (uint64_t block = 0; rc == DESY_OK && block < blocks.count; block++) rc = write_block(argv[1], &shape, &blocks, block, argv[3]);
     if (rc == DESY_OK) rc = desy_store_scan(records, blocks.count, argv[1], "planted");
     if (rc == DESY_OK) rc = desy_store_index(argv[1], records, blocks.count, &shape, provenance);
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());

@@ -1,0 +1,62 @@
+"""What comes beside the pictures: a signal that is in the sound alone is found; that a clip has sound is none; any number of ranks gives the same bytes."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+from safetensors.numpy import load_file
+from sklearn.metrics import roc_auc_score
+
+import program
+
+TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_planted_store"
+
+
+class SoundText(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def train(self, how, clips, ranks, *options):
+        """The model's directory, and the log."""
+        store = self.folder / how
+        if not store.exists():
+            subprocess.run([TOOL, store, str(clips), how], check=True)
+        out, log = program.run(ranks, "train", store, "--save-dir", self.folder / f"{how}-{ranks}", "--level", "high", "--batch-size", 8, "--lr", .003, *options, "--json")
+        return pathlib.Path(json.loads(out)["model"]), log
+
+    def out_of_fold(self, how, model, channel):
+        """Of the clips that have a logit of that channel: their number and the area under the curve."""
+        with h5py.File(self.folder / how / "index.h5") as index:
+            labels = dict(zip(index["videos"]["id"], index["videos"]["label"]))
+        columns = load_file(model / "out_of_fold.safetensors")
+        has = ~np.isnan(columns[channel])
+        truth = np.array([labels[i] for i in columns["ids"]])
+        return has.sum(), roc_auc_score(truth[has], columns[channel][has])
+
+    def test_sound(self):
+        model, log = self.train("sound", 120, 2, "--epochs", 4)
+        self.assertIn("sound joins level high", log)
+        n, auc = self.out_of_fold("sound", model, "sound")
+        self.assertEqual(n, 72 * 3 / 4)
+        self.assertGreaterEqual(auc, .95)
+
+    def test_sound_of_one_class(self):
+        model, log = self.train("sound-of-one", 60, 1, "--size", "full", "--epochs", 1)
+        self.assertIn("sound is left out: too few clips of a class have sound", log)
+        self.assertNotIn("sound", [channel["name"] for channel in program.read_json(model, "model.json")["channels"]])
+
+    def test_ranks(self):
+        models = [self.train("sound", 40, ranks, "--size", "full", "--epochs", 1)[0] for ranks in (1, 3)]
+        for name in ("weights.safetensors", "out_of_fold.safetensors"):
+            self.assertEqual(*[(model / name).read_bytes() for model in models], name)
+        self.assertTrue(any(name.startswith("sound.") for name in load_file(models[0] / "weights.safetensors")))
+
+
+if __name__ == "__main__":
+    unittest.main()
