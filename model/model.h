@@ -88,8 +88,8 @@ struct desy_network_tensor {
  * DESY_EUSAGE: no such architecture. */
 int desy_network_open(desy_network **network, const char *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads);
 int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n); /* borrowed */
-/* The flat buffers on the host, float32, borrowed: parameters [P], gradient [P] (the tensors' .grad alias it on a CPU). */
-int desy_network_buffers(desy_network *network, float **parameters, float **gradient, size_t *count);
+/* The flat buffer of parameters [P] on the host, float32, borrowed. */
+int desy_network_parameters(desy_network *network, float **parameters, size_t *count);
 /* After the caller changed the parameters on the host (an optimiser step, a load). */
 int desy_network_parameters_changed(desy_network *network);
 
@@ -107,9 +107,9 @@ struct desy_network_batch {
     const float *labels, *weights; /* (n): in {0, 1}; sample weights */
     const uint64_t *ids;          /* (n) */
 };
-/* One virtual shard: forward and backward. The gradient buffer is OVERWRITTEN with the gradient of sum_i weights[i] * loss_i; *loss gets
- * that sum; logits[n] (NULL allowed) the outputs of this training-mode forward. */
-int desy_network_gradient(desy_network *network, const struct desy_network_batch *batch, const struct desy_network_loss *how, double *loss, float *logits);
+/* One virtual shard: forward and backward. gradient [P] is overwritten with the gradient of sum_i weights[i] * loss_i; *loss gets
+ * that sum; logits[n] (NULL allowed) the outputs of this training-mode forward. On a CPU by passes written out by hand where the architecture has them (model/passes.hpp), else by libtorch's autograd. */
+int desy_network_gradient(desy_network *network, const struct desy_network_batch *batch, const struct desy_network_loss *how, float *gradient, double *loss, float *logits);
 /* Inference: logits (n), dropout off; x, lengths as above. Run in one fixed shape inside, so bits do not depend on n. */
 int desy_network_forward(desy_network *network, const void *x, const int32_t *lengths, int n, float *logits);
 void desy_network_close(desy_network **network);

@@ -22,9 +22,9 @@ struct desy_network {
     int frames, inputs, threads;
     std::vector<desy::tensor_plan> plan;
     std::vector<desy_network_tensor> tensors;
-    at::Tensor parameters, gradient;   /* [P] float32, on the host */
-    at::Tensor on_device, gradient_on_device; /* the same tensors if the device is the CPU */
-    std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of gradient_on_device */
+    at::Tensor parameters;             /* [P] float32, on the host */
+    at::Tensor on_device, gradient;    /* on the device; on_device is `parameters` if that is the CPU */
+    std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of `gradient` */
     std::unique_ptr<desy::passes> passes; /* of a CPU, where the architecture has them, */
     int most;                          /* for so many items; */
     bool is_prepared;                  /* for the parameters as they are */
@@ -71,8 +71,8 @@ static void make_leaves(desy_network &network)
     for (size_t i = 0; i < network.plan.size(); i++) {
         int64_t first = (int64_t)network.tensors[i].offset, count = (int64_t)network.tensors[i].count;
         at::Tensor leaf = network.on_device.narrow(0, first, count).view(network.plan[i].shape).detach();
-        leaf.requires_grad_(true);
-        leaf.mutable_grad() = network.gradient_on_device.narrow(0, first, count).view(network.plan[i].shape);
+        leaf.requires_grad_(network.gradient.defined());
+        if (network.gradient.defined()) leaf.mutable_grad() = network.gradient.narrow(0, first, count).view(network.plan[i].shape);
         network.leaves.push_back(leaf);
     }
 }
@@ -81,13 +81,12 @@ static int open_network(desy_network **out, const desy::architecture *architectu
 {
     at::set_num_threads(threads);
     at::Device where(device);
-    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}, {}, 0, false});
+    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}, 0, false});
     int64_t count = (int64_t)lay_out(*network);
     network->parameters = at::zeros({count}, at::kFloat);
-    network->gradient = at::zeros({count}, at::kFloat);
     initialise(*network, seed);
     network->on_device = network->parameters.to(where);
-    network->gradient_on_device = network->gradient.to(where);
+    if (!where.is_cpu() || !architecture->on_cpu) network->gradient = at::zeros({count}, network->on_device.options());
     make_leaves(*network);
     *out = network.release();
     return DESY_OK;
@@ -111,11 +110,10 @@ int desy_network_tensors(const desy_network *network, const struct desy_network_
     return DESY_OK;
 }
 
-int desy_network_buffers(desy_network *network, float **parameters, float **gradient, size_t *count)
+int desy_network_parameters(desy_network *network, float **parameters, size_t *count)
 {
     return desy::guard("parameters of a network", [&] {
         *parameters = network->parameters.data_ptr<float>();
-        *gradient = network->gradient.data_ptr<float>();
         *count = (size_t)network->parameters.numel();
         return DESY_OK;
     });
@@ -186,7 +184,7 @@ static double losses(const desy_network_batch &batch, const desy_network_loss &h
     return sum;
 }
 
-static int gradient_of(desy_network &network, const desy_network_batch &batch, const desy_network_loss &how, double *loss, float *logits)
+static int gradient_of(desy_network &network, const desy_network_batch &batch, const desy_network_loss &how, float *gradient, double *loss, float *logits)
 {
     const desy::dropout_rule dropout = {how.dropout, how.dropout_seed, batch.ids};
     std::vector<float> z((size_t)batch.n), slopes((size_t)batch.n);
@@ -194,14 +192,14 @@ static int gradient_of(desy_network &network, const desy_network_batch &batch, c
     if (desy::passes *passes = passes_for(network, batch.n)) {
         passes->forward(z.data(), static_cast<const float *>(batch.x), batch.lengths, batch.n, dropout);
         *loss = losses(batch, how, z.data(), slopes.data());
-        passes->backward(network.gradient.data_ptr<float>(), slopes.data());
+        passes->backward(gradient, slopes.data());
     } else {
-        network.gradient_on_device.zero_();
+        network.gradient.zero_();
         at::Tensor outputs = training_logits(network, batch, dropout), values = outputs.detach().to(at::kCPU).contiguous();
         memcpy(z.data(), values.data_ptr<float>(), z.size() * sizeof(float));
         *loss = losses(batch, how, z.data(), slopes.data());
         outputs.backward(copied(slopes.data(), {batch.n}).to(network.device));
-        if (!network.device.is_cpu()) network.gradient.copy_(network.gradient_on_device);
+        memcpy(gradient, network.gradient.to(at::kCPU).data_ptr<float>(), (size_t)network.gradient.numel() * sizeof *gradient);
     }
     if (logits) std::copy(z.begin(), z.end(), logits);
     return DESY_OK;
@@ -214,13 +212,13 @@ static int check_lengths(const desy_network &network, const int32_t *lengths, in
     return DESY_OK;
 }
 
-int desy_network_gradient(desy_network *network, const desy_network_batch *batch, const struct desy_network_loss *how, double *loss, float *logits)
+int desy_network_gradient(desy_network *network, const desy_network_batch *batch, const struct desy_network_loss *how, float *gradient, double *loss, float *logits)
 {
     if (batch->n < 1) return desy_error(DESY_EUSAGE, "a gradient of %d items", batch->n);
     if (!(how->dropout >= 0 && how->dropout < 1)) return desy_error(DESY_EUSAGE, "dropout %g: give a probability in [0, 1)", how->dropout);
     int rc = check_lengths(*network, batch->lengths, batch->n);
     if (rc != DESY_OK) return rc;
-    return desy::guard(network->architecture->name, [&] { return gradient_of(*network, *batch, *how, loss, logits); });
+    return desy::guard(network->architecture->name, [&] { return gradient_of(*network, *batch, *how, gradient, loss, logits); });
 }
 
 /* n items, padded to the one shape. */

@@ -1,6 +1,5 @@
 #include "mpi/fixed_sum.h"
 
-#include "base/cpu.h"
 #include "base/error.h"
 
 #include <math.h>
@@ -58,61 +57,4 @@ int desy_fixed_sum(desy_world *world, const double *mine, size_t count, size_t n
     if (rc == DESY_OK) desy_fixed_finish(world, accumulator, sums, n, exponent);
     free(accumulator);
     return rc;
-}
-
-DESY_VECTOR_CLONES float desy_fixed_bound_f32(const float *values, size_t n)
-{
-    uint32_t most = 0;
-    float bound;
-    for (size_t i = 0; i < n; i++) { /* magnitudes are in the order of their bits, NaN above infinity */
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        bits &= 0x7fffffffu;
-        most = bits > most ? bits : most;
-    }
-    memcpy(&bound, &most, sizeof bound);
-    return bound;
-}
-
-int desy_fixed_exponent_f32(double bound, uint64_t addends)
-{
-    return desy_fixed_exponent(bound, addends) - 11;
-}
-
-/* A double of this size has a unit of 1 in its last place: adding it rounds to an integer, which is then in its low bits. */
-#define INTEGER_MAKER 0x1.8p52
-#define INTEGER_MAKER_BITS INT64_C(0x4338000000000000)
-
-/* false: some value is out of range. */
-DESY_VECTOR_CLONES static bool add_floats(int64_t *restrict accumulator, const float *restrict values, size_t n, double scale)
-{
-    int64_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double scaled = (double)values[i] * scale, shifted = scaled + INTEGER_MAKER;
-        int64_t bits;
-        memcpy(&bits, &shifted, sizeof bits);
-        accumulator[i] += bits - INTEGER_MAKER_BITS;
-        bad |= !(fabs(scaled) < 0x1p51);
-    }
-    return !bad;
-}
-
-int desy_fixed_add_f32(int64_t *accumulator, const float *values, size_t n, int exponent)
-{
-    const double scale = ldexp(1, exponent);
-    if (add_floats(accumulator, values, n, scale)) return DESY_OK;
-    for (size_t i = 0; i < n; i++)
-        if (!(fabs((double)values[i] * scale) < 0x1p51)) return out_of_range(i, values[i]);
-    return DESY_OK;
-}
-
-DESY_VECTOR_CLONES void desy_fixed_values_f32(float *values, const int64_t *accumulator, size_t n, int exponent)
-{
-    const double unit = ldexp(1, -exponent);
-    for (size_t i = 0; i < n; i++) {
-        const int64_t bits = accumulator[i] + INTEGER_MAKER_BITS;
-        double shifted;
-        memcpy(&shifted, &bits, sizeof shifted);
-        values[i] = (float)((shifted - INTEGER_MAKER) * unit);
-    }
 }

@@ -1,4 +1,4 @@
-/* Sums of doubles and floats that do not depend on the number of ranks or on the order of addition: int64 fixed point.
+/* Sums of doubles that do not depend on the number of ranks or on the order of addition: int64 fixed point.
  *
  * An addend x becomes llrint(x * 2^k), and integers add exactly. k is chosen from an agreed bound so that `addends`
  * of them cannot overflow. MOM6 does the same for its reproducing sums (Hallberg & Adcroft, Parallel Computing 2014). */
@@ -22,16 +22,5 @@ void desy_fixed_finish(desy_world *world, int64_t *accumulator, double *values, 
  * One scale for all n, from the largest magnitude anywhere. `addends`: their number over all ranks.
  * DESY_EDATA on every rank if any value is not finite. */
 int desy_fixed_sum(desy_world *world, const double *mine, size_t count, size_t n, uint64_t addends, double *sums);
-
-/* ---- the same for floats, in loops that compilers turn into vector instructions: sums stay below 2^51. None is collective. ---- */
-
-/* The largest magnitude; infinity or NaN if there is one. */
-float desy_fixed_bound_f32(const float *values, size_t n);
-/* For sums of `addends` floats of magnitude <= bound: 48 bits of an addend at 8 addends, where a float has 24. */
-int desy_fixed_exponent_f32(double bound, uint64_t addends);
-/* accumulator[i] += values[i] * 2^k, rounded to the nearest, ties to even. DESY_EDATA, as above, at what is not below 2^51 then. */
-int desy_fixed_add_f32(int64_t *accumulator, const float *values, size_t n, int exponent);
-/* values[i] = accumulator[i] * 2^-k. */
-void desy_fixed_values_f32(float *values, const int64_t *accumulator, size_t n, int exponent);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <mpi.h>
 
-enum { DESY_TAG_GATHER = 1, DESY_TAG_EXCHANGE, DESY_TAG_READY, DESY_TAG_TASK, DESY_TAG_PAYLOAD };
+enum { DESY_TAG_GATHER = 1, DESY_TAG_EXCHANGE, DESY_TAG_READY, DESY_TAG_TASK, DESY_TAG_PAYLOAD, DESY_TAG_TREE };
 
 /* MPI_COMM_NULL when alone. */
 MPI_Comm desy_world_comm(const desy_world *world);

@@ -173,11 +173,6 @@ void desy_sum_i64(desy_world *world, int64_t *values, size_t n)
     reduce(world, values, n, sizeof *values, MPI_INT64_T, MPI_SUM);
 }
 
-void desy_sum_f32(desy_world *world, float *values, size_t n)
-{
-    reduce(world, values, n, sizeof *values, MPI_FLOAT, MPI_SUM);
-}
-
 void desy_max_f64(desy_world *world, double *values, size_t n)
 {
     enum { STEP = 512 };

@@ -42,7 +42,6 @@ void desy_barrier(desy_world *world);                                           
 void desy_broadcast(desy_world *world, void *data, size_t bytes, int root);              /* Collective; any size */
 int desy_broadcast_text(desy_world *world, char **text, int root);                       /* Collective; other ranks get a new string, caller frees; NULL travels as NULL */
 void desy_sum_i64(desy_world *world, int64_t *values, size_t n);                         /* Collective, in place */
-void desy_sum_f32(desy_world *world, float *values, size_t n);                           /* Collective, in place; order of addition is MPI's: not reproducible */
 void desy_max_f64(desy_world *world, double *values, size_t n);                          /* Collective, in place; a NaN anywhere comes out as NaN */
 int64_t desy_prefix_i64(desy_world *world, int64_t value);                               /* Collective; sum over the ranks below */
 /* Collective. Concatenates every rank's `count` elements of `element` bytes in rank order, on all ranks (gatherall) or on

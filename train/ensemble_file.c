@@ -35,14 +35,14 @@ static int add_head(struct tensor_list *list, const struct desy_head *head)
     const struct desy_network_tensor *tensors = NULL;
     const int64_t shape = head->standardised, inputs = head->inputs;
     const char *name = head->channel->name;
-    float *parameters = NULL, *gradient = NULL;
+    float *parameters = NULL;
     size_t n = 0, count = 0;
     int rc;
     if (shape) DESY_TRY(add_tensor(list, name, "median", "F64", &shape, 1, head->median));
     if (shape) DESY_TRY(add_tensor(list, name, "scale", "F64", &shape, 1, head->scale));
     if (head->channel->form == DESY_FORM_SMALL) return add_tensor(list, name, "direction", "F64", &inputs, 1, head->direction);
     DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
-    DESY_TRY(desy_network_buffers(head->network, &parameters, &gradient, &count));
+    DESY_TRY(desy_network_parameters(head->network, &parameters, &count));
     for (size_t i = 0; i < n; i++)
         DESY_TRY(add_tensor(list, name, tensors[i].name, "F32", tensors[i].shape, tensors[i].dimensions, parameters + tensors[i].offset));
 out:
@@ -138,12 +138,12 @@ static int take_tensor(const desy_safetensors *file, const char *path, const cha
 static int read_network(struct desy_head *head, const desy_safetensors *file, const char *path, const char *device)
 {
     const struct desy_network_tensor *tensors = NULL;
-    float *parameters = NULL, *gradient = NULL;
+    float *parameters = NULL;
     size_t n = 0, count = 0;
     int rc;
     DESY_TRY(desy_network_open(&head->network, head->channel->architecture, head->frames, head->inputs, 0, device, 1));
     DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
-    DESY_TRY(desy_network_buffers(head->network, &parameters, &gradient, &count));
+    DESY_TRY(desy_network_parameters(head->network, &parameters, &count));
     for (size_t i = 0; i < n; i++)
         DESY_TRY(take_tensor(file, path, head->channel->name, tensors[i].name, "F32", tensors[i].count, parameters + tensors[i].offset));
     rc = desy_network_parameters_changed(head->network);

@@ -41,7 +41,8 @@ struct trainer {
     uint64_t *shard_ids;
     /* the network's flat buffers */
     size_t count;
-    float *parameters, *gradient, *best;
+    float *parameters, *best;
+    float *scratch;              /* the gradient of a batch that is not its step's first */
     struct desy_gradient_sum sum; /* of the shards' gradients */
     struct desy_optimizer optimizer;
     struct desy_learning_rate rate;
@@ -60,8 +61,9 @@ static int open_trainer(struct trainer *t)
     const struct desy_fit *fit = t->fit;
     t->batch = (size_t)t->options->batch_size;
     t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
+    const size_t ranks = (size_t)desy_size(fit->world), most = !t->options->fast ? DESY_VIRTUAL_SHARDS : ranks < DESY_TREE_LEAVES ? ranks : DESY_TREE_LEAVES;
     t->shards = (t->batch + DESY_SHARD_ROWS - 1) / DESY_SHARD_ROWS;
-    if (t->shards > DESY_VIRTUAL_SHARDS) t->shards = DESY_VIRTUAL_SHARDS;
+    if (t->shards > most) t->shards = most;
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     const size_t rows = t->shards * t->shard_rows;
     const struct desy_network_tensor *tensors;
@@ -69,7 +71,7 @@ static int open_trainer(struct trainer *t)
     int rc;
     DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->frames, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
     DESY_TRY(desy_network_tensors(t->head->network, &tensors, &n_tensors));
-    DESY_TRY(desy_network_buffers(t->head->network, &t->parameters, &t->gradient, &t->count));
+    DESY_TRY(desy_network_parameters(t->head->network, &t->parameters, &t->count));
     DESY_TRY(desy_gradient_sum_open(&t->sum, fit->world, tensors, n_tensors, t->count, t->shards));
     DESY_TRY(desy_optimizer_open(&t->optimizer, t->options->optimizer, t->options->momentum, t->count));
     t->chosen = malloc((fit->chosen + 1) * sizeof *t->chosen);
@@ -78,13 +80,14 @@ static int open_trainer(struct trainer *t)
     t->weights = calloc(rows, sizeof *t->weights);
     t->shard_ids = calloc(rows, sizeof *t->shard_ids);
     t->best = malloc(t->count * sizeof *t->best);
+    t->scratch = t->accumulate > 1 ? malloc(t->count * sizeof *t->scratch) : NULL;
     t->losses_room = (fit->chosen / t->batch + 1) * t->shards; /* rank 0 takes those of all from a checkpoint */
     t->losses = malloc(t->losses_room * sizeof *t->losses);
-    if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->best || !t->losses)
+    if (!t->chosen || !t->order || !t->labels || !t->weights || !t->shard_ids || !t->best || !t->losses || (t->accumulate > 1 && !t->scratch))
         rc = desy_error_memory("training a network");
     for (size_t i = 0; rc == DESY_OK && i < fit->total; i++)
         if (fit->weights[i] > 0) t->chosen[t->n++] = (uint32_t)i, t->weights_sum += fit->weights[i];
-    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shards, t->shard_rows});
+    if (rc == DESY_OK) rc = desy_loader_open(&t->loader, &(struct desy_loader_options){fit, t->head, t->chosen, t->n, t->batch, t->shard_rows, t->sum.first, t->sum.own});
     const size_t step = t->batch * t->accumulate;
     const long steps = (long)((t->n + step - 1) / step); /* of an epoch */
     t->rate = (struct desy_learning_rate){t->options->schedule, t->options->learning_rate, t->options->warmup_epochs * steps, t->options->epochs * steps};
@@ -119,6 +122,7 @@ static void close_trainer(struct trainer *t)
     desy_loader_close(&t->loader);
     desy_gradient_sum_close(&t->sum);
     free(t->best);
+    free(t->scratch);
     free(t->losses);
 }
 
@@ -136,28 +140,26 @@ static int prepare_batch(struct trainer *t, size_t from)
     return desy_loader_next(t->loader, &t->x, &t->lengths);
 }
 
-/* Gradients of this rank's shards of the batch, added to those of the step's batches before it; *own: how many shards have one. A step's
- * first batch is its largest. A shard of padding alone adds nothing and is left out. */
-static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how, size_t *own)
+/* Gradients of this rank's shards of the batch, added to those of the step's batches before it. A shard of padding alone has none. */
+static int run_shards(struct trainer *t, size_t in_step, bool is_first, const struct desy_network_loss *how)
 {
-    const size_t ranks = (size_t)desy_size(t->fit->world), bytes = desy_reading_bytes(t->head);
+    const size_t bytes = desy_reading_bytes(t->head);
+    const bool counts = t->shards > 1 || desy_rank(t->fit->world) == 0; /* what every rank does is counted once */
     float logits[t->shard_rows];
+    double loss;
     int rc = DESY_OK;
-    size_t slot = 0;
     for (size_t i = 0; t->in_batch != in_step && i < t->in_batch; i++) t->weights[i] *= (float)((double)t->in_batch / (double)in_step);
-    for (size_t shard = (size_t)desy_rank(t->fit->world); rc == DESY_OK && shard * t->shard_rows < t->in_batch; shard += ranks) {
-        const size_t from = shard * t->shard_rows;
-        double *loss = &t->losses[t->n_losses++];
-        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = (const char *)t->x + slot * t->shard_rows * bytes, .lengths = t->lengths ? t->lengths + slot * t->shard_rows : NULL,
+    for (size_t k = 0; rc == DESY_OK && k < t->sum.own && (t->sum.first + k) * t->shard_rows < t->in_batch; k++) {
+        const size_t from = (t->sum.first + k) * t->shard_rows;
+        const struct desy_network_batch batch = {.n = (int)t->shard_rows, .x = (const char *)t->x + k * t->shard_rows * bytes, .lengths = t->lengths ? t->lengths + k * t->shard_rows : NULL,
                                                  .labels = t->labels + from, .weights = t->weights + from, .ids = t->shard_ids + from};
-        float *sum = t->sum.own + slot++ * t->count;
-        rc = desy_network_gradient(t->head->network, &batch, how, loss, logits);
-        if (is_first) memcpy(sum, t->gradient, t->count * sizeof *sum);
-        for (size_t i = 0; !is_first && i < t->count; i++) sum[i] += t->gradient[i];
-        *loss *= (double)in_step;
+        float *sum = desy_gradient_sum_shard(&t->sum, k);
+        rc = desy_network_gradient(t->head->network, &batch, how, is_first ? sum : t->scratch, &loss, logits);
+        for (size_t i = 0; !is_first && i < t->count; i++) sum[i] += t->scratch[i];
+        if (!counts) continue;
+        t->losses[t->n_losses++] = loss * (double)in_step;
         for (size_t i = from; i < from + t->shard_rows && i < t->in_batch; i++) t->right += (logits[i - from] >= 0) == (t->labels[i] > .5f);
     }
-    if (is_first) *own = slot;
     return rc;
 }
 
@@ -180,17 +182,18 @@ static int run_step(struct trainer *t, const struct desy_network_loss *how)
 {
     const struct desy_train_options *o = t->options;
     const size_t most = t->batch * t->accumulate, in_step = t->n - t->from < most ? t->n - t->from : most;
-    size_t own = 0;
+    const size_t first_batch = in_step < t->batch ? in_step : t->batch; /* of a step: its largest */
+    float *gradient;
     int rc, mine = t->pending;
     for (size_t done = 0; done < in_step; done += t->in_batch) {
         rc = prepare_batch(t, t->from + done);
         if (mine == DESY_OK) mine = rc;
-        if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how, &own);
+        if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how);
     }
     t->asked = wish(t);
-    DESY_TRY((o->fast ? desy_gradient_sum_fast : desy_gradient_sum_reproducibly)(&t->sum, own, mine, &t->asked, t->gradient));
-    if (o->clip_norm > 0) desy_clip_norm(t->gradient, t->count, o->clip_norm);
-    desy_optimizer_step(&t->optimizer, t->parameters, t->gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
+    DESY_TRY(desy_gradient_sum_finish(&t->sum, (first_batch + t->shard_rows - 1) / t->shard_rows, mine, &t->asked, &gradient));
+    if (o->clip_norm > 0) desy_clip_norm(gradient, t->count, o->clip_norm);
+    desy_optimizer_step(&t->optimizer, t->parameters, gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
     t->pending = desy_network_parameters_changed(t->head->network);
     t->from += in_step;
 out:
@@ -323,9 +326,9 @@ int desy_head_fit_full(const struct desy_full_fit *f, struct desy_head *head, st
     curve->epochs = calloc((size_t)f->options->epochs, sizeof *curve->epochs);
     if (rc == DESY_OK && !curve->epochs) rc = desy_error_memory("a learning curve");
     if (rc == DESY_OK) rc = weigh_classes(&t);
-    if (rc == DESY_OK) rc = open_trainer(&t);
     DESY_TRY(desy_agree(f->fit->world, rc));
-    DESY_TRY(desy_head_standardise_inputs(f->fit, head));
+    DESY_TRY(desy_head_standardise_inputs(f->fit, head)); /* before the loader, which applies it */
+    DESY_TRY(desy_agree(f->fit->world, open_trainer(&t)));
     DESY_TRY(go_on(&t, f->name));
     DESY_TRY(run_epochs(&t, f->name, f->every_epoch));
     rc = desy_head_standardise(f->fit, head);

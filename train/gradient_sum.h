@@ -3,28 +3,24 @@
 #define DESY_TRAIN_GRADIENT_SUM_H
 
 #include "model/model.h"
-#include "mpi/world.h"
+#include "mpi/tree_sum.h"
 
 struct desy_gradient_sum {
     desy_world *world;
     const struct desy_network_tensor *tensors; /* (n_tensors), borrowed */
     size_t n_tensors, count;                   /* floats of a gradient */
-    size_t shards;                             /* of all ranks, at most */
-    float *own;                                /* (this rank's shards, count): the caller fills them */
-    int64_t *fixed;                            /* (count) */
-    double *bounds;                            /* (n_tensors + 2) */
+    size_t shards, first, own;                 /* of all ranks; this rank's: `own` from `first` on; a single one is every rank's */
+    desy_tree_sum *tree;
 };
 
 /* DESY_EENV: memory. Not collective. */
 int desy_gradient_sum_open(struct desy_gradient_sum *sum, desy_world *world, const struct desy_network_tensor *tensors, size_t n_tensors, size_t count, size_t shards);
+/* Where the gradient of this rank's shard k goes, k = 0 being its first: (count). */
+float *desy_gradient_sum_shard(struct desy_gradient_sum *sum, size_t k);
+/* Collective. *gradient (count), the caller's to change until the next step: the sum of the first `present` shards, added up in an order that hangs on their number alone (mpi/tree_sum.h).
+ * rc: how this rank's went; a failure of one rank is one of all. *asked: what this rank asks for; the largest of all ranks' comes back.
+ * DESY_EDATA: the gradient is not finite. */
+int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, int rc, int *asked, float **gradient);
 void desy_gradient_sum_close(struct desy_gradient_sum *sum);
-
-/* Collective. gradient (count) gets the sum of the first `own` gradients of every rank. rc: how this rank's went; a failure of one rank is one of all.
- * *asked: what this rank asks for; the largest of all ranks' comes back.
- * Reproducibly: in int64 fixed point with a scale for each tensor, from its largest magnitude in any shard: the same bits at any number of ranks.
- * DESY_EDATA: a gradient is not finite. */
-int desy_gradient_sum_reproducibly(struct desy_gradient_sum *sum, size_t own, int rc, int *asked, float *gradient);
-/* In floats, in an order that is MPI's. */
-int desy_gradient_sum_fast(struct desy_gradient_sum *sum, size_t own, int rc, int *asked, float *gradient);
 
 #endif

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE 64 /* bytes: products read from lines of the cache */
 #define AHEAD_ROWS 256 /* vectors that are gathered at once: a collective costs more than a few rows */
 
 struct desy_loader {
     struct desy_loader_options o;
-    size_t rank, ranks, own_rows, item; /* rows of this rank's shards; numbers of a row */
+    size_t ranks, first, own_rows, item; /* of a batch: the first row of this rank's shards, and how many; numbers of a row */
     const uint32_t *order;
     size_t next;                        /* item of the order that the next batch begins with */
     float *x;                           /* (own_rows, item): pooled vectors */
@@ -38,13 +39,13 @@ static int open_buffers(desy_loader *l)
     if (!reads_store(l)) {
         l->ahead_room = l->o.batch > AHEAD_ROWS ? l->o.batch : AHEAD_ROWS;
         l->room = malloc((size_t)l->o.head->inputs * sizeof *l->room);
-        l->x = malloc(l->own_rows * l->item * sizeof *l->x);
+        l->x = aligned_alloc(LINE, (l->own_rows * l->bytes + LINE) / LINE * LINE);
         l->ahead = malloc(l->ahead_room * l->item * sizeof *l->ahead);
         l->mine = malloc(l->ahead_room * l->item * sizeof *l->mine);
         good = l->room && l->x && l->ahead && l->mine;
     } else {
         for (int s = 0; s < DESY_PREFETCH_SLOTS; s++) {
-            l->slots[s] = (struct slot){malloc(l->own_rows * l->bytes), malloc(l->own_rows * sizeof(int32_t))};
+            l->slots[s] = (struct slot){aligned_alloc(LINE, (l->own_rows * l->bytes + LINE) / LINE * LINE), malloc(l->own_rows * sizeof(int32_t))};
             good = good && l->slots[s].x && l->slots[s].lengths;
         }
         const int rc = desy_reader_open(&l->reader, l->o.head, l->o.fit->stored);
@@ -58,9 +59,9 @@ int desy_loader_open(desy_loader **out, const struct desy_loader_options *option
     desy_loader *l = *out = calloc(1, sizeof *l);
     if (!l) return desy_error_memory("batches");
     l->o = *options;
-    l->rank = (size_t)desy_rank(options->fit->world);
     l->ranks = (size_t)desy_size(options->fit->world);
-    l->own_rows = (options->shards + l->ranks - 1) / l->ranks * options->shard_rows;
+    l->first = options->first * options->shard_rows;
+    l->own_rows = options->own * options->shard_rows;
     l->item = (size_t)options->head->frames * (size_t)options->head->inputs;
     l->bytes = desy_reading_bytes(options->head);
     const int rc = open_buffers(l);
@@ -89,12 +90,6 @@ void desy_loader_close(desy_loader **out)
 static size_t in_batch(const desy_loader *l, size_t from)
 {
     return l->o.n - from < l->o.batch ? l->o.n - from : l->o.batch;
-}
-
-/* Where in a batch row k of this rank's shards is. */
-static size_t place_in_batch(const desy_loader *l, size_t k)
-{
-    return (l->rank + k / l->o.shard_rows * l->ranks) * l->o.shard_rows + k % l->o.shard_rows;
 }
 
 /* ---- pooled vectors ---- */
@@ -137,7 +132,7 @@ static int next_vectors(desy_loader *l, size_t from)
         if (rc != DESY_OK) return rc;
     }
     for (size_t k = 0; k < l->own_rows; k++) {
-        const size_t at = place_in_batch(l, k);
+        const size_t at = l->first + k;
         if (at < n) memcpy(l->x + k * l->item, l->ahead + (from + at - l->ahead_from) * l->item, l->item * sizeof *l->x);
         else memset(l->x + k * l->item, 0, l->item * sizeof *l->x);
     }
@@ -154,7 +149,7 @@ static int fill(void *context, size_t piece, int index)
     const size_t from = piece * l->o.batch, n = in_batch(l, from);
     int rc = DESY_OK;
     for (size_t k = 0; rc == DESY_OK && k < l->own_rows; k++) {
-        const size_t at = place_in_batch(l, k);
+        const size_t at = l->first + k;
         slot->lengths[k] = 1;
         if (at >= n) {
             memset(slot->x + k * l->bytes, 0, l->bytes);

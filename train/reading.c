@@ -1,5 +1,6 @@
 #include "train/reading.h"
 
+#include "base/cpu.h"
 #include "base/error.h"
 
 #include <math.h>
@@ -36,27 +37,35 @@ int desy_reader_open(struct desy_reader *reader, const struct desy_head *head, c
     if (head->channel->reads != DESY_READS_FRAMES) return DESY_OK;
     if (stored && (head->frames != stored->frames || head->inputs != stored->dims))
         return desy_error(DESY_EDATA, "the channel %s reads %d frames of %d numbers, and the store has %d of %d", head->channel->name, head->frames, head->inputs, stored->frames, stored->dims);
-    reader->room = malloc((size_t)head->inputs * sizeof *reader->room);
-    reader->features = stored ? malloc(desy_reading_bytes(head)) : NULL;
-    if (reader->room && (reader->features || !stored)) return DESY_OK;
-    desy_reader_close(reader);
-    return desy_error_memory("frames");
+    reader->median = malloc((size_t)head->inputs * sizeof *reader->median);
+    reader->inverse = malloc((size_t)head->inputs * sizeof *reader->inverse);
+    if (!reader->median || !reader->inverse) {
+        desy_reader_close(reader);
+        return desy_error_memory("frames");
+    }
+    for (int d = 0; d < head->inputs; d++) reader->median[d] = (float)head->median[d], reader->inverse[d] = (float)(1 / head->scale[d]);
+    return DESY_OK;
 }
 
 void desy_reader_close(struct desy_reader *reader)
 {
-    free(reader->features);
-    free(reader->room);
-    reader->features = NULL, reader->room = NULL;
+    free(reader->median);
+    free(reader->inverse);
+    reader->median = reader->inverse = NULL;
 }
 
-static void standardise_frames(const struct desy_reader *reader, const float *features, float *input)
+/* In floats and in place: there is as much of it as of reading. */
+DESY_VECTOR_CLONES static void standardise(float *restrict frame, const float *restrict median, const float *restrict inverse, int n)
 {
-    const struct desy_head *head = reader->head;
-    for (int t = 0; t < head->frames; t++, features += head->inputs, input += head->inputs) {
-        desy_standardise(reader->room, features, head->inputs, head->median, head->scale);
-        for (int d = 0; d < head->inputs; d++) input[d] = (float)reader->room[d];
+    for (int d = 0; d < n; d++) {
+        const float z = (frame[d] - median[d]) * inverse[d];
+        frame[d] = z > 3 ? 3 : z < -3 ? -3 : z;
     }
+}
+
+static void standardise_frames(const struct desy_reader *reader, float *frames)
+{
+    for (int t = 0; t < reader->head->frames; t++) standardise(frames + (size_t)t * (size_t)reader->head->inputs, reader->median, reader->inverse, reader->head->inputs);
 }
 
 /* A short clip's last crops are of one frame (features/crop.h). */
@@ -86,7 +95,8 @@ int desy_reader_clip(const struct desy_reader *reader, const struct desy_clip_nu
         *length = clip->audio_samples;
         return DESY_OK;
     default:
-        standardise_frames(reader, clip->features, input);
+        memcpy(input, clip->features, desy_reading_bytes(reader->head));
+        standardise_frames(reader, input);
         *length = clip->n_frames;
         return DESY_OK;
     }
@@ -105,8 +115,8 @@ int desy_reader_row(const struct desy_reader *reader, size_t row, void *input, i
         return desy_store_read_audio(stored->store, row, 1, input);
     default:
         *length = stored->n_frames[row];
-        rc = desy_store_read_features(stored->store, row, 1, reader->features);
-        if (rc == DESY_OK) standardise_frames(reader, reader->features, input);
+        rc = desy_store_read_features(stored->store, row, 1, input);
+        if (rc == DESY_OK) standardise_frames(reader, input);
         return rc;
     }
 }

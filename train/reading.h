@@ -19,8 +19,7 @@ size_t desy_reading_bytes(const struct desy_head *head);
 struct desy_reader {
     const struct desy_head *head;
     const struct desy_stored *stored;
-    float *features; /* (T, D): of one row of the store */
-    double *room;    /* (inputs) */
+    float *median, *inverse; /* (inputs), of frames: z = (x - median) inverse within [-3, 3] */
 };
 
 /* stored NULL: for clips alone. DESY_EDATA: the store's frames are others than the head's. */

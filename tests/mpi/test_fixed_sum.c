@@ -80,33 +80,6 @@ static void test_range(void)
     check(rc == DESY_EDATA); /* more of them than announced do not wrap around */
 }
 
-/* Floats: against llrint and exact integers; a range of magnitudes, as many addends as announced. */
-static void test_floats(void)
-{
-    enum { COUNT = 501, ADDENDS = 8 };
-    static float values[ADDENDS][COUNT], result[COUNT];
-    static int64_t accumulator[COUNT];
-    float bound = 0;
-    for (int a = 0; a < ADDENDS; a++)
-        for (int i = 0; i < COUNT; i++) {
-            values[a][i] = (float)addend(a * COUNT + i, 1);
-            bound = fmaxf(bound, fabsf(values[a][i]));
-        }
-    check(desy_fixed_bound_f32(values[0], sizeof values / sizeof values[0][0]) == bound);
-    const int exponent = desy_fixed_exponent_f32(bound, ADDENDS);
-    for (int a = 0; a < ADDENDS; a++) check(desy_fixed_add_f32(accumulator, values[a], COUNT, exponent) == DESY_OK);
-    desy_fixed_values_f32(result, accumulator, COUNT, exponent);
-    for (int i = 0; i < COUNT; i++) {
-        int64_t whole = 0;
-        for (int a = ADDENDS - 1; a >= 0; a--) whole += llrint(ldexp((double)values[a][i], exponent));
-        check(accumulator[i] == whole && result[i] == (float)ldexp((double)whole, -exponent));
-    }
-    const float bad[3] = {1, -NAN, 2}, infinite[2] = {-INFINITY, 3}, beyond[2] = {1, 0x1p52f};
-    check(isnan(desy_fixed_bound_f32(bad, 3)) && isinf(desy_fixed_bound_f32(infinite, 2)));
-    check(desy_fixed_add_f32(accumulator, bad, 3, 4) == DESY_EDATA && desy_fixed_add_f32(accumulator, infinite, 2, 4) == DESY_EDATA);
-    check(desy_fixed_add_f32(accumulator, beyond, 2, 0) == DESY_EDATA && strstr(desy_error_message(), "index 1"));
-}
-
 int main(void)
 {
     check(desy_world_open(&world) == DESY_OK);
@@ -114,7 +87,6 @@ int main(void)
     test_not_finite();
     test_nothing();
     test_range();
-    test_floats();
     desy_world_close(&world);
     return 0;
 }

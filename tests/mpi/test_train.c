@@ -81,7 +81,7 @@ static void add(desy_sha256 *hash, const void *data, size_t size)
 static void add_head(desy_sha256 *hash, const struct desy_head *head)
 {
     const size_t bytes = (size_t)head->inputs * sizeof(double);
-    float *parameters, *gradient;
+    float *parameters;
     size_t count;
     add(hash, head->median, bytes);
     add(hash, head->scale, bytes);
@@ -90,7 +90,7 @@ static void add_head(desy_sha256 *hash, const struct desy_head *head)
     add(hash, &head->mean, sizeof head->mean);
     add(hash, &head->deviation, sizeof head->deviation);
     if (!head->network) return;
-    check(desy_network_buffers(head->network, &parameters, &gradient, &count) == DESY_OK);
+    check(desy_network_parameters(head->network, &parameters, &count) == DESY_OK);
     add(hash, parameters, count * sizeof *parameters);
 }
 
@@ -246,7 +246,7 @@ struct plain {
 /* Items `rows` of a batch; the sum of their losses. */
 static double plain_step(struct plain *p, const uint32_t *rows, int n, int epoch)
 {
-    float x[BATCH * 8], labels[BATCH], shares[BATCH], *parameters, *gradient;
+    float x[BATCH * 8], labels[BATCH], shares[BATCH], *parameters;
     double room[8], loss;
     uint64_t ids[BATCH];
     size_t count;
@@ -257,10 +257,13 @@ static double plain_step(struct plain *p, const uint32_t *rows, int n, int epoch
         shares[i] = (float)(p->fit.weights[rows[i]] / n);
         ids[i] = p->set->items[rows[i]].id;
     }
-    check(desy_network_buffers(p->network, &parameters, &gradient, &count) == DESY_OK);
+    check(desy_network_parameters(p->network, &parameters, &count) == DESY_OK);
     if (!p->optimizer.count) check(desy_optimizer_open(&p->optimizer, DESY_ADAMW, 0, count) == DESY_OK);
-    check(desy_network_gradient(p->network, &(struct desy_network_batch){.n = n, .x = x, .labels = labels, .weights = shares, .ids = ids}, &how, &loss, NULL) == DESY_OK);
+    float *gradient = malloc(count * sizeof *gradient);
+    check(gradient != NULL);
+    check(desy_network_gradient(p->network, &(struct desy_network_batch){.n = n, .x = x, .labels = labels, .weights = shares, .ids = ids}, &how, gradient, &loss, NULL) == DESY_OK);
     desy_optimizer_step(&p->optimizer, parameters, gradient, 1e-3, .01);
+    free(gradient);
     return loss * n;
 }
 
@@ -311,13 +314,13 @@ static void test_fast(void)
     struct desy_head heads[2] = {{0}};
     struct desy_curve curve = {0};
     struct desy_train_options options = options_of(BATCH);
-    float *parameters[2], *gradient;
+    float *parameters[2];
     size_t count;
     fill(&set, world, &narrow);
     for (int i = 0; i < 2; i++) {
         options.fast = i == 1;
         check(fit_full(&set, &options, NULL, &heads[i], &curve) == DESY_OK);
-        check(desy_network_buffers(heads[i].network, &parameters[i], &gradient, &count) == DESY_OK);
+        check(desy_network_parameters(heads[i].network, &parameters[i], &count) == DESY_OK);
         desy_curve_close(&curve);
     }
     for (size_t i = 0; i < count; i++) check(fabsf(parameters[0][i] - parameters[1][i]) < 1e-3f);

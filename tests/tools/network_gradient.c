@@ -1,4 +1,4 @@
-/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS]: on stdin x (N, FRAMES, INPUTS), float32 (for sound int16), labels (N),
+/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS]: on stdin x (N, FRAMES, INPUTS), float32 (sound_cnn: int16, low_cnn: uint8), labels (N),
  * weights (N), float32, and how many frames each item has (N), int32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
  * "NAME OFFSET SHAPE..." a tensor. PARAMETERS: a file of float32 that takes the place of the seed's. Item i has the id 1000 + i. */
 #include "base/error.h"
@@ -42,7 +42,7 @@ static int load_parameters(desy_network *network, const char *path, float *param
 /* Of an element of x. */
 static size_t element_bytes(const char *architecture)
 {
-    return strcmp(architecture, "sound_cnn") == 0 ? sizeof(int16_t) : sizeof(float);
+    return strcmp(architecture, "sound_cnn") == 0 ? sizeof(int16_t) : strcmp(architecture, "low_cnn") == 0 ? sizeof(uint8_t) : sizeof(float);
 }
 
 int main(int argc, char **argv)
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     struct desy_network_loss how = {.focal = strcmp(argv[6], "focal") == 0, .gamma = atof(argv[7]), .alpha = atof(argv[8]),
                                     .label_smoothing = atof(argv[9]), .dropout = atof(argv[10]), .dropout_seed = 5};
     desy_network *network = NULL;
-    float *parameters, *gradient, *numbers = malloc(n * 4 * sizeof *numbers);
+    float *parameters, *gradient = NULL, *numbers = malloc(n * 4 * sizeof *numbers);
     const size_t bytes = element_bytes(argv[1]);
     void *x = malloc(n * width * bytes);
     uint64_t *ids = malloc(n * sizeof *ids);
@@ -65,10 +65,12 @@ int main(int argc, char **argv)
     if (fread(x, bytes, n * width, stdin) != n * width || fread(numbers, sizeof *numbers, 2 * n, stdin) != 2 * n || fread(lengths, sizeof *lengths, n, stdin) != n) DESY_TRY(desy_error(DESY_EDATA, "stdin is too short"));
     DESY_TRY(desy_network_open(&network, argv[1], frames, inputs, strtoull(argv[5], NULL, 10), "cpu", 1));
     DESY_TRY(print_tensors(network));
-    DESY_TRY(desy_network_buffers(network, &parameters, &gradient, &count));
+    DESY_TRY(desy_network_parameters(network, &parameters, &count));
     if (argc > 11) DESY_TRY(load_parameters(network, argv[11], parameters, count));
+    gradient = malloc(count * sizeof *gradient);
+    if (!gradient) DESY_TRY(desy_error_memory("a gradient"));
     for (size_t i = 0; i < count; i++) gradient[i] = 7; /* must be overwritten, not added to */
-    DESY_TRY(desy_network_gradient(network, &(struct desy_network_batch){(int)n, x, lengths, labels, weights, ids}, &how, &loss, logits));
+    DESY_TRY(desy_network_gradient(network, &(struct desy_network_batch){(int)n, x, lengths, labels, weights, ids}, &how, gradient, &loss, logits));
     DESY_TRY(desy_network_forward(network, x, lengths, (int)n, inference));
     if (fwrite(parameters, sizeof *parameters, count, stdout) != count || fwrite(&loss, sizeof loss, 1, stdout) != 1 ||
         fwrite(logits, sizeof *logits, n, stdout) != n || fwrite(gradient, sizeof *gradient, count, stdout) != count ||
@@ -79,6 +81,7 @@ out:
     desy_network_close(&network);
     free(x);
     free(numbers);
+    free(gradient);
     free(ids);
     free(lengths);
     return rc;
