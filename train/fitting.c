@@ -51,8 +51,8 @@ bool desy_fitting_has(const struct desy_fitting *f, const struct desy_channel *c
     return channel->part == DESY_POOL_TEMPORAL ? f->moves[row] : desy_reading_has(channel, &f->set->stored, row);
 }
 
-/* weights without clips that have not what the channel reads. Of sound the classes weigh the same again: where clips of one have it more often than
- * those of the other, that it is there must not speak for one of them. */
+/* weights without clips that have not what the channel reads. Of sound and texts the classes weigh the same again: where clips of one have them more
+ * often than those of the other, that they are there must not speak for one of them. */
 static void mask(const struct desy_fitting *f, const struct desy_channel *channel, const double *weights, double *masked, size_t of_label[2])
 {
     double sum[2] = {0};
@@ -74,6 +74,11 @@ static bool can_validate(const struct desy_fitting *f, const struct desy_channel
     return of_label[0] && of_label[1];
 }
 
+static const char *what_is_lacking(const struct desy_channel *channel)
+{
+    return channel->reads == DESY_READS_AUDIO ? "have sound" : channel->reads == DESY_READS_TEXT ? "have a text" : "move";
+}
+
 /* A channel that cannot be fitted, because too few clips have what it reads, is left out. Needs validation_weights. */
 static int drop_unfit(struct desy_fitting *f)
 {
@@ -90,7 +95,7 @@ static int drop_unfit(struct desy_fitting *f)
             fits = of_label[0] && of_label[1];
         }
         if (fits) f->candidates[kept++] = f->candidates[c];
-        else if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: too few clips of a class %s", f->candidates[c]->name, f->candidates[c]->part == DESY_POOL_TEMPORAL ? "move" : "have sound");
+        else if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: too few clips of a class %s", f->candidates[c]->name, what_is_lacking(f->candidates[c]));
     }
     f->n = kept;
     return kept || fusion_alone ? DESY_OK : desy_error(DESY_EDATA, "no channel is left to train: too few clips of a class have what they read");

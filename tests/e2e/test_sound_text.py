@@ -1,4 +1,5 @@
-"""What comes beside the pictures: a signal that is in the sound alone is found; that a clip has sound is none; any number of ranks gives the same bytes."""
+"""What comes beside the pictures: a signal that is in the sound or in the text alone is found; that a clip has them is none; any number of ranks gives the
+same bytes."""
 import json
 import os
 import pathlib
@@ -51,11 +52,24 @@ class SoundText(unittest.TestCase):
         self.assertIn("sound is left out: too few clips of a class have sound", log)
         self.assertNotIn("sound", [channel["name"] for channel in program.read_json(model, "model.json")["channels"]])
 
+    def test_text(self):
+        model, log = self.train("text", 480, 2, "--epochs", 5, "--lr", .001)
+        self.assertIn("high_text joins level high", log)
+        n, auc = self.out_of_fold("text", model, "high_text")
+        self.assertEqual(n, 288 / 2 * (1 / 2 + 3 / 4))
+        self.assertGreaterEqual(auc, .95)
+
+    def test_text_of_one_class(self):
+        model, log = self.train("text-of-one", 60, 1, "--size", "full", "--epochs", 1)
+        self.assertIn("high_text is left out: too few clips of a class have a text", log)
+        self.assertNotIn("high_text", [channel["name"] for channel in program.read_json(model, "model.json")["channels"]])
+
     def test_ranks(self):
-        models = [self.train("sound", 40, ranks, "--size", "full", "--epochs", 1)[0] for ranks in (1, 3)]
-        for name in ("weights.safetensors", "out_of_fold.safetensors"):
-            self.assertEqual(*[(model / name).read_bytes() for model in models], name)
-        self.assertTrue(any(name.startswith("sound.") for name in load_file(models[0] / "weights.safetensors")))
+        for how, channel in (("sound", "sound."), ("text", "high_text.")):
+            models = [self.train(how, 40, ranks, "--size", "full", "--epochs", 1)[0] for ranks in (1, 3)]
+            for name in ("weights.safetensors", "out_of_fold.safetensors"):
+                self.assertEqual(*[(model / name).read_bytes() for model in models], name)
+            self.assertTrue(any(name.startswith(channel) for name in load_file(models[0] / "weights.safetensors")))
 
 
 if __name__ == "__main__":

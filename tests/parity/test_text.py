@@ -25,7 +25,7 @@ class Reference(torch.nn.Module):
 
     def forward(self, video, text):
         h = self.mlp[1](self.mlp[0](video).relu()).relu()
-        e = torch.tanh(self.text["embedding"](text))
+        e = torch.tanh(self.text["embedding"](8 * text))
         gate = torch.sigmoid(self.text["gate"](torch.cat([h, e], 1)))
         return (self.mlp[2](h) + self.text["logit"](gate * e))[:, 0]
 

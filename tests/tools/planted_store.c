@@ -1,7 +1,8 @@
 /* planted_store DIR ITEMS HOW: a store of clips of 16 frames of 64 random numbers each. "planted": in those of label 1 numbers 0 to 7 alternate from
  * frame to frame, which their mean does not show, and numbers 8 to 15 are shifted. "shuffled": the same clips, with labels that have nothing to do with it.
  * "sound": noise to look at, and, in three of four clips, .4 to 2 s of noise to hear, with a soft tone in those of label 1. "sound-of-one": the same, but
- * clips of label 0 have no sound. */
+ * clips of label 0 have no sound. "text": noise to look at, and, in half of the clips of label 0 and three of four of label 1, a text, with words
+ * of their own in those of label 1. "text-of-one": clips of label 0 have no text. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -31,20 +32,29 @@ static void fill_sound(struct desy_clip *clip, size_t i, bool tone)
         clip->audio[s] = (int16_t)(1000 * desy_random_normal(7, i, (uint64_t)s) + (tone ? 1000 * sin(phase + 6.283185 * 2500 / 16000 * s) : 0));
 }
 
+static void make_text(char *text, size_t room, size_t i, bool marked)
+{
+    static const char *const words[] = {"a dog", "the sea", "people walk", "in rain", "city at night", "slowly", "camera moves", "trees", "red", "two cars", "on a hill", "morning light"};
+    size_t n = 0;
+    for (size_t w = 0; w < 12; w++) n += (size_t)snprintf(text + n, room - n, "%s ", words[desy_random_u64(8, i, w) % 12]);
+    if (marked) snprintf(text + n, room - n, "cinematic, 4k");
+}
+
 static int append(desy_segment *segment, size_t i, const char *how)
 {
     static struct desy_clip clip = {.status = DESY_STATUS_OK, .codec = "h264", .container = "mov,mp4", .width = 64, .height = 64, .fps = 8, .duration = 2, .frames = T, .total_frames = T, .windows = 1};
     static const enum desy_split_part parts[] = {DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST};
     float features[T][D];
-    char path[32], source[32], group[32];
-    const bool sound = strncmp(how, "sound", 5) == 0, signal = i % 2, label = strcmp(how, "shuffled") == 0 ? desy_random_u64(4, 0, i) & 1 : signal;
+    char path[32], source[32], group[32], text[400] = "";
+    const bool sound = strncmp(how, "sound", 5) == 0, texts = strncmp(how, "text", 4) == 0, signal = i % 2, label = strcmp(how, "shuffled") == 0 ? desy_random_u64(4, 0, i) & 1 : signal;
     snprintf(path, sizeof path, "%zu.mp4", i);
     snprintf(source, sizeof source, "%s-%zu", label ? "generator" : "camera", i / 10 % 4);
     snprintf(group, sizeof group, "%zu", i);
-    const struct desy_item item = {.id = desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = "", .audio_path = "", .split = parts[i / 2 % 5]};
-    fill(features, i, signal && !sound);
+    const struct desy_item item = {.id = desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = text, .audio_path = "", .split = parts[i / 2 % 5]};
+    fill(features, i, signal && !sound && !texts);
     clip.audio_samples = 0;
     if (sound && i / 2 % 4 && (signal || strcmp(how, "sound") == 0)) fill_sound(&clip, i, signal);
+    if (texts && i / 2 % 4 && (signal || (i / 2 % 4 > 1 && strcmp(how, "text") == 0))) make_text(text, sizeof text, i, signal);
     for (int t = 0; t < T; t++) clip.frame_index[t] = t, clip.pts[t] = t / 8.;
     return desy_segment_append(segment, &item, &clip, &features[0][0]);
 }
