@@ -2,6 +2,7 @@
  * should hold with zeros and says nothing. */
 #include "base/error.h"
 #include "base/file.h"
+#include "base/finite.h"
 #include "features/store_reader.h"
 
 #include <math.h>
@@ -119,11 +120,16 @@ int desy_store_open(desy_store **out, const char *directory)
     desy_hdf5_setup();
     desy_store *store = *out = calloc(1, sizeof *store);
     if (!store) return desy_error_memory("a store");
-    store->file = store->segment_file = -1;
-    for (int i = 0; i < DESY_MOST_ARRAYS; i++) store->segment_arrays[i] = -1;
+    store->file = store->access = -1;
+    for (int k = 0; k < DESY_OPEN_SEGMENTS; k++) {
+        store->open[k].file = -1;
+        for (int i = 0; i < DESY_MOST_ARRAYS; i++) store->open[k].arrays[i] = -1;
+    }
     store->directory = strdup(directory);
     store->path = desy_path_join(directory, "index.h5");
     if (!store->directory || !store->path) DESY_TRY(desy_error_memory("a store"));
+    store->access = H5Pcreate(H5P_DATASET_ACCESS);
+    if (store->access < 0 || H5Pset_chunk_cache(store->access, 0, 0, 1) < 0) DESY_TRY(desy_error_memory("a store"));
     DESY_TRY(open_file(store));
     DESY_TRY(read_shape(store));
     DESY_TRY(desy_video_table_open(&store->videos, store->file, store->shape.frames, store->path));
@@ -169,36 +175,36 @@ const struct desy_store_shape *desy_store_shape(const desy_store *store)
     return &store->shape;
 }
 
-static void close_segment(desy_store *store)
+static void close_segment(struct desy_open_segment *segment)
 {
     for (int i = 0; i < DESY_MOST_ARRAYS; i++) {
-        if (store->segment_arrays[i] >= 0) H5Dclose(store->segment_arrays[i]);
-        store->segment_arrays[i] = -1;
+        if (segment->arrays[i] >= 0) H5Dclose(segment->arrays[i]);
+        segment->arrays[i] = -1;
     }
-    if (store->segment_file >= 0) H5Fclose(store->segment_file);
-    store->segment_file = -1;
+    if (segment->file >= 0) H5Fclose(segment->file);
+    segment->file = -1;
 }
 
-/* Keeps one segment open: reads come in order. */
 static int open_segment(desy_store *store, size_t index)
 {
     int rc = DESY_OK;
     char relative[DESY_SEGMENT_PATH], text[DESY_HDF5_TEXT], *path = NULL;
-    if (store->segment_file >= 0 && store->segment_open == index) return DESY_OK;
-    close_segment(store);
+    struct desy_open_segment *segment = &store->open[index % DESY_OPEN_SEGMENTS];
+    if (segment->file >= 0 && segment->index == index) return DESY_OK;
+    close_segment(segment);
     desy_segment_path(relative, store->segments[index].block);
     path = desy_path_join(store->directory, relative);
     if (!path) DESY_TRY(desy_error_memory("a path"));
-    store->segment_open = index;
-    store->segment_file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (store->segment_file < 0) DESY_TRY(desy_error(DESY_EDATA, "%s: cannot be read: %s", path, desy_hdf5_error(text)));
+    segment->index = index;
+    segment->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (segment->file < 0) DESY_TRY(desy_error(DESY_EDATA, "%s: cannot be read: %s", path, desy_hdf5_error(text)));
     for (int i = 0; i < store->array_count; i++) {
-        store->segment_arrays[i] = H5Dopen2(store->segment_file, store->arrays[i].name, H5P_DEFAULT);
-        if (!desy_store_array_fits(&store->arrays[i], store->segment_arrays[i], store->segments[index].rows))
+        segment->arrays[i] = H5Dopen2(segment->file, store->arrays[i].name, store->access);
+        if (!desy_store_array_fits(&store->arrays[i], segment->arrays[i], store->segments[index].rows))
             DESY_TRY(desy_error(DESY_EDATA, "%s: has not the %s that the index says; remove that file and run the extract command again", path, store->arrays[i].name));
     }
 out:
-    if (rc != DESY_OK) close_segment(store);
+    if (rc != DESY_OK) close_segment(segment);
     free(path);
     return rc;
 }
@@ -210,9 +216,10 @@ static int read_part(desy_store *store, int i, size_t index, size_t first, size_
     const struct desy_store_array *array = &store->arrays[i];
     hsize_t start[5] = {first - store->segments[index].first_row}, part[5] = {count};
     for (int side = 1; side < array->dimensions; side++) part[side] = array->sides[side];
-    hid_t space = H5Dget_space(store->segment_arrays[i]), memory = H5Screate_simple(array->dimensions, part, NULL);
+    const hid_t from = store->open[index % DESY_OPEN_SEGMENTS].arrays[i];
+    hid_t space = H5Dget_space(from), memory = H5Screate_simple(array->dimensions, part, NULL);
     bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, part, NULL) >= 0 &&
-              H5Dread(store->segment_arrays[i], array->memory, memory, space, H5P_DEFAULT, rows) >= 0;
+              H5Dread(from, array->memory, memory, space, H5P_DEFAULT, rows) >= 0;
     H5Sclose(memory);
     H5Sclose(space);
     return ok ? DESY_OK : bad_store(store, "an array of a segment cannot be read");
@@ -245,8 +252,8 @@ int desy_store_read_features(desy_store *store, size_t first, size_t count, floa
 {
     const size_t row = (size_t)store->shape.frames * (size_t)store->shape.dims;
     int rc = desy_store_read_array(store, DESY_ARRAY_FEATURES, first, count, features);
-    for (size_t i = 0; rc == DESY_OK && i < count * row; i++)
-        if (!isfinite(features[i])) return desy_error(DESY_EDATA, "%s: row %zu of the features holds a value that is not finite", store->path, first + i / row);
+    for (size_t i = 0; rc == DESY_OK && i < count; i++)
+        if (!desy_all_finite(features + i * row, row)) return desy_error(DESY_EDATA, "%s: row %zu of the features holds a value that is not finite", store->path, first + i);
     return rc;
 }
 
@@ -271,7 +278,8 @@ void desy_store_close(desy_store **out)
 {
     desy_store *store = *out;
     if (!store) return;
-    close_segment(store);
+    for (int k = 0; k < DESY_OPEN_SEGMENTS; k++) close_segment(&store->open[k]);
+    if (store->access >= 0) H5Pclose(store->access);
     desy_video_table_close(&store->videos);
     if (store->file >= 0) H5Fclose(store->file);
     for (size_t i = 0; i < store->attribute_count; i++) {

@@ -4,6 +4,8 @@
 
 #include "features/store_rows.h"
 
+#define DESY_OPEN_SEGMENTS 256
+
 struct desy_store_attribute { /* one that was asked for */
     char *name, *value;
 };
@@ -17,9 +19,11 @@ struct desy_store {
     struct desy_store_shape shape;
     struct desy_store_array arrays[DESY_MOST_ARRAYS];
     int array_count;
-    size_t segment_open;                    /* which one ... */
-    hid_t segment_file;                     /* ... is open; -1: none */
-    hid_t segment_arrays[DESY_MOST_ARRAYS];
+    hid_t access;                           /* to the arrays of segments: without a cache, since a row is a chunk that is read once */
+    struct desy_open_segment {
+        size_t index;
+        hid_t file, arrays[DESY_MOST_ARRAYS]; /* -1: none */
+    } open[DESY_OPEN_SEGMENTS];             /* segment i stays open at i modulo their number, until another one needs the place: to open a file takes longer than to read a row */
     struct desy_store_attribute *attributes;
     size_t attribute_count;
 };

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #define DROPOUT .5
+#define AGREE_STEPS 16
 #define REST 20 /* times as long as a checkpoint took, until that of an epoch is written: epochs of milliseconds must not wait for disks */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
 enum { ASKED_NOTHING, ASKED_CHECKPOINT, ASKED_STOP };
@@ -177,6 +178,14 @@ static int wish(const struct trainer *t)
     return t->checkpoints && desy_rank(t->fit->world) == 0 && now_seconds() >= t->due ? ASKED_CHECKPOINT : ASKED_NOTHING;
 }
 
+/* Where every rank does the whole batch nothing travels, and the ranks need not wait for each other at every step. */
+static bool agrees_after_step(const struct trainer *t, size_t in_step)
+{
+    const size_t most = t->batch * t->accumulate;
+    const bool every_step = t->shards > 1 || (t->checkpoints && t->checkpoints->minutes <= 0);
+    return every_step || t->from / most % AGREE_STEPS == 0 || t->from + in_step >= t->n;
+}
+
 /* Of the batches of a step a virtual shard has one sum, added up in their order by the rank that has the shard: the same at any number of ranks. */
 static int run_step(struct trainer *t, const struct desy_network_loss *how)
 {
@@ -184,18 +193,23 @@ static int run_step(struct trainer *t, const struct desy_network_loss *how)
     const size_t most = t->batch * t->accumulate, in_step = t->n - t->from < most ? t->n - t->from : most;
     const size_t first_batch = in_step < t->batch ? in_step : t->batch; /* of a step: its largest */
     float *gradient;
-    int rc, mine = t->pending;
+    int rc;
     for (size_t done = 0; done < in_step; done += t->in_batch) {
         rc = prepare_batch(t, t->from + done);
-        if (mine == DESY_OK) mine = rc;
-        if (mine == DESY_OK) mine = run_shards(t, in_step, done == 0, how);
+        if (t->pending == DESY_OK) t->pending = rc;
+        if (t->pending == DESY_OK) t->pending = run_shards(t, in_step, done == 0, how);
     }
-    t->asked = wish(t);
-    DESY_TRY(desy_gradient_sum_finish(&t->sum, (first_batch + t->shard_rows - 1) / t->shard_rows, mine, &t->asked, &gradient));
+    t->asked = ASKED_NOTHING;
+    if (agrees_after_step(t, in_step)) {
+        t->asked = wish(t);
+        DESY_TRY(desy_gradient_agree(&t->sum, t->pending, &t->asked));
+    }
+    t->from += in_step;
+    if (t->pending != DESY_OK) return DESY_OK; /* the next agreement says it */
+    DESY_TRY(desy_gradient_sum_finish(&t->sum, (first_batch + t->shard_rows - 1) / t->shard_rows, &gradient));
     if (o->clip_norm > 0) desy_clip_norm(gradient, t->count, o->clip_norm);
     desy_optimizer_step(&t->optimizer, t->parameters, gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
     t->pending = desy_network_parameters_changed(t->head->network);
-    t->from += in_step;
 out:
     return rc;
 }

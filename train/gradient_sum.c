@@ -1,7 +1,7 @@
 #include "train/gradient_sum.h"
 
-#include "base/cpu.h"
 #include "base/error.h"
+#include "base/finite.h"
 
 #include <string.h>
 
@@ -23,28 +23,20 @@ void desy_gradient_sum_close(struct desy_gradient_sum *sum)
     memset(sum, 0, sizeof *sum);
 }
 
-/* Magnitudes are in the order of their bits, NaN above infinity. */
-DESY_VECTOR_CLONES static bool is_finite(const float *values, size_t n)
-{
-    uint32_t most = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        bits &= 0x7fffffffu;
-        most = bits > most ? bits : most;
-    }
-    return most < 0x7f800000u;
-}
-
-int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, int rc, int *asked, float **gradient)
+int desy_gradient_agree(struct desy_gradient_sum *sum, int rc, int *asked)
 {
     double flags[] = {rc != DESY_OK, *asked};
     desy_max_f64(sum->world, flags, 2);
     if (flags[0] > 0) return desy_agree(sum->world, rc);
     *asked = (int)flags[1];
+    return DESY_OK;
+}
+
+int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, float **gradient)
+{
     *gradient = desy_tree_sum_finish(sum->tree, present);
-    if (is_finite(*gradient, sum->count)) return DESY_OK;
+    if (desy_all_finite(*gradient, sum->count)) return DESY_OK;
     size_t k = 0; /* the same on every rank, as the sum is */
-    while (is_finite(*gradient + sum->tensors[k].offset, sum->tensors[k].count)) k++;
+    while (desy_all_finite(*gradient + sum->tensors[k].offset, sum->tensors[k].count)) k++;
     return desy_error(DESY_EDATA, "the gradient of %s is not finite: lower --lr", sum->tensors[k].name);
 }

@@ -17,10 +17,11 @@ struct desy_gradient_sum {
 int desy_gradient_sum_open(struct desy_gradient_sum *sum, desy_world *world, const struct desy_network_tensor *tensors, size_t n_tensors, size_t count, size_t shards);
 /* Where the gradient of this rank's shard k goes, k = 0 being its first: (count). */
 float *desy_gradient_sum_shard(struct desy_gradient_sum *sum, size_t k);
-/* Collective. *gradient (count), the caller's to change until the next step: the sum of the first `present` shards, added up in an order that hangs on their number alone (mpi/tree_sum.h).
- * rc: how this rank's went; a failure of one rank is one of all. *asked: what this rank asks for; the largest of all ranks' comes back.
- * DESY_EDATA: the gradient is not finite. */
-int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, int rc, int *asked, float **gradient);
+/* Collective. rc: how this rank's shards went; a failure of one rank is one of all. *asked: what this rank asks for; the largest of all ranks' comes back. */
+int desy_gradient_agree(struct desy_gradient_sum *sum, int rc, int *asked);
+/* Collective, unless there is one shard. *gradient (count), the caller's to change until the next step: the sum of the first `present` shards, added up in an order that hangs on their number
+ * alone (mpi/tree_sum.h). DESY_EDATA, on all ranks: it is not finite. */
+int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, float **gradient);
 void desy_gradient_sum_close(struct desy_gradient_sum *sum);
 
 #endif
