@@ -6,6 +6,7 @@
 #include "train/fusion.h"
 #include "train/reading.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,22 @@ static int fit_fold(struct desy_fitting *f, int fold, double *mine)
     return rc;
 }
 
+/* Logits of an additional channel are brought to where 0 says nothing: midway between the classes' means, out of fold. Where few clips of one class have
+ * what it reads, a network that knows those by heart is surer of them, and all others would lean to the other side: that there is sound would be a sign. */
+static void centre(struct desy_fitting *f, int c)
+{
+    double sum[2] = {0}, weights[2] = {0};
+    const size_t n = (size_t)f->n;
+    f->centres[c] = 0;
+    for (size_t i = 0; i < f->set->total; i++) {
+        const double logit = f->out_of_fold[i * n + (size_t)c], weight = f->item_weights[i];
+        if (!(weight > 0) || isnan(logit)) continue;
+        sum[f->set->labels[i]] += weight * logit, weights[f->set->labels[i]] += weight;
+    }
+    if (weights[0] > 0 && weights[1] > 0) f->centres[c] = (sum[0] / weights[0] + sum[1] / weights[1]) / 2;
+    for (size_t i = 0; i < f->set->total; i++) f->out_of_fold[i * n + (size_t)c] -= f->centres[c];
+}
+
 static int fit_folds(struct desy_fitting *f)
 {
     size_t total;
@@ -212,6 +229,8 @@ static int fit_folds(struct desy_fitting *f)
     for (int fold = 0; rc == DESY_OK && fold < DESY_FOLDS; fold++) rc = fit_fold(f, fold, mine);
     if (rc == DESY_OK) rc = desy_gatherall(f->set->world, mine, f->set->count, (size_t)f->n * sizeof *mine, (void **)&f->out_of_fold, &total);
     if (rc == DESY_OK) desy_training_average(f->set, f->out_of_fold, (size_t)f->n);
+    for (int c = 0; rc == DESY_OK && c < f->n; c++)
+        if (desy_channel_is_additional(f->candidates[c])) centre(f, c);
     free(mine);
     return rc;
 }
@@ -327,6 +346,7 @@ static int fit_ensemble(struct desy_fitting *f)
         columns[f->ensemble.n] = c;
         const int k = f->ensemble.n++;
         DESY_TRY(fit_channel(f, &f->fit, f->candidates[c], 0, &f->ensemble.heads[k], &f->curves[k]));
+        f->ensemble.heads[k].mean += f->centres[c] * f->ensemble.heads[k].deviation;
         DESY_TRY(stop_if_asked(f->set->world));
     }
     for (size_t i = 0; i < f->set->total; i++)

@@ -92,25 +92,6 @@ out:
     return rc;
 }
 
-/* As if both classes had as many items. */
-static int balanced_moments(const struct desy_fit *fit, const double *logits, double *mean, double *deviation)
-{
-    double means[2], deviations[2], *weights = malloc((fit->total + 1) * sizeof *weights);
-    int rc = desy_agree(fit->world, weights ? DESY_OK : desy_error_memory("moments"));
-    for (int label = 0; rc == DESY_OK && label < 2; label++) {
-        struct desy_fit of_label = *fit;
-        of_label.weights = weights;
-        of_label.chosen = 0;
-        for (size_t i = 0; i < fit->total; i++) of_label.chosen += (weights[i] = fit->labels[i] == label ? fit->weights[i] : 0) > 0;
-        rc = desy_fit_moments(&of_label, logits, &means[label], &deviations[label]);
-    }
-    free(weights);
-    if (rc != DESY_OK) return rc;
-    *mean = (means[0] + means[1]) / 2;
-    *deviation = sqrt((deviations[0] * deviations[0] + deviations[1] * deviations[1]) / 2 + (means[0] - means[1]) * (means[0] - means[1]) / 4);
-    return DESY_OK;
-}
-
 int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head)
 {
     double *logits = malloc((fit->count + 1) * sizeof *logits);
@@ -120,7 +101,7 @@ int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head)
     if (rc == DESY_OK) rc = desy_head_chosen_logits(head, fit, logits);
     DESY_TRY(desy_agree(fit->world, rc));
     double mean, deviation;
-    DESY_TRY((desy_channel_is_additional(head->channel) ? balanced_moments : desy_fit_moments)(fit, logits, &mean, &deviation));
+    DESY_TRY(desy_fit_moments(fit, logits, &mean, &deviation));
     head->mean = mean;
     head->deviation = deviation > 1e-12 ? deviation : 1;
 out:

@@ -26,7 +26,7 @@ void desy_head_close(struct desy_head *head);
  * (reference: scikit-learn's LogisticRegression; settings measured, docs/features.md), folded into one direction. */
 int desy_head_fit_small(const struct desy_fit *fit, const struct desy_channel *channel, const struct desy_layout *layout, struct desy_head *head);
 
-/* Collective: mean and deviation of the raw logits over the fit's items; of additional channels over classes that weigh the same: 0 is to say nothing. */
+/* Collective: mean and deviation of the raw logits over the fit's items. */
 int desy_head_standardise(const struct desy_fit *fit, struct desy_head *head);
 
 /* Which pooled number stands for input d: itself, or the mean over the frames. */

@@ -53,7 +53,7 @@ class SoundText(unittest.TestCase):
         self.assertNotIn("sound", [channel["name"] for channel in program.read_json(model, "model.json")["channels"]])
 
     def test_text(self):
-        model, log = self.train("text", 480, 2, "--epochs", 5, "--lr", .001)
+        model, log = self.train("text", 480, 2, "--epochs", 4, "--lr", .001)
         self.assertIn("high_text joins level high", log)
         n, auc = self.out_of_fold("text", model, "high_text")
         self.assertEqual(n, 288 / 2 * (1 / 2 + 3 / 4))
@@ -63,6 +63,14 @@ class SoundText(unittest.TestCase):
         model, log = self.train("text-of-one", 60, 1, "--size", "full", "--epochs", 1)
         self.assertIn("high_text is left out: too few clips of a class have a text", log)
         self.assertNotIn("high_text", [channel["name"] for channel in program.read_json(model, "model.json")["channels"]])
+
+    def test_that_there_is_a_text_is_no_sign(self):
+        clips = 300
+        model = self.train("text-no-sign", clips, 2, "--size", "full", "--epochs", 4)[0]
+        n = clips * 3 / 5 / 2  # of each class
+        chance = 1.96 * ((2 * n + 1) / (12 * n * n)) ** .5  # Hanley & McNeil's deviation at an area of a half; that a clip has a text would be one of .75
+        self.assertIn("high_text", [channel["name"] for channel in program.read_json(model, "model.json")["channels"]])
+        self.assertLess(abs(program.read_json(model, "model.json")["out_of_fold"]["roc_auc"] - .5), chance)
 
     def test_ranks(self):
         for how, channel in (("sound", "sound."), ("text", "high_text.")):

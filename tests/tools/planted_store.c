@@ -2,7 +2,8 @@
  * frame to frame, which their mean does not show, and numbers 8 to 15 are shifted. "shuffled": the same clips, with labels that have nothing to do with it.
  * "sound": noise to look at, and, in three of four clips, .4 to 2 s of noise to hear, with a soft tone in those of label 1. "sound-of-one": the same, but
  * clips of label 0 have no sound. "text": noise to look at, and, in half of the clips of label 0 and three of four of label 1, a text, with words
- * of their own in those of label 1. "text-of-one": clips of label 0 have no text. */
+ * of their own in those of label 1. "text-of-one": clips of label 0 have no text.
+ * "text-no-sign": one in four clips of label 0 has a text, and three in four of label 1, and the words have nothing to do with the label. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -54,7 +55,9 @@ static int append(desy_segment *segment, size_t i, const char *how)
     fill(features, i, signal && !sound && !texts);
     clip.audio_samples = 0;
     if (sound && i / 2 % 4 && (signal || strcmp(how, "sound") == 0)) fill_sound(&clip, i, signal);
-    if (texts && i / 2 % 4 && (signal || (i / 2 % 4 > 1 && strcmp(how, "text") == 0))) make_text(text, sizeof text, i, signal);
+    const bool marked = strcmp(how, "text-no-sign") != 0;
+    const size_t has_text = signal ? 3 : strcmp(how, "text") == 0 ? 2 : marked ? 0 : 1; /* of four clips */
+    if (texts && i / 2 % 4 < has_text) make_text(text, sizeof text, i, signal && marked);
     for (int t = 0; t < T; t++) clip.frame_index[t] = t, clip.pts[t] = t / 8.;
     return desy_segment_append(segment, &item, &clip, &features[0][0]);
 }
