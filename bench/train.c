@@ -1,4 +1,4 @@
-/* bench_train STORE CHANNEL BATCH EPOCHS reproducible|fast: trains a full form (train/channel.h) on all clips of a store, under mpirun on all ranks, and
+/* bench_train STORE CHANNEL BATCH EPOCHS reproducible|fast [bf16]: trains a full form (train/channel.h) on all clips of a store, under mpirun on all ranks, and
  * prints training samples a second: of EPOCHS epochs, without the first one, which warms up, and without reading the set. */
 #include "bench/bench.h"
 
@@ -26,13 +26,13 @@ static double train(struct desy_training_set *set, const struct desy_channel *ch
 
 int main(int argc, char **argv)
 {
-    if (argc != 6) {
-        fputs("usage: bench_train STORE CHANNEL BATCH EPOCHS reproducible|fast\n", stderr);
+    if (argc < 6) {
+        fputs("usage: bench_train STORE CHANNEL BATCH EPOCHS reproducible|fast [bf16]\n", stderr);
         return 1;
     }
     const struct desy_channel *channel = desy_channel_find(argv[2]);
     struct desy_train_options options = {.seed = 1, .level = DESY_TRAIN_ALL, .size = DESY_SIZE_FULL, .batch_size = atoi(argv[3]), .patience = 1 << 20, .learning_rate = 1e-3,
-        .weight_decay = .01, .focal_alpha = -1, .device = "cpu", .fast = strcmp(argv[5], "fast") == 0};
+        .weight_decay = .01, .focal_alpha = -1, .device = "cpu", .fast = strcmp(argv[5], "fast") == 0, .precision = argc > 6 ? DESY_BF16 : DESY_FP32};
     struct desy_training_set set = {0};
     struct desy_items items = {0};
     desy_store *store = NULL;

@@ -8,7 +8,7 @@ namespace desy {
 
 constexpr int64_t high_mlp_widths[] = {512, 256}; /* of the hidden layers */
 
-std::unique_ptr<passes> high_mlp_passes(const float *parameters, int frames, int inputs, int most);
+std::unique_ptr<passes> high_mlp_passes(const float *parameters, int frames, int inputs, int most, bool bf16);
 
 } // namespace desy
 

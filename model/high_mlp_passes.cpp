@@ -90,7 +90,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<passes> high_mlp_passes(const float *parameters, int, int inputs, int most)
+/* Always in float32: its time goes into reading weights and writing their gradients, which bfloat16 does not shorten. */
+std::unique_ptr<passes> high_mlp_passes(const float *parameters, int, int inputs, int most, bool)
 {
     return std::make_unique<high_mlp_cpu>(parameters, inputs, most);
 }

@@ -1,6 +1,7 @@
 /* The passes of model/mid_transformer.cpp on the CPU. A row is a frame: n items have n T of them. */
 #include "model/mid_transformer.hpp"
 
+#include "model/dense.hpp"
 #include "model/product.hpp"
 #include "model/rows.hpp"
 
@@ -43,24 +44,31 @@ template <class F> struct tensors {
     }
 };
 
-/* What a layer leaves for its backward pass: rows of each. */
+/* A layer, and what it leaves for its backward pass: rows of each. */
 struct kept_layer {
     floats normal1, inverse1, normed1, qkv, shares, attended, normal2, inverse2, normed2, hidden, slope;
-    floats in, out, feed0, feed1; /* weights, transposed */
+    dense in, out, feed0, feed1;
 };
 
 class mid_transformer_cpu final : public passes {
 public:
-    mid_transformer_cpu(const float *parameters, int frames, int inputs, int most)
+    mid_transformer_cpu(const float *parameters, int frames, int inputs, int most, bool bf16)
         : frames(frames), inputs(inputs), padded((frames + 15) / 16 * 16), p(parameters, frames, inputs)
     {
-        const size_t rows = (size_t)most * (size_t)frames;
-        const auto of = [rows](int64_t n) { return make_floats(rows * (size_t)n); };
-        for (kept_layer &k : kept)
-            k = {of(width), of(1), of(width), of(three), of(heads * padded), of(width), of(width), of(1), of(width), of(feed), of(feed),
-                 make_floats(width * three), make_floats(width * width), make_floats(width * feed), make_floats(width * feed)};
-        projection = make_floats((size_t)(width * inputs));
-        y = of(width), normal = of(width), inverse = of(1), normed = of(width), dy = of(width), d_rows = of(width), d_wide = of(std::max(three, feed)), turned = of(std::max(three, feed));
+        const int64_t most_rows = (int64_t)most * frames, widest = std::max({(int64_t)inputs, three, feed});
+        const auto of = [most_rows](int64_t n) { return make_floats((size_t)(most_rows * n)); };
+        room.open(most_rows, widest, bf16);
+        projection.open(&room, p.projection, width, inputs);
+        for (int l = 0; l < layers; l++) {
+            kept_layer &k = kept[l];
+            k.normal1 = of(width), k.inverse1 = of(1), k.normed1 = of(width), k.qkv = of(three), k.shares = of(heads * padded), k.attended = of(width);
+            k.normal2 = of(width), k.inverse2 = of(1), k.normed2 = of(width), k.hidden = of(feed), k.slope = of(feed);
+            k.in.open(&room, p.layer[l].in, three, width);
+            k.out.open(&room, p.layer[l].out, width, width);
+            k.feed0.open(&room, p.layer[l].feed0, feed, width);
+            k.feed1.open(&room, p.layer[l].feed1, width, feed);
+        }
+        y = of(width), normal = of(width), inverse = of(1), normed = of(width), dy = of(width), d_rows = of(width), d_wide = of(std::max(three, feed));
         share = make_floats((size_t)(most * padded)), d_share = make_floats((size_t)(most * padded));
         pooled = make_floats((size_t)(most * width)), d_pooled = make_floats((size_t)(most * width)), factors = make_floats((size_t)(most * width));
         square = make_floats((size_t)(padded * padded)), tall = make_floats((size_t)(padded * std::max(padded, head_width)));
@@ -69,13 +77,8 @@ public:
 
     void prepare() override
     {
-        transpose(projection.get(), {p.projection, inputs}, width, inputs);
-        for (int l = 0; l < layers; l++) {
-            transpose(kept[l].in.get(), {p.layer[l].in, width}, three, width);
-            transpose(kept[l].out.get(), {p.layer[l].out, width}, width, width);
-            transpose(kept[l].feed0.get(), {p.layer[l].feed0, width}, feed, width);
-            transpose(kept[l].feed1.get(), {p.layer[l].feed1, feed}, width, feed);
-        }
+        projection.prepare();
+        for (kept_layer &k : kept) k.in.prepare(), k.out.prepare(), k.feed0.prepare(), k.feed1.prepare();
     }
 
     void forward(float *logits, const float *in, const int32_t *of_items, int items, const dropout_rule &dropout) override
@@ -85,7 +88,7 @@ public:
         for (int64_t i = 0; i < n; i++)
             for (int64_t t = 0; t < frames; t++)
                 for (int64_t k = 0; k < width; k++) y[(i * frames + t) * width + k] = p.positions[t * width + k] + p.projection_bias[k];
-        product(y.get(), width, {x, inputs}, {projection.get(), width}, rows, width, inputs, true);
+        projection.forward(y.get(), x, rows);
         for (int l = 0; l < layers; l++) attend(l), feed_forward(l);
         layer_norm(normed.get(), normal.get(), inverse.get(), y.get(), p.norm, p.norm_bias, rows, width);
         pool_frames(logits, dropout);
@@ -100,24 +103,17 @@ public:
         for (int l = layers - 1; l >= 0; l--) feed_forward_backward(l, g.layer[l]), attend_backward(l, g.layer[l]);
         sum_rows(g.projection_bias, dy.get(), rows, width);
         sum_rows(g.positions, dy.get(), n, frames * width);
-        weight_gradient(g.projection, dy.get(), width, x, inputs);
+        projection.weight_gradient(g.projection, dy.get(), x, rows);
     }
 
 private:
-    /* (out, in) of rows d_out (rows, out) and in (rows, in) */
-    void weight_gradient(float *gradient, const float *d_out, int64_t out, const float *in, int64_t of)
-    {
-        transpose(turned.get(), {d_out, out}, rows, out);
-        product(gradient, of, {turned.get(), rows}, {in, of}, out, of, rows, false);
-    }
-
     void attend(int l)
     {
         kept_layer &k = kept[l];
         const auto &w = p.layer[l];
         layer_norm(k.normed1.get(), k.normal1.get(), k.inverse1.get(), y.get(), w.norm1, w.norm1_bias, rows, width);
         set_rows(k.qkv.get(), w.in_bias, rows, three);
-        product(k.qkv.get(), three, {k.normed1.get(), width}, {k.in.get(), three}, rows, three, width, true);
+        k.in.forward(k.qkv.get(), k.normed1.get(), rows);
         for (int64_t i = 0; i < n; i++)
             for (int64_t h = 0; h < heads; h++) {
                 const float *queries = k.qkv.get() + i * frames * three + h * head_width, *keys = queries + width, *values = keys + width;
@@ -128,7 +124,7 @@ private:
                 product(k.attended.get() + i * frames * width + h * head_width, width, {shares, padded}, {values, three}, frames, head_width, frames, false);
             }
         add_to_rows(y.get(), w.out_bias, rows, width);
-        product(y.get(), width, {k.attended.get(), width}, {k.out.get(), width}, rows, width, width, true);
+        k.out.forward(y.get(), k.attended.get(), rows);
     }
 
     void attend_backward(int l, const tensors<float>::of_layer &g)
@@ -136,16 +132,16 @@ private:
         const kept_layer &k = kept[l];
         const auto &w = p.layer[l];
         sum_rows(g.out_bias, dy.get(), rows, width);
-        weight_gradient(g.out, dy.get(), width, k.attended.get(), width);
-        product(d_rows.get(), width, {dy.get(), width}, {w.out, width}, rows, width, width, false);
+        k.out.weight_gradient(g.out, dy.get(), k.attended.get(), rows);
+        k.out.input_gradient(d_rows.get(), dy.get(), rows);
         for (int64_t i = 0; i < n; i++)
             for (int64_t h = 0; h < heads; h++) {
                 const int64_t at = i * frames * three + h * head_width;
                 head_backward(d_wide.get() + at, k.qkv.get() + at, k.shares.get() + (i * heads + h) * frames * padded, d_rows.get() + i * frames * width + h * head_width);
             }
         sum_rows(g.in_bias, d_wide.get(), rows, three);
-        weight_gradient(g.in, d_wide.get(), three, k.normed1.get(), width);
-        product(d_rows.get(), width, {d_wide.get(), three}, {w.in, width}, rows, width, three, false);
+        k.in.weight_gradient(g.in, d_wide.get(), k.normed1.get(), rows);
+        k.in.input_gradient(d_rows.get(), d_wide.get(), rows);
         layer_norm_backward(dy.get(), g.norm1, g.norm1_bias, d_rows.get(), k.normal1.get(), k.inverse1.get(), w.norm1, rows, width);
     }
 
@@ -171,10 +167,10 @@ private:
         const auto &w = p.layer[l];
         layer_norm(k.normed2.get(), k.normal2.get(), k.inverse2.get(), y.get(), w.norm2, w.norm2_bias, rows, width);
         set_rows(k.hidden.get(), w.feed0_bias, rows, feed);
-        product(k.hidden.get(), feed, {k.normed2.get(), width}, {k.feed0.get(), feed}, rows, feed, width, true);
+        k.feed0.forward(k.hidden.get(), k.normed2.get(), rows);
         gelu(k.hidden.get(), k.slope.get(), rows * feed);
         add_to_rows(y.get(), w.feed1_bias, rows, width);
-        product(y.get(), width, {k.hidden.get(), feed}, {k.feed1.get(), width}, rows, width, feed, true);
+        k.feed1.forward(y.get(), k.hidden.get(), rows);
     }
 
     void feed_forward_backward(int l, const tensors<float>::of_layer &g)
@@ -182,12 +178,12 @@ private:
         const kept_layer &k = kept[l];
         const auto &w = p.layer[l];
         sum_rows(g.feed1_bias, dy.get(), rows, width);
-        weight_gradient(g.feed1, dy.get(), width, k.hidden.get(), feed);
-        product(d_wide.get(), feed, {dy.get(), width}, {w.feed1, feed}, rows, feed, width, false);
+        k.feed1.weight_gradient(g.feed1, dy.get(), k.hidden.get(), rows);
+        k.feed1.input_gradient(d_wide.get(), dy.get(), rows);
         multiply(d_wide.get(), k.slope.get(), rows * feed);
         sum_rows(g.feed0_bias, d_wide.get(), rows, feed);
-        weight_gradient(g.feed0, d_wide.get(), feed, k.normed2.get(), width);
-        product(d_rows.get(), width, {d_wide.get(), feed}, {w.feed0, width}, rows, width, feed, false);
+        k.feed0.weight_gradient(g.feed0, d_wide.get(), k.normed2.get(), rows);
+        k.feed0.input_gradient(d_rows.get(), d_wide.get(), rows);
         layer_norm_backward(dy.get(), g.norm2, g.norm2_bias, d_rows.get(), k.normal2.get(), k.inverse2.get(), w.norm2, rows, width);
     }
 
@@ -232,8 +228,9 @@ private:
     const int64_t frames, inputs, padded; /* frames in a row of shares: a multiple of 16 */
     const tensors<const float> p;
     kept_layer kept[layers];
-    floats projection; /* weights, transposed */
-    floats y, normal, inverse, normed, dy, d_rows, d_wide, turned, share, d_share, pooled, d_pooled, factors, square, tall;
+    dense_room room;
+    dense projection;
+    floats y, normal, inverse, normed, dy, d_rows, d_wide, share, d_share, pooled, d_pooled, factors, square, tall;
     std::vector<int32_t> lengths;
     const float *x = nullptr;
     int64_t n = 0, rows = 0;
@@ -241,9 +238,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<passes> mid_transformer_passes(const float *parameters, int frames, int inputs, int most)
+std::unique_ptr<passes> mid_transformer_passes(const float *parameters, int frames, int inputs, int most, bool bf16)
 {
-    return std::make_unique<mid_transformer_cpu>(parameters, frames, inputs, most);
+    return std::make_unique<mid_transformer_cpu>(parameters, frames, inputs, most, bf16);
 }
 
 } // namespace desy

@@ -87,6 +87,9 @@ struct desy_network_tensor {
  * Parameters are initialised from `seed` alone (Kaiming-uniform by Philox, base/random.h: the same on every rank and machine).
  * DESY_EUSAGE: no such architecture. */
 int desy_network_open(desy_network **network, const char *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads);
+/* Products of gradients from now on (Micikevicius et al. 2018): parameters, sums and logits of inference stay in fp32. bf16 on a CPU: the linear layers of mid_transformer, and what libtorch's autocast takes of
+ * architectures without passes of their own; high_mlp's stay in fp32. DESY_EUSAGE: fp16 on a CPU; DESY_EENV: this processor has no bf16. */
+int desy_network_train_in(desy_network *network, enum desy_precision precision);
 int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n); /* borrowed */
 /* The flat buffer of parameters [P] on the host, float32, borrowed. */
 int desy_network_parameters(desy_network *network, float **parameters, size_t *count);
@@ -97,6 +100,7 @@ struct desy_network_loss {
     bool focal;          /* else BCE on logits */
     double gamma, alpha; /* focal, per sample (Lin et al. 2017, eq. 5); alpha < 0: unweighted */
     double label_smoothing; /* E: targets are label (1 - E) + E / 2 (Szegedy et al. 2016) */
+    double scale;        /* of the gradient, against underflow in fp16; 0 is 1 */
     double dropout;      /* probability; the mask is a function of (dropout_seed, item id) alone */
     uint64_t dropout_seed;
 };

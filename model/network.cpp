@@ -1,15 +1,18 @@
 #include "model/network.hpp"
 
 #include "base/random.h"
+#include "model/autocast.hpp"
 #include "model/guard.hpp"
 #include "model/loss.hpp"
 #include "model/model.h"
+#include "model/product.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <algorithm>
 #include <c10/core/GradMode.h>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -25,9 +28,12 @@ struct desy_network {
     at::Tensor parameters;             /* [P] float32, on the host */
     at::Tensor on_device, gradient;    /* on the device; on_device is `parameters` if that is the CPU */
     std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of `gradient` */
-    std::unique_ptr<desy::passes> passes; /* of a CPU, where the architecture has them, */
-    int most;                          /* for so many items; */
-    bool is_prepared;                  /* for the parameters as they are */
+    enum desy_precision precision;     /* of gradients; logits are always of float32 */
+    struct {
+        std::unique_ptr<desy::passes> passes;
+        int most;                      /* items */
+        bool is_prepared;              /* for the parameters as they are */
+    } on_cpu[2];                       /* [1]: in bfloat16. Where the architecture has passes of its own */
 };
 
 void desy::plan_linear(std::vector<tensor_plan> &plan, const std::string &prefix, int64_t in, int64_t out)
@@ -77,16 +83,22 @@ static void make_leaves(desy_network &network)
     }
 }
 
+/* DESY_NETWORK_OPERATORS: tests try on a CPU what runs on other devices. */
+static bool has_passes(const desy_network &network)
+{
+    return network.device.is_cpu() && network.architecture->on_cpu && !getenv("DESY_NETWORK_OPERATORS");
+}
+
 static int open_network(desy_network **out, const desy::architecture *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads)
 {
     at::set_num_threads(threads);
     at::Device where(device);
-    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}, 0, false});
+    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, DESY_FP32, {}});
     int64_t count = (int64_t)lay_out(*network);
     network->parameters = at::zeros({count}, at::kFloat);
     initialise(*network, seed);
     network->on_device = network->parameters.to(where);
-    if (!where.is_cpu() || !architecture->on_cpu) network->gradient = at::zeros({count}, network->on_device.options());
+    if (!has_passes(*network)) network->gradient = at::zeros({count}, network->on_device.options());
     make_leaves(*network);
     *out = network.release();
     return DESY_OK;
@@ -101,6 +113,16 @@ int desy_network_open(desy_network **network, const char *architecture, int fram
         if (strcmp(known->name, architecture) == 0)
             return desy::guard(architecture, [&] { return open_network(network, known, frames, inputs, seed, device, threads); });
     return desy_error(DESY_EUSAGE, "no network architecture '%s'", architecture);
+}
+
+int desy_network_train_in(desy_network *network, enum desy_precision precision)
+{
+    const bool on_cpu = network->device.is_cpu();
+    if (precision == DESY_FP16 && on_cpu && !getenv("DESY_NETWORK_OPERATORS")) return desy_error(DESY_EUSAGE, "--mixed-precision fp16 is for CUDA devices; on a CPU take bf16 or fp32");
+    if (precision == DESY_BF16 && on_cpu && !desy::bf16_products_work())
+        return desy_error(DESY_EENV, "--mixed-precision bf16: this processor can't multiply in bfloat16 (on x86 it needs AVX-512), or libtorch is built without; take fp32");
+    network->precision = precision;
+    return DESY_OK;
 }
 
 int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n)
@@ -122,7 +144,7 @@ int desy_network_parameters(desy_network *network, float **parameters, size_t *c
 int desy_network_parameters_changed(desy_network *network)
 {
     return desy::guard("parameters of a network", [&] {
-        network->is_prepared = false;
+        for (auto &on_cpu : network->on_cpu) on_cpu.is_prepared = false;
         if (!network->device.is_cpu()) network->on_device.copy_(network->parameters);
         return DESY_OK;
     });
@@ -137,17 +159,18 @@ static at::Tensor copied(const void *values, at::IntArrayRef shape, at::ScalarTy
 }
 
 /* The passes for n items; NULL: there are none. Prepared. */
-static desy::passes *passes_for(desy_network &network, int n)
+static desy::passes *passes_for(desy_network &network, int n, bool bf16)
 {
-    if (!network.device.is_cpu() || !network.architecture->on_cpu) return nullptr;
-    if (n > network.most) {
-        network.passes = network.architecture->on_cpu(network.parameters.data_ptr<float>(), network.frames, network.inputs, n);
-        network.most = n;
-        network.is_prepared = false;
+    if (!has_passes(network)) return nullptr;
+    auto &on_cpu = network.on_cpu[bf16];
+    if (n > on_cpu.most) {
+        on_cpu.passes = network.architecture->on_cpu(network.parameters.data_ptr<float>(), network.frames, network.inputs, n, bf16);
+        on_cpu.most = n;
+        on_cpu.is_prepared = false;
     }
-    if (!network.is_prepared) network.passes->prepare();
-    network.is_prepared = true;
-    return network.passes.get();
+    if (!on_cpu.is_prepared) on_cpu.passes->prepare();
+    on_cpu.is_prepared = true;
+    return on_cpu.passes.get();
 }
 
 /* (n, frames): true for the frames that are there. */
@@ -170,16 +193,17 @@ static at::Tensor training_logits(desy_network &network, const desy_network_batc
         return activations * factors.to(network.device);
     };
     at::Tensor x = copied(batch.x, {n, network.frames, network.inputs}, network.architecture->input).to(network.device);
+    const desy::autocast lower(network.device, network.precision); /* backward follows what was done here */
     return network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
 }
 
-/* The weighted sum of the losses, and its derivatives by the logits (n). */
+/* The weighted sum of the losses, and its derivatives by the logits (n), scaled. */
 static double losses(const desy_network_batch &batch, const desy_network_loss &how, const float *logits, float *slopes)
 {
     double sum = 0, slope;
     for (int i = 0; i < batch.n; i++) {
         sum += (double)batch.weights[i] * desy::loss_of(how, (double)logits[i], (double)batch.labels[i], &slope);
-        slopes[i] = (float)((double)batch.weights[i] * slope);
+        slopes[i] = (float)((double)batch.weights[i] * slope * (how.scale > 0 ? how.scale : 1));
     }
     return sum;
 }
@@ -189,13 +213,13 @@ static int gradient_of(desy_network &network, const desy_network_batch &batch, c
     const desy::dropout_rule dropout = {how.dropout, how.dropout_seed, batch.ids};
     std::vector<float> z((size_t)batch.n), slopes((size_t)batch.n);
     at::set_num_threads(network.threads);
-    if (desy::passes *passes = passes_for(network, batch.n)) {
+    if (desy::passes *passes = passes_for(network, batch.n, network.precision == DESY_BF16)) {
         passes->forward(z.data(), static_cast<const float *>(batch.x), batch.lengths, batch.n, dropout);
         *loss = losses(batch, how, z.data(), slopes.data());
         passes->backward(gradient, slopes.data());
     } else {
         network.gradient.zero_();
-        at::Tensor outputs = training_logits(network, batch, dropout), values = outputs.detach().to(at::kCPU).contiguous();
+        at::Tensor outputs = training_logits(network, batch, dropout).to(at::kFloat), values = outputs.detach().to(at::kCPU).contiguous();
         memcpy(z.data(), values.data_ptr<float>(), z.size() * sizeof(float));
         *loss = losses(batch, how, z.data(), slopes.data());
         outputs.backward(copied(slopes.data(), {batch.n}).to(network.device));
@@ -230,7 +254,7 @@ static void forward_some(desy_network &network, at::Tensor &input, const void *x
     memcpy(values, x, n * row);
     memset(values + n * row, 0, (rows - n) * row);
     for (size_t i = 0; lengths && i < n; i++) padded[i] = lengths[i];
-    if (desy::passes *passes = passes_for(network, (int)rows)) {
+    if (desy::passes *passes = passes_for(network, (int)rows, false)) {
         std::vector<float> z(rows);
         passes->forward(z.data(), (const float *)values, padded.data(), (int)rows, {0, 0, nullptr});
         std::copy(z.begin(), z.begin() + (ptrdiff_t)n, logits);

@@ -32,8 +32,8 @@ struct architecture {
     std::vector<tensor_plan> (*tensors)(int frames, int inputs);
     /* parameters in the order of the plan; x (n, frames, inputs); there (n, frames), true for frames of the clip; logits (n) */
     at::Tensor (*logits)(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout);
-    /* on a CPU, for batches of up to `most`; NULL: libtorch's operators and autograd do it there, too */
-    std::unique_ptr<passes> (*on_cpu)(const float *parameters, int frames, int inputs, int most);
+    /* on a CPU, for batches of up to `most`, linear layers in bfloat16 or not; NULL: libtorch's operators and autograd do it there, too */
+    std::unique_ptr<passes> (*on_cpu)(const float *parameters, int frames, int inputs, int most, bool bf16);
 };
 
 extern const architecture high_mlp, high_text, mid_transformer, sound_cnn;

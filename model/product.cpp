@@ -83,4 +83,58 @@ void transpose(float *out, const matrix &in, int64_t m, int64_t n)
         }
 }
 
+bool bf16_products_work()
+{
+    static const bool work = [] {
+        const uint16_t a[2] = {0x3f80, 0x4000}; /* 1, 2 */
+        const uint32_t b = 0x40404040;          /* 3 and 3 */
+        float product = 0;
+        try {
+            product_of_bf16(&product, 1, a, &b, 1, 1, 2, false);
+        } catch (const c10::Error &) {
+        }
+        return product == 9;
+    }();
+    return work;
+}
+
+/* To the nearest, ties to even. NaN stays NaN. */
+DESY_INLINE uint32_t rounded(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1);
+}
+
+DESY_VECTOR_CLONES void round_to_bf16(uint16_t *out, const matrix &a, int64_t m, int64_t k)
+{
+    const int64_t depth = bf16_depth(k);
+    for (int64_t y = 0; y < m; y++) {
+        const float *row = a.values + y * a.stride;
+        uint16_t *to = out + y * depth;
+        for (int64_t z = 0; z < k; z++) to[z] = (uint16_t)(rounded(row[z]) >> 16);
+        if (depth > k) to[k] = 0;
+    }
+}
+
+DESY_VECTOR_CLONES void pair_to_bf16(uint32_t *out, const matrix &b, int64_t k, int64_t n)
+{
+    for (int64_t z = 0; z + 1 < k; z += 2) {
+        const float *low = b.values + z * b.stride, *high = low + b.stride;
+        uint32_t *to = out + z / 2 * n;
+        for (int64_t x = 0; x < n; x++) to[x] = rounded(low[x]) >> 16 | (rounded(high[x]) & 0xffff0000);
+    }
+    for (int64_t x = 0; k % 2 && x < n; x++) out[k / 2 * n + x] = rounded(b.values[(k - 1) * b.stride + x]) >> 16;
+}
+
+void product_of_bf16(float *c, int64_t c_stride, const uint16_t *a, const uint32_t *b, int64_t m, int64_t n, int64_t k, bool add)
+{
+    const int64_t all = bf16_depth(k);
+    for (int64_t z = 0; z < all; z += depth)
+        for (int64_t x = 0; x < n; x += columns)
+            for (int64_t y = 0; y < m; y += rows)
+                at::native::cpublas::brgemm(std::min(rows, m - y), std::min(columns, n - x), std::min(depth, all - z), all, n, c_stride, add || z > 0,
+                                            (const at::BFloat16 *)(a + y * all + z), (const at::BFloat16 *)(b + z / 2 * n + x), c + y * c_stride + x, true);
+}
+
 } // namespace desy

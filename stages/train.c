@@ -16,12 +16,12 @@
 #include <string.h>
 
 static struct {
-    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights;
+    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights, *precision;
     int epochs, batch_size, patience, fast, resume, anew, accumulate, warmup_epochs;
     double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta, checkpoint_minutes;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
               .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
-              .class_weights = "balanced", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
+              .class_weights = "balanced", .precision = "fp32", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
@@ -46,7 +46,8 @@ const struct poptOption desy_train_options[] = {
     {"focal-alpha", 0, POPT_ARG_DOUBLE, &settings.alpha, 0, "weight of the class AI in the focal loss (default: none)", "A"},
     {"label-smoothing", 0, POPT_ARG_DOUBLE, &settings.label_smoothing, 0, "targets of full forms are E/2 and 1 - E/2 in place of 0 and 1 (default 0)", "E"},
     {"class-weights", 0, POPT_ARG_STRING, &settings.class_weights, 0, "classes in the loss of full forms: both the same, as many clips as they have, or that times two numbers (default balanced)", "balanced|none|REAL,AI"},
-    {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "sum gradients as floats: another number of ranks then gives other bits", NULL},
+    {"mixed-precision", 0, POPT_ARG_STRING, &settings.precision, 0, "products of full forms' gradients; fp16 on CUDA alone (default fp32)", "fp32|bf16|fp16"},
+    {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "cut batches for this number of ranks: another one then gives other bits", NULL},
     {"checkpoint-minutes", 0, POPT_ARG_DOUBLE, &settings.checkpoint_minutes, 0, "between checkpoints of full forms, beside one an epoch (default 10; 0: after every step)", "M"},
     {"no-resume", 0, POPT_ARG_NONE, &settings.anew, 0, "begin the training of full forms anew where one was interrupted", NULL},
     POPT_TABLEEND,
@@ -116,7 +117,8 @@ static int parse_loss(struct desy_train_options *options)
     if (!(settings.label_smoothing >= 0 && settings.label_smoothing < 1)) return desy_error(DESY_EUSAGE, "--label-smoothing must lie in [0, 1), not %g", settings.label_smoothing);
     options->focal = loss == 1;
     options->focal_gamma = settings.gamma, options->focal_alpha = settings.alpha, options->label_smoothing = settings.label_smoothing;
-    return parse_class_weights(options);
+    const int rc = desy_precision_parse(&options->precision, settings.precision);
+    return rc == DESY_OK ? parse_class_weights(options) : rc;
 }
 
 static int parse_settings(struct desy_train_options *options)

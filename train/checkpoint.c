@@ -122,6 +122,7 @@ static cJSON *describe(const struct desy_checkpoints *checkpoints, const struct 
               cJSON_AddStringToObject(json, "torch", desy_torch_version()) && cJSON_AddStringToObject(json, "isa", desy_torch_isa()) &&
               cJSON_AddStringToObject(json, "channel", state->channel) && cJSON_AddNumberToObject(json, "stream", (double)state->stream) &&
               cJSON_AddNumberToObject(json, "step", (double)state->step) && cJSON_AddNumberToObject(json, "from", (double)state->from) &&
+              cJSON_AddNumberToObject(json, "loss_scale", state->loss_scale.scale) && cJSON_AddNumberToObject(json, "loss_scale_steps", (double)state->loss_scale.steps) &&
               cJSON_AddNumberToObject(json, "right", (double)state->right) && cJSON_AddNumberToObject(json, "best", state->curve->best);
     for (int e = 0; ok && e < state->curve->count; e++) {
         const struct desy_epoch *epoch = &state->curve->epochs[e];
@@ -184,7 +185,8 @@ static int read_curve(struct desy_fit_state *state, const cJSON *curve, const ch
 static int read_description(const struct desy_checkpoints *checkpoints, struct desy_fit_state *state, const cJSON *json, const char *path)
 {
     const char *format, *fingerprint, *channel, *torch, *isa;
-    long long stream, step, from, right, best;
+    long long stream, step, from, right, best, scale_steps;
+    double scale;
     int rc;
     DESY_TRY(desy_json_string(&format, json, "format", path));
     DESY_TRY(desy_json_string(&fingerprint, json, "fingerprint", path));
@@ -194,13 +196,16 @@ static int read_description(const struct desy_checkpoints *checkpoints, struct d
     DESY_TRY(desy_json_integer(&stream, json, "stream", path));
     DESY_TRY(desy_json_integer(&step, json, "step", path));
     DESY_TRY(desy_json_integer(&from, json, "from", path));
+    DESY_TRY(desy_json_double(&scale, json, "loss_scale", path));
+    DESY_TRY(desy_json_integer(&scale_steps, json, "loss_scale_steps", path));
     DESY_TRY(desy_json_integer(&right, json, "right", path));
     DESY_TRY(desy_json_integer(&best, json, "best", path));
     if (strcmp(format, FORMAT) != 0 || strcmp(fingerprint, checkpoints->fingerprint) != 0 || strcmp(channel, state->channel) != 0 || stream != (long long)state->stream)
         return unusable(path, "it is of another training");
-    if (step < 0 || from < 0 || best < 0 || best >= state->epochs) return unusable(path, "it is of no moment of this training");
+    if (step < 0 || from < 0 || !(scale > 0) || scale_steps < 0 || best < 0 || best >= state->epochs) return unusable(path, "it is of no moment of this training");
     DESY_TRY(read_curve(state, cJSON_GetObjectItemCaseSensitive(json, "curve"), path));
     state->step = step, state->from = from, state->right = right;
+    state->loss_scale = (struct desy_loss_scale){scale, scale_steps};
     state->curve->best = (int)best;
     if (strcmp(torch, desy_torch_version()) != 0 || strcmp(isa, desy_torch_isa()) != 0)
         desy_log_warning("%s: begun with libtorch %s for %s, and continued with %s for %s: the model will not be the same to the bit as one of a single run", path, torch, isa, desy_torch_version(), desy_torch_isa());
@@ -279,6 +284,8 @@ int desy_checkpoint_resume(desy_world *world, const struct desy_checkpoints *che
     }
     int64_t numbers[] = {kept.step, kept.from, kept.curve->count, kept.curve->best};
     desy_broadcast(world, numbers, sizeof numbers, 0);
+    desy_broadcast(world, &kept.loss_scale, sizeof kept.loss_scale, 0);
+    state->loss_scale = kept.loss_scale;
     state->step = numbers[0], state->from = numbers[1], state->curve->count = (int)numbers[2], state->curve->best = (int)numbers[3];
     desy_broadcast(world, state->curve->epochs, (size_t)state->curve->count * sizeof *state->curve->epochs, 0);
     for (int b = 0; b < DESY_STATE_BUFFERS; b++)

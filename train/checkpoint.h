@@ -6,6 +6,7 @@
 
 #include "mpi/world.h"
 #include "train/curve.h"
+#include "train/loss_scale.h"
 
 /* Of a training. */
 struct desy_checkpoints {
@@ -23,7 +24,7 @@ void desy_checkpoints_close(struct desy_checkpoints *checkpoints);
 
 enum { DESY_STATE_PARAMETERS, DESY_STATE_BEST, DESY_STATE_FIRST, DESY_STATE_SECOND, DESY_STATE_BUFFERS };
 
-/* Of a fit, which is called by its channel and stream. Buffers, curve, step and `from` are the same on all ranks; the rest is each rank's part. */
+/* Of a fit, which is called by its channel and stream. Buffers, curve, step, scale and `from` are the same on all ranks; the rest is each rank's part. */
 struct desy_fit_state {
     const char *channel;
     uint64_t stream;
@@ -31,6 +32,7 @@ struct desy_fit_state {
     size_t count;
     struct desy_curve *curve;   /* of finished epochs; room for `epochs` */
     int epochs;
+    struct desy_loss_scale loss_scale;
     int64_t step, from;         /* of the optimiser; items of the epoch under way that are done */
     int64_t right;              /* of those */
     double *losses;             /* (n_losses): of their shards; room for losses_room */

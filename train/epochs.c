@@ -1,6 +1,7 @@
 #include "train/epochs.h"
 
 #include "base/error.h"
+#include "base/finite.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "mpi/fixed_sum.h"
@@ -47,6 +48,7 @@ struct trainer {
     struct desy_gradient_sum sum; /* of the shards' gradients */
     struct desy_optimizer optimizer;
     struct desy_learning_rate rate;
+    struct desy_loss_scale loss_scale; /* of fp16; else 1 */
     size_t from;                 /* items of this epoch that are done */
     int asked;                   /* by any rank, before the last step */
     double due;                  /* rank 0: when the next checkpoint is, by the clock */
@@ -57,20 +59,29 @@ struct trainer {
     int pending;                 /* a failure of this rank alone, which the next agreement brings to the others */
 };
 
+static size_t count_shards(const struct trainer *t)
+{
+    const size_t least = t->head->channel->reads == DESY_READS_CROPS ? 1 : DESY_SHARD_ROWS, wanted = t->options->fast ? (size_t)desy_size(t->fit->world) : DESY_VIRTUAL_SHARDS;
+    const size_t most = (t->batch + least - 1) / least, large = (t->batch + DESY_SHARD_MOST_ROWS - 1) / DESY_SHARD_MOST_ROWS;
+    size_t shards = wanted < most ? wanted : most;
+    if (!t->options->fast && shards < large) shards = large;
+    return shards < DESY_TREE_LEAVES ? shards : DESY_TREE_LEAVES;
+}
+
 static int open_trainer(struct trainer *t)
 {
     const struct desy_fit *fit = t->fit;
     t->batch = (size_t)t->options->batch_size;
+    t->loss_scale = t->options->precision == DESY_FP16 ? DESY_LOSS_SCALE_FIRST : (struct desy_loss_scale){1, 0};
     t->accumulate = t->options->accumulate > 1 ? (size_t)t->options->accumulate : 1;
-    const size_t ranks = (size_t)desy_size(fit->world), most = !t->options->fast ? DESY_VIRTUAL_SHARDS : ranks < DESY_TREE_LEAVES ? ranks : DESY_TREE_LEAVES;
-    t->shards = (t->batch + DESY_SHARD_ROWS - 1) / DESY_SHARD_ROWS;
-    if (t->shards > most) t->shards = most;
+    t->shards = count_shards(t);
     t->shard_rows = (t->batch + t->shards - 1) / t->shards;
     const size_t rows = t->shards * t->shard_rows;
     const struct desy_network_tensor *tensors;
     size_t n_tensors;
     int rc;
     DESY_TRY(desy_network_open(&t->head->network, t->head->channel->architecture, t->head->frames, t->head->inputs, desy_random_u64(t->seed, STREAM_PARAMETERS, 0), t->options->device, 1));
+    DESY_TRY(desy_network_train_in(t->head->network, t->options->precision));
     DESY_TRY(desy_network_tensors(t->head->network, &tensors, &n_tensors));
     DESY_TRY(desy_network_parameters(t->head->network, &t->parameters, &t->count));
     DESY_TRY(desy_gradient_sum_open(&t->sum, fit->world, tensors, n_tensors, t->count, t->shards));
@@ -186,13 +197,22 @@ static bool agrees_after_step(const struct trainer *t, size_t in_step)
     return every_step || t->from / most % AGREE_STEPS == 0 || t->from + in_step >= t->n;
 }
 
+/* false: the step is left out. A gradient that is not finite at a scale of 1 is not the scale's doing, and is left to the check. */
+static bool unscale(struct trainer *t, float *gradient)
+{
+    const double scale = t->loss_scale.scale;
+    const bool is_finite = desy_all_finite(gradient, t->count);
+    if (!is_finite && scale <= 1) return true;
+    desy_unscale(gradient, t->count, scale);
+    return desy_loss_scale_update(&t->loss_scale, is_finite);
+}
+
 /* Of the batches of a step a virtual shard has one sum, added up in their order by the rank that has the shard: the same at any number of ranks. */
 static int run_step(struct trainer *t, const struct desy_network_loss *how)
 {
     const struct desy_train_options *o = t->options;
     const size_t most = t->batch * t->accumulate, in_step = t->n - t->from < most ? t->n - t->from : most;
     const size_t first_batch = in_step < t->batch ? in_step : t->batch; /* of a step: its largest */
-    float *gradient;
     int rc;
     for (size_t done = 0; done < in_step; done += t->in_batch) {
         rc = prepare_batch(t, t->from + done);
@@ -206,7 +226,9 @@ static int run_step(struct trainer *t, const struct desy_network_loss *how)
     }
     t->from += in_step;
     if (t->pending != DESY_OK) return DESY_OK; /* the next agreement says it */
-    DESY_TRY(desy_gradient_sum_finish(&t->sum, (first_batch + t->shard_rows - 1) / t->shard_rows, &gradient));
+    float *gradient = desy_gradient_sum_finish(&t->sum, (first_batch + t->shard_rows - 1) / t->shard_rows);
+    if (o->precision == DESY_FP16 && !unscale(t, gradient)) return DESY_OK;
+    DESY_TRY(desy_gradient_check(&t->sum, gradient));
     if (o->clip_norm > 0) desy_clip_norm(gradient, t->count, o->clip_norm);
     desy_optimizer_step(&t->optimizer, t->parameters, gradient, desy_learning_rate_at(&t->rate, t->optimizer.step), o->weight_decay);
     t->pending = desy_network_parameters_changed(t->head->network);
@@ -217,7 +239,7 @@ out:
 static struct desy_fit_state state_of(const struct trainer *t)
 {
     return (struct desy_fit_state){.channel = t->head->channel->name, .stream = t->stream, .buffers = {t->parameters, t->best, t->optimizer.first, t->optimizer.second}, .count = t->count,
-        .curve = t->curve, .epochs = t->options->epochs, .step = t->optimizer.step, .from = (int64_t)t->from, .right = t->right, .losses = t->losses, .n_losses = t->n_losses, .losses_room = t->losses_room};
+        .curve = t->curve, .epochs = t->options->epochs, .step = t->optimizer.step, .loss_scale = t->loss_scale, .from = (int64_t)t->from, .right = t->right, .losses = t->losses, .n_losses = t->n_losses, .losses_room = t->losses_room};
 }
 
 static void keep(struct trainer *t)
@@ -240,7 +262,7 @@ static int go_on(struct trainer *t, const char *name)
     t->due = now_seconds() + 60 * t->checkpoints->minutes;
     DESY_TRY(desy_checkpoint_resume(t->fit->world, t->checkpoints, &state, &found));
     if (!found) return DESY_OK;
-    t->optimizer.step = (long)state.step, t->from = (size_t)state.from, t->right = state.right, t->n_losses = state.n_losses;
+    t->optimizer.step = (long)state.step, t->loss_scale = state.loss_scale, t->from = (size_t)state.from, t->right = state.right, t->n_losses = state.n_losses;
     t->pending = desy_network_parameters_changed(t->head->network);
     if (desy_rank(t->fit->world) == 0) desy_log_info("train: %s: goes on after epoch %d and %zu of %zu clips (step %ld)", name, t->curve->count, t->from, t->n, t->optimizer.step);
 out:
@@ -276,7 +298,7 @@ out:
 static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
 {
     const struct desy_train_options *o = t->options;
-    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT,
+    const struct desy_network_loss how = {.focal = o->focal, .gamma = o->focal_gamma, .alpha = o->focal_alpha, .label_smoothing = o->label_smoothing, .dropout = DROPOUT, .scale = t->loss_scale.scale,
                                           .dropout_seed = desy_random_u64(t->seed, STREAM_DROPOUT, (uint64_t)number)};
     int64_t sums[2];
     int rc = DESY_OK;

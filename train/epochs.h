@@ -7,10 +7,11 @@
 #include "train/head.h"
 #include "train/train.h"
 
-/* A batch is so many virtual shards at most, of so many rows at least, whatever the number of ranks; a rank takes whole shards. One row takes as long as
- * four: what libtorch does for an operator costs more than the arithmetic. */
+/* A batch is 8 virtual shards, whatever the number of ranks; more where they would have more than 64 clips, fewer where they would have less than 4 (of what takes long, crops, 1): to send
+ * the gradient of one clip takes longer than to compute that of a few. A rank takes whole shards. */
 #define DESY_VIRTUAL_SHARDS 8
 #define DESY_SHARD_ROWS 4
+#define DESY_SHARD_MOST_ROWS 64
 
 struct desy_full_fit {
     const struct desy_fit *fit, *validation;

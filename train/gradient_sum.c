@@ -32,11 +32,15 @@ int desy_gradient_agree(struct desy_gradient_sum *sum, int rc, int *asked)
     return DESY_OK;
 }
 
-int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, float **gradient)
+float *desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present)
 {
-    *gradient = desy_tree_sum_finish(sum->tree, present);
-    if (desy_all_finite(*gradient, sum->count)) return DESY_OK;
-    size_t k = 0; /* the same on every rank, as the sum is */
-    while (desy_all_finite(*gradient + sum->tensors[k].offset, sum->tensors[k].count)) k++;
+    return desy_tree_sum_finish(sum->tree, present);
+}
+
+int desy_gradient_check(const struct desy_gradient_sum *sum, const float *gradient)
+{
+    size_t k = 0;
+    if (desy_all_finite(gradient, sum->count)) return DESY_OK;
+    while (desy_all_finite(gradient + sum->tensors[k].offset, sum->tensors[k].count)) k++;
     return desy_error(DESY_EDATA, "the gradient of %s is not finite: lower --lr", sum->tensors[k].name);
 }

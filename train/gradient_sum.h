@@ -19,9 +19,11 @@ int desy_gradient_sum_open(struct desy_gradient_sum *sum, desy_world *world, con
 float *desy_gradient_sum_shard(struct desy_gradient_sum *sum, size_t k);
 /* Collective. rc: how this rank's shards went; a failure of one rank is one of all. *asked: what this rank asks for; the largest of all ranks' comes back. */
 int desy_gradient_agree(struct desy_gradient_sum *sum, int rc, int *asked);
-/* Collective, unless there is one shard. *gradient (count), the caller's to change until the next step: the sum of the first `present` shards, added up in an order that hangs on their number
- * alone (mpi/tree_sum.h). DESY_EDATA, on all ranks: it is not finite. */
-int desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present, float **gradient);
+/* Collective, unless there is one shard. The sum of the first `present` shards (count), the caller's to change until the next step, added up in an order that hangs on their number
+ * alone (mpi/tree_sum.h). */
+float *desy_gradient_sum_finish(struct desy_gradient_sum *sum, size_t present);
+/* DESY_EDATA, on all ranks: the sum is not finite, and in which tensor. Not collective. */
+int desy_gradient_check(const struct desy_gradient_sum *sum, const float *gradient);
 void desy_gradient_sum_close(struct desy_gradient_sum *sum);
 
 #endif

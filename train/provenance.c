@@ -49,6 +49,7 @@ static void describe_loss(cJSON *json, const struct desy_train_options *o)
         if (o->focal_alpha >= 0) cJSON_AddNumberToObject(json, "focal_alpha", o->focal_alpha);
     }
     cJSON_AddNumberToObject(json, "label_smoothing", o->label_smoothing);
+    cJSON_AddStringToObject(json, "mixed_precision", desy_precision_name(o->precision));
     if (o->class_weighting == DESY_CLASSES_GIVEN) cJSON_AddItemToObject(json, "class_weights", cJSON_CreateDoubleArray(o->class_weights, 2));
     else cJSON_AddStringToObject(json, "class_weights", o->class_weighting == DESY_CLASSES_BALANCED ? "balanced" : "none");
 }
@@ -101,9 +102,9 @@ static char *options_of_full(const struct desy_train_options *o)
     if (o->focal && o->focal_alpha >= 0) snprintf(alpha, sizeof alpha, " --focal-alpha %.15g", o->focal_alpha);
     if (o->focal) snprintf(focal, sizeof focal, " --focal-gamma %.15g%s", o->focal_gamma, alpha);
     return desy_format(" --epochs %d --batch-size %d --accumulate %d --patience %d --min-delta %.15g --optimizer %s%s --lr %.15g --schedule %s --warmup-epochs %d --weight-decay %.15g --clip-norm %.15g"
-                       " --loss %s%s --label-smoothing %.15g --class-weights %s%s", o->epochs, o->batch_size, o->accumulate > 1 ? o->accumulate : 1, o->patience, o->min_delta,
+                       " --loss %s%s --label-smoothing %.15g --class-weights %s --mixed-precision %s%s", o->epochs, o->batch_size, o->accumulate > 1 ? o->accumulate : 1, o->patience, o->min_delta,
                        optimizer_names[o->optimizer], momentum, o->learning_rate, schedule_names[o->schedule], o->warmup_epochs, o->weight_decay, o->clip_norm,
-                       o->focal ? "focal" : "bce", focal, o->label_smoothing, class_weights, o->fast ? " --fast" : "");
+                       o->focal ? "focal" : "bce", focal, o->label_smoothing, class_weights, desy_precision_name(o->precision), o->fast ? " --fast" : "");
 }
 
 /* The commands that would make this model again; names of files are the user's. */

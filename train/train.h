@@ -4,6 +4,7 @@
 #define DESY_TRAIN_TRAIN_H
 
 #include "features/store.h"
+#include "model/model.h"
 #include "mpi/world.h"
 #include "train/learning_rate.h"
 #include "train/optimizer.h"
@@ -36,7 +37,8 @@ struct desy_train_options {
     bool anew;                    /* an interrupted training is not continued */
     bool all_parts;               /* fits to all labelled items, whatever their part; the threshold is then chosen out of fold. Small forms alone */
     double most_false_alarms;     /* of the threshold: share of real clips above it, at most; 1: no limit */
-    bool fast;                    /* float sums of gradients: not reproducible across rank counts */
+    enum desy_precision precision; /* of the products of gradients */
+    bool fast;                    /* as many virtual shards as ranks: not reproducible across rank counts */
     const char *device;           /* as desy_torch_device gives it */
 };
 

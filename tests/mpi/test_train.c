@@ -328,6 +328,33 @@ static void test_fast(void)
     desy_training_set_close(&set);
 }
 
+/* What runs on CUDA devices, by libtorch's operators here: half precision with a scaled loss, and bfloat16, lose little. */
+static void test_mixed_precision(void)
+{
+    struct desy_training_set set = {0};
+    struct desy_curve curves[3] = {{0}};
+    struct desy_train_options options = options_of(BATCH);
+    fill(&set, world, &narrow);
+    for (int i = 0; i < 3; i++) {
+        struct desy_head head = {0};
+        options.precision = (enum desy_precision[]){DESY_FP32, DESY_FP16, DESY_BF16}[i];
+        setenv("DESY_NETWORK_OPERATORS", "1", 1);
+        check(fit_full(&set, &options, NULL, &head, &curves[i]) == DESY_OK);
+        unsetenv("DESY_NETWORK_OPERATORS");
+        desy_head_close(&head);
+    }
+    for (int i = 1; i < 3; i++)
+        for (int epoch = 0; epoch < curves[0].count && epoch < curves[i].count; epoch++) {
+            const double difference = fabs(curves[i].epochs[epoch].loss / curves[0].epochs[epoch].loss - 1);
+            check(difference < .02 && difference > 0);
+        }
+    for (int i = 0; i < 3; i++) desy_curve_close(&curves[i]);
+    options.precision = DESY_FP16;
+    check(fit_full(&set, &options, NULL, &(struct desy_head){0}, &curves[0]) == DESY_EUSAGE);
+    desy_curve_close(&curves[0]);
+    desy_training_set_close(&set);
+}
+
 static void expect_refusal(int rc, const char *wanted)
 {
     check(rc == DESY_EDATA);
@@ -384,6 +411,7 @@ int main(void)
     test_resume(all_options(), 3 * 4);
     test_against_plain_steps();
     test_fast();
+    test_mixed_precision();
     test_damaged_feature(NAN);
     test_damaged_feature(-INFINITY);
     test_exploding(false);

@@ -17,14 +17,16 @@ LABELS = rng.integers(0, 2, N).astype(np.float32)
 WEIGHTS = rng.uniform(0.1, 2, N).astype(np.float32)
 
 
-def run(*arguments, x=X, labels=LABELS, weights=WEIGHTS, parameters=None):
+def run(*arguments, x=X, labels=LABELS, weights=WEIGHTS, parameters=None, operators=False):
+    """`operators`: by libtorch's, as on other devices than a CPU."""
+    environment = {**os.environ, "DESY_NETWORK_OPERATORS": "1"} if operators else None
     command = [TOOL, "high_mlp", "1", str(INPUTS), str(len(x)), *map(str, arguments)]
     with tempfile.NamedTemporaryFile() as file:
         if parameters is not None:
             file.write(parameters.tobytes())
             file.flush()
             command.append(file.name)
-        result = subprocess.run(command, input=x.tobytes() + labels.tobytes() + weights.tobytes() + np.ones(len(x), np.int32).tobytes(), capture_output=True)
+        result = subprocess.run(command, input=x.tobytes() + labels.tobytes() + weights.tobytes() + np.ones(len(x), np.int32).tobytes(), capture_output=True, env=environment)
     assert result.returncode == 0, result.stderr.decode()
     count = sum(i * o + o for i, o in LAYERS)
     out, n = result.stdout, len(x)
@@ -58,9 +60,9 @@ def close(ours, theirs, what):
     assert error < 1e-5, what
 
 
-def check_parity():
+def check_parity(operators):
     for loss, gamma, alpha, smoothing in (("bce", 0, -1, 0), ("focal", 2, -1, 0), ("focal", 1.5, 0.25, 0), ("bce", 0, -1, .1), ("focal", 2, -1, .2), ("focal", 1.5, .25, .1)):
-        ours = run(11, loss, gamma, alpha, smoothing, 0)
+        ours = run(11, loss, gamma, alpha, smoothing, 0, operators=operators)
         total, z, gradient = reference(ours["parameters"], loss == "focal", gamma, alpha, smoothing)
         close(ours["loss"], total, f"{loss} {gamma} {alpha} {smoothing} loss")
         close(ours["logits"], z, "logits")
@@ -122,6 +124,7 @@ def mean_field(parameters, x, samples=20000):
     return float((h @ tensors[4].T + tensors[5]).mean())
 
 
-check_parity()
+check_parity(False)
+check_parity(True)
 check_parameters()
 check_bits()

@@ -19,12 +19,13 @@ LABELS = rng.integers(0, 2, N).astype(np.float32)
 WEIGHTS = rng.uniform(0.1, 2, N).astype(np.float32)
 
 
-def run(x=X, lengths=LENGTHS, dropout=0.0):
-    """The parameters by name, and what came of them."""
+def run(x=X, lengths=LENGTHS, dropout=0.0, precision="fp32", operators=False):
+    """The parameters by name, and what came of them; `operators`: by libtorch's, as on other devices than a CPU."""
     n = len(x)
-    command = [TOOL, "mid_transformer", str(FRAMES), str(INPUTS), str(n), "7", "bce", "0", "-1", "0", str(dropout)]
+    command = [TOOL, "mid_transformer", str(FRAMES), str(INPUTS), str(n), "7", "bce", "0", "-1", "0", str(dropout), "-", precision]
+    environment = {**os.environ, "DESY_NETWORK_OPERATORS": "1"} if operators else None
     given = x.tobytes() + LABELS[:n].tobytes() + WEIGHTS[:n].tobytes() + lengths.tobytes()
-    result = subprocess.run(command, input=given, capture_output=True)
+    result = subprocess.run(command, input=given, capture_output=True, env=environment)
     assert result.returncode == 0, result.stderr.decode()
     plan = [(name, int(offset), tuple(map(int, shape))) for name, offset, *shape in (line.split() for line in result.stderr.decode().splitlines())]
     count = plan[-1][1] + int(np.prod(plan[-1][2]))
@@ -41,21 +42,48 @@ def close(ours, theirs, what):
     assert error < 1e-5, what
 
 
-def check_parity():
-    ours, net = run(), Reference(FRAMES, INPUTS).double()
-    net.load_state_dict({torch_name(name): torch.from_numpy(values.astype(np.float64)) for name, values in ours["parameters"].items()})  # strict: all of them
+def theirs(parameters, dtype=torch.float64, autocast=None):
+    """Loss, logits and gradients by name of PyTorch's layers."""
+    net = Reference(FRAMES, INPUTS).to(dtype)
+    net.load_state_dict({torch_name(name): torch.from_numpy(values.copy()).to(dtype) for name, values in parameters.items()})  # strict: all of them
     absent = torch.arange(FRAMES) >= torch.from_numpy(LENGTHS)[:, None]
-    z = net(torch.from_numpy(X).double(), absent)
-    each = torch.nn.functional.binary_cross_entropy_with_logits(z, torch.from_numpy(LABELS).double(), reduction="none")
+    with torch.autocast("cpu", autocast, enabled=autocast is not None):
+        z = net(torch.from_numpy(X).to(dtype), absent)
+    z = z.to(dtype)
+    each = torch.nn.functional.binary_cross_entropy_with_logits(z, torch.from_numpy(LABELS).to(dtype), reduction="none")
     loss = (each * torch.from_numpy(WEIGHTS)).sum()
     loss.backward()
-    close(ours["loss"], loss.item(), "loss")
-    close(ours["logits"], z.detach().numpy(), "logits")
-    close(ours["inference"], z.detach().numpy(), "inference")
-    whole = max(p.grad.abs().max().item() for p in net.parameters())
-    for name, parameter in ((name, dict(net.named_parameters())[torch_name(name)]) for name in ours["gradient"]):
-        error = np.abs(ours["gradient"][name] - parameter.grad.numpy()).max() / max(parameter.grad.abs().max().item(), 1e-3 * whole)  # keys' biases have none
+    named = dict(net.named_parameters())
+    return loss.item(), z.detach().numpy(), {name: named[torch_name(name)].grad.double().numpy() for name in parameters}
+
+
+def gradient_errors(ours, gradient):
+    """Of each tensor, relative to its largest number."""
+    whole = max(np.abs(values).max() for values in gradient.values())  # keys' biases have none
+    return {name: np.abs(ours[name] - values).max() / max(np.abs(values).max(), 1e-3 * whole) for name, values in gradient.items()}
+
+
+def check_parity(operators):
+    ours = run(operators=operators)
+    loss, z, gradient = theirs(ours["parameters"])
+    close(ours["loss"], loss, "loss")
+    close(ours["logits"], z, "logits")
+    close(ours["inference"], z, "inference")
+    for name, error in gradient_errors(ours["gradient"], gradient).items():
         assert error < 1e-5, (name, error)
+
+
+def check_bf16(operators):
+    """As near to float64 as PyTorch's autocast is, and not nearer than bfloat16 can be; inference stays in float32."""
+    ours, exact = run(precision="bf16", operators=operators), run(operators=operators)
+    _, z, gradient = theirs(exact["parameters"])
+    _, cast_z, cast_gradient = theirs(exact["parameters"], torch.float32, torch.bfloat16)
+    errors = gradient_errors(ours["gradient"], gradient), gradient_errors(cast_gradient, gradient)
+    mean = [np.sqrt(np.mean(np.square(list(e.values())))) for e in errors]
+    far = np.abs(ours["logits"] - z).max(), np.abs(cast_z - z).max()
+    print(f"bf16: gradients differ by {mean[0]:.1e} (PyTorch's autocast: {mean[1]:.1e}), logits by {far[0]:.1e} ({far[1]:.1e})")
+    assert 1e-4 < mean[0] < 1.5 * mean[1] and 1e-4 < far[0] < 2 * far[1]
+    assert ours["inference"].tobytes() == exact["inference"].tobytes()
 
 
 def check_initial_values():
@@ -80,6 +108,8 @@ def check_bits():
     assert np.abs(run(X[:, ::-1].copy(), np.full(N, FRAMES, np.int32))["logits"] - run(X, np.full(N, FRAMES, np.int32))["logits"]).max() > 1e-4  # order counts
 
 
-check_parity()
+for operators in (False, True):
+    check_parity(operators)
+    check_bf16(operators)
 check_initial_values()
 check_bits()

@@ -1,5 +1,5 @@
-/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS]: on stdin x (N, FRAMES, INPUTS), float32 (sound_cnn: int16, low_cnn: uint8), labels (N),
- * weights (N), float32, and how many frames each item has (N), int32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
+/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS|- [PRECISION]]: on stdin x (N, FRAMES, INPUTS), float32 (sound_cnn: int16,
+ * low_cnn: uint8), labels (N), weights (N), float32, and how many frames each item has (N), int32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
  * "NAME OFFSET SHAPE..." a tensor. PARAMETERS: a file of float32 that takes the place of the seed's. Item i has the id 1000 + i. */
 #include "base/error.h"
 #include "base/file.h"
@@ -53,6 +53,7 @@ int main(int argc, char **argv)
     struct desy_network_loss how = {.focal = strcmp(argv[6], "focal") == 0, .gamma = atof(argv[7]), .alpha = atof(argv[8]),
                                     .label_smoothing = atof(argv[9]), .dropout = atof(argv[10]), .dropout_seed = 5};
     desy_network *network = NULL;
+    enum desy_precision precision = DESY_FP32;
     float *parameters, *gradient = NULL, *numbers = malloc(n * 4 * sizeof *numbers);
     const size_t bytes = element_bytes(argv[1]);
     void *x = malloc(n * width * bytes);
@@ -66,7 +67,9 @@ int main(int argc, char **argv)
     DESY_TRY(desy_network_open(&network, argv[1], frames, inputs, strtoull(argv[5], NULL, 10), "cpu", 1));
     DESY_TRY(print_tensors(network));
     DESY_TRY(desy_network_parameters(network, &parameters, &count));
-    if (argc > 11) DESY_TRY(load_parameters(network, argv[11], parameters, count));
+    if (argc > 12) DESY_TRY(desy_precision_parse(&precision, argv[12]));
+    DESY_TRY(desy_network_train_in(network, precision));
+    if (argc > 11 && strcmp(argv[11], "-") != 0) DESY_TRY(load_parameters(network, argv[11], parameters, count));
     gradient = malloc(count * sizeof *gradient);
     if (!gradient) DESY_TRY(desy_error_memory("a gradient"));
     for (size_t i = 0; i < count; i++) gradient[i] = 7; /* must be overwritten, not added to */
