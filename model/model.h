@@ -85,7 +85,10 @@ struct desy_network_tensor {
  * "mid_transformer": (T, D), the frames -> projection to 128 and learnt positions -> two layers of a pre-norm transformer encoder of 4 heads
  * (Vaswani et al. 2017; Xiong et al. 2020) -> norm -> attention pooling over the frames that are there -> dropout -> 1;
  * "low_cnn": (4, 224 * 224 * 3) uint8, crops -> differences of neighbouring pixels (Tan et al. 2024, NPR) and a high pass -> stem and layers 1 and 2 of ResNet-50 (He et al.
- * 2016), with a 3 x 3 stem and group normalisation -> mean over pixels and over the crops that are there -> dropout -> 1.
+ * 2016), with a 3 x 3 stem and group normalisation -> mean over pixels and over the crops that are there -> dropout -> 1;
+ * "sound_cnn": (S, 1), int16 samples at 16 kHz -> log-mel spectrogram -> four convolutions -> mean over the time that is there -> dropout -> 1;
+ * "high_text": (1, 2*D + 4096), high_mlp's inputs and hashed n-grams of a text, which are left out of training items by dropout -> as high_mlp, and a
+ * gated embedding of the text beside its last layer, which is nothing, to the bit, where there is no text (zeros).
  * Parameters are initialised from `seed` alone (Kaiming-uniform by Philox, base/random.h: the same on every rank and machine).
  * DESY_EUSAGE: no such architecture. */
 int desy_network_open(desy_network **network, const char *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads);

@@ -17,7 +17,7 @@
 #include <memory>
 
 /* To add an architecture, write a file and add it here. */
-static const desy::architecture *const architectures[] = {&desy::high_mlp, &desy::mid_transformer, &desy::low_cnn};
+static const desy::architecture *const architectures[] = {&desy::high_mlp, &desy::high_text, &desy::low_cnn, &desy::mid_transformer, &desy::sound_cnn};
 
 struct desy_network {
     const desy::architecture *architecture;

@@ -36,7 +36,7 @@ struct architecture {
     std::unique_ptr<passes> (*on_cpu)(const float *parameters, int frames, int inputs, int most, bool bf16);
 };
 
-extern const architecture high_mlp, mid_transformer, low_cnn;
+extern const architecture high_mlp, high_text, low_cnn, mid_transformer, sound_cnn;
 
 } // namespace desy
 

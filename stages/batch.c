@@ -74,7 +74,9 @@ static int score_items(struct batch *batch, const struct desy_item *items, size_
     for (size_t i = 0; i < count && rc == DESY_OK; i++) {
         if (!(todo >> i & 1)) continue;
         paths[i] = desy_path_join(batch->root, items[i].video_path);
-        rc = paths[i] ? desy_scoring_submit(batch->scoring, paths[i], items[i].video_path) : desy_error_memory("a path");
+        char *audio = *items[i].audio_path ? desy_path_join(batch->root, items[i].audio_path) : strdup("");
+        rc = paths[i] && audio ? desy_scoring_submit(batch->scoring, &(struct desy_scoring_video){paths[i], items[i].video_path, audio, items[i].text}) : desy_error_memory("a path");
+        free(audio);
     }
     for (size_t i = 0; i < count && rc == DESY_OK; i++) {
         cJSON *result = NULL;
@@ -188,6 +190,7 @@ static int plan(struct batch *batch, desy_dataset **dataset, const char *const *
     batch->dataset = *dataset;
     batch->root = strdup(desy_dataset_root(*dataset));
     size_t n = desy_dataset_count(*dataset), mine = 0, already = 0;
+    DESY_TRY(desy_scoring_check_count(n));
     DESY_TRY(desy_journal_read(&batch->index, journal, *dataset, batch->config));
     *order = calloc(n / TASK_ITEMS + 1, sizeof **order);
     if (!batch->root || !*order) DESY_TRY(desy_error_memory("the plan"));

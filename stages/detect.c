@@ -33,7 +33,7 @@ static int score_share(desy_scoring *scoring, const desy_dataset *dataset, int r
         char *line = NULL;
         for (; rc == DESY_OK && ahead < n && ahead < i + 8 * (size_t)size; ahead += (size_t)size) {
             desy_dataset_item(dataset, ahead, &item);
-            rc = desy_scoring_submit(scoring, item.video_path, item.video_path);
+            rc = desy_scoring_submit(scoring, &(struct desy_scoring_video){item.video_path, item.video_path, item.audio_path, item.text});
         }
         if (rc == DESY_OK) rc = desy_scoring_next(scoring, &result);
         if (rc == DESY_OK && desy_interrupted()) rc = desy_error(DESY_EINTERRUPTED, "interrupted before all videos were scored; for many, desy batch continues where it stopped");
@@ -88,6 +88,7 @@ int desy_detect_command(struct desy_invocation *invocation)
     DESY_TRY(desy_agree(world, desy_dataset_from_paths(&dataset, invocation->arguments, (size_t)invocation->argument_count)));
     if (svg_path && desy_dataset_count(dataset) != 1)
         DESY_TRY(desy_error(DESY_EUSAGE, "--svg draws one video, not %zu; for many, desy batch --timeline -o SCORES.jsonl has their numbers", desy_dataset_count(dataset)));
+    DESY_TRY(desy_scoring_check_count(desy_dataset_count(dataset)));
     if (svg_path) desy_scoring_want_timeline();
     DESY_TRY(desy_agree(world, desy_scoring_open(&scoring, world)));
     DESY_TRY(desy_scoring_agree(scoring, world));

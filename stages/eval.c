@@ -199,7 +199,7 @@ static void close_arrays(struct arrays *arrays)
     free(arrays->audio);
 }
 
-static int add_clip(struct evaluation *evaluation, const struct desy_item_clip *clip, const struct arrays *arrays, struct desy_score *score)
+static int add_clip(struct evaluation *evaluation, const struct desy_item_clip *clip, const char *text, const struct arrays *arrays, struct desy_score *score)
 {
     const size_t row = (size_t)clip->row;
     int rc = desy_store_read_features(evaluation->store, row, 1, arrays->features);
@@ -207,11 +207,11 @@ static int add_clip(struct evaluation *evaluation, const struct desy_item_clip *
     if (rc == DESY_OK && arrays->audio) rc = desy_store_read_audio(evaluation->store, row, 1, arrays->audio);
     if (rc != DESY_OK) return rc;
     return desy_detector_add(evaluation->detector, &(struct desy_clip_numbers){.features = arrays->features, .n_frames = clip->n_frames, .crops = arrays->crops,
-        .audio = arrays->audio, .audio_samples = clip->audio_samples}, score);
+        .audio = arrays->audio, .audio_samples = clip->audio_samples, .text = text}, score);
 }
 
 /* The mean over the windows of an item that could be read; score->windows 0: none could. */
-static int score_windows(struct evaluation *evaluation, uint64_t index, const struct arrays *arrays, struct desy_score *score)
+static int score_windows(struct evaluation *evaluation, uint64_t index, const char *text, const struct arrays *arrays, struct desy_score *score)
 {
     const struct desy_items *items = &evaluation->items;
     int rc = DESY_OK;
@@ -219,7 +219,7 @@ static int score_windows(struct evaluation *evaluation, uint64_t index, const st
     for (size_t i = items->first[index]; i < items->first[index + 1]; i++) {
         const struct desy_item_clip *clip = &items->clips[i];
         if (clip->row < 0 || clip->view > 0) continue; /* other views are for training alone */
-        DESY_TRY(add_clip(evaluation, clip, arrays, score));
+        DESY_TRY(add_clip(evaluation, clip, text, arrays, score));
     }
     if (score->windows > 0) rc = desy_detector_finish(evaluation->detector, score);
 out:
@@ -237,7 +237,7 @@ static int score_item(struct evaluation *evaluation, uint64_t index, const struc
     snprintf(id, sizeof id, "%016llx", (unsigned long long)stored.id);
     struct desy_score_row row = {.id = id, .video_path = stored.video_path, .source = stored.source, .group = stored.group, .label = stored.label,
                                  .split = (char *)desy_split_name(evaluation->items.split[index].part), .score = NAN, .level = {NAN, NAN, NAN}};
-    DESY_TRY(score_windows(evaluation, index, arrays, &score));
+    DESY_TRY(score_windows(evaluation, index, stored.text, arrays, &score));
     if (score.windows > 0) {
         row.level[0] = score.low, row.level[1] = score.mid, row.level[2] = score.high;
         row.score = evaluation->level < 0 ? desy_confidence(score.logit, .5) : row.level[evaluation->level];

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "features/video_location.h"
 
@@ -46,6 +47,12 @@ int desy_journal_open(desy_journal **out, const char *directory, int rank)
     return DESY_OK;
 }
 
+/* Of the text and the name of the sound file that come with an item; 0: it has neither. */
+static uint64_t beside(const struct desy_item *item)
+{
+    return *item->text || *item->audio_path ? desy_hash64(item->text, strlen(item->text)) ^ ~desy_hash64(item->audio_path, strlen(item->audio_path)) : 0;
+}
+
 int desy_journal_add(desy_journal *journal, const struct desy_item *item, const char *config_sha256, const char *path, const cJSON *result)
 {
     int64_t size, mtime;
@@ -54,8 +61,8 @@ int desy_journal_add(desy_journal *journal, const struct desy_item *item, const 
     int rc = desy_json_text(&text, result, false, journal->path);
     if (rc != DESY_OK) return rc;
     errno = 0;
-    fprintf(journal->file, "{\"id\":\"%016" PRIx64 "\",\"config\":\"%s\",\"size\":%" PRId64 ",\"mtime\":\"%" PRId64 "\",\"result\":%s}\n", item->id,
-            config_sha256, size, mtime, text);
+    fprintf(journal->file, "{\"id\":\"%016" PRIx64 "\",\"config\":\"%s\",\"size\":%" PRId64 ",\"mtime\":\"%" PRId64 "\",\"beside\":\"%016" PRIx64 "\",\"result\":%s}\n", item->id,
+            config_sha256, size, mtime, beside(item), text);
     free(text);
     if (fflush(journal->file) != 0) return desy_error(DESY_EENV, "%s: cannot be written: %s", journal->path, strerror(errno));
     return DESY_OK;
@@ -81,8 +88,8 @@ static void read_line(struct desy_journal_index *index, const char *line, uint32
 {
     cJSON *entry = cJSON_Parse(line);
     const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(entry, "id")), *config = cJSON_GetStringValue(cJSON_GetObjectItem(entry, "config"));
-    const char *time = cJSON_GetStringValue(cJSON_GetObjectItem(entry, "mtime"));
-    if (id && config && time && strcmp(config, config_sha256) == 0) {
+    const char *time = cJSON_GetStringValue(cJSON_GetObjectItem(entry, "mtime")), *with = cJSON_GetStringValue(cJSON_GetObjectItem(entry, "beside"));
+    if (id && config && time && with && strcmp(config, config_sha256) == 0) {
         const struct known wanted = {.id = strtoull(id, NULL, 16)}, *known = bsearch(&wanted, index->known, index->items, sizeof wanted, by_id);
         struct desy_item item;
         int64_t size = -2, mtime = -2;
@@ -92,7 +99,7 @@ static void read_line(struct desy_journal_index *index, const char *line, uint32
             path = desy_path_join(desy_dataset_root(dataset), item.video_path);
         }
         if (path) desy_video_stamp(path, &size, &mtime);
-        if (path && (double)size == cJSON_GetNumberValue(cJSON_GetObjectItem(entry, "size")) && mtime == strtoll(time, NULL, 10) &&
+        if (path && (double)size == cJSON_GetNumberValue(cJSON_GetObjectItem(entry, "size")) && mtime == strtoll(time, NULL, 10) && beside(&item) == strtoull(with, NULL, 16) &&
             cJSON_IsObject(cJSON_GetObjectItem(entry, "result")))
             index->places[known->item] = (struct place){file, offset};
         free(path);

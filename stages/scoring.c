@@ -37,8 +37,8 @@ const struct poptOption desy_scoring_options[] = {
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
     {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --weights be TorchScript, which is executable code", NULL},
-    {"audio", 0, POPT_ARG_STRING, &settings.audio, 0, "none or auto: models of this version have no audio level", "A"},
-    {"text", 0, POPT_ARG_STRING, &settings.text, 0, "a description: models of this version have no text level", "TEXT"},
+    {"audio", 0, POPT_ARG_STRING, &settings.audio, 0, "for models that hear: auto, the sound of the video, or what a data set gives as audio_path; none; or a file with the sound of the one video (default auto)", "auto|none|FILE"},
+    {"text", 0, POPT_ARG_STRING, &settings.text, 0, "for models that read: the prompt or caption of the videos (default: the text that a data set gives)", "TEXT"},
     {"timeline", 0, POPT_ARG_NONE, &settings.timeline, 0, "also score the video part by part, in windows of its whole length, 64 at most", NULL},
     {"explain", 0, POPT_ARG_NONE, &settings.explain, 0, "say which levels, blocks and seconds spoke for and against (with --timeline)", NULL},
     {"abstain", 0, POPT_ARG_NONE, &settings.abstain, 0, "give no verdict on a video that the model has no hold on (default: only warn)", NULL},
@@ -55,11 +55,19 @@ struct desy_scoring {
     float *features; /* (T, D) */
     double threshold;
     int level; /* -1: all */
-    char **shown; /* names of the queued videos, a ring */
+    struct queued {
+        char *shown, *text;
+    } *videos; /* that are queued, a ring */
     size_t first, queued, room;
 };
 
 static const char *const level_names[] = {"low", "mid", "high"};
+
+/* --audio, where it names one; else NULL. */
+static const char *audio_file(void)
+{
+    return settings.audio && strcmp(settings.audio, "auto") != 0 && strcmp(settings.audio, "none") != 0 ? settings.audio : NULL;
+}
 
 static int parse_settings(struct desy_scoring *scoring)
 {
@@ -80,9 +88,20 @@ static int parse_settings(struct desy_scoring *scoring)
     if (settings.threads < 1 || settings.workers < 0 || !(settings.deadline > 0))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers not negative, --deadline above 0");
     settings.timeline |= settings.explain;
-    if (settings.audio && strcmp(settings.audio, "none") != 0) desy_log_warning("this model has no audio level: --audio changes nothing");
-    if (settings.text) desy_log_warning("this model has no text level: --text changes nothing");
+    if (settings.audio && !*settings.audio) return desy_error(DESY_EUSAGE, "--audio is auto, none, or a file");
+    if (audio_file() && !desy_file_exists(settings.audio)) return desy_error(DESY_EDATA, "%s: there is no such sound file", settings.audio);
     return DESY_OK;
+}
+
+static void warn_of_nothing_to_do(const desy_detector *detector)
+{
+    if (audio_file() && !desy_detector_reads(detector, DESY_READS_AUDIO)) desy_log_warning("model %s has no channel that hears: --audio changes nothing", desy_detector_name(detector));
+    if (settings.text && !desy_detector_reads(detector, DESY_READS_TEXT)) desy_log_warning("model %s has no channel that reads a text: --text changes nothing", desy_detector_name(detector));
+}
+
+int desy_scoring_check_count(size_t videos)
+{
+    return audio_file() && videos > 1 ? desy_error(DESY_EUSAGE, "--audio FILE is the sound of one video, and there are %zu; of many, a data set names it as audio_path", videos) : DESY_OK;
 }
 
 /* That of the model: one of the table, or a file that --weights must name. */
@@ -150,10 +169,11 @@ int desy_scoring_open(desy_scoring **out, const desy_world *world)
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
     scoring->request = (struct desy_clip_request){.frames = options.frames, .windows = settings.windows, .transform = scoring->extractor->transform(scoring->state),
         .forensic = scoring->extractor->forensic,
-        .crops = desy_detector_reads(scoring->detector, DESY_READS_CROPS), .audio = desy_detector_reads(scoring->detector, DESY_READS_AUDIO)};
+        .crops = desy_detector_reads(scoring->detector, DESY_READS_CROPS), .audio = desy_detector_reads(scoring->detector, DESY_READS_AUDIO) && !(settings.audio && strcmp(settings.audio, "none") == 0)};
     DESY_TRY(desy_sampling_parse(&scoring->request.sampling, desy_detector_sampling(scoring->detector)));
     DESY_TRY(desy_extract_config(&scoring->config, scoring->extractor, scoring->state, &scoring->request, 0));
     DESY_TRY(check_weights(scoring, desy_rank(world) == 0));
+    if (desy_rank(world) == 0) warn_of_nothing_to_do(scoring->detector);
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));
     DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings.workers ? settings.workers : desy_local_cores(world), settings.deadline));
@@ -161,21 +181,22 @@ out:
     return rc;
 }
 
-int desy_scoring_submit(desy_scoring *scoring, const char *path, const char *shown)
+int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *video)
 {
     struct desy_clip_request request = scoring->request;
     if (scoring->queued == scoring->room) {
         size_t room = scoring->room ? 2 * scoring->room : 16;
-        char **ring = calloc(room, sizeof *ring);
+        struct queued *ring = calloc(room, sizeof *ring);
         if (!ring) return desy_error_memory("the queue of videos");
-        for (size_t i = 0; i < scoring->queued; i++) ring[i] = scoring->shown[(scoring->first + i) % scoring->room];
-        free(scoring->shown);
-        scoring->shown = ring, scoring->room = room, scoring->first = 0;
+        for (size_t i = 0; i < scoring->queued; i++) ring[i] = scoring->videos[(scoring->first + i) % scoring->room];
+        free(scoring->videos);
+        scoring->videos = ring, scoring->room = room, scoring->first = 0;
     }
-    char *name = strdup(shown);
-    if (!name) return desy_error_memory("the name of a video");
-    desy_clip_request_paths(&request, path, "");
-    scoring->shown[(scoring->first + scoring->queued++) % scoring->room] = name;
+    struct queued *queued = &scoring->videos[(scoring->first + scoring->queued) % scoring->room];
+    *queued = (struct queued){strdup(video->shown), strdup(settings.text ? settings.text : video->text)};
+    scoring->queued++;
+    if (!queued->shown || !queued->text) return desy_error_memory("the name of a video");
+    desy_clip_request_paths(&request, video->path, audio_file() ? settings.audio : video->audio_path);
     int rc = desy_helper_submit(scoring->helpers, &request);
     request.windows = DESY_MAX_WINDOWS; /* those of the timeline are clips of their own: the score stays what it is without it */
     return rc == DESY_OK && settings.timeline ? desy_helper_submit(scoring->helpers, &request) : rc;
@@ -231,16 +252,17 @@ struct outcome {
 };
 
 /* Of the clip whose features were just extracted. */
-static struct desy_clip_numbers numbers_of(const desy_scoring *scoring, const struct desy_clip *clip)
+static struct desy_clip_numbers numbers_of(const desy_scoring *scoring, const struct desy_clip *clip, const char *text)
 {
-    return (struct desy_clip_numbers){.features = scoring->features, .n_frames = clip->frames, .crops = &clip->crops[0][0][0][0], .audio = clip->audio, .audio_samples = clip->audio_samples};
+    return (struct desy_clip_numbers){.features = scoring->features, .n_frames = clip->frames, .crops = &clip->crops[0][0][0][0], .audio = clip->audio,
+        .audio_samples = clip->audio_samples, .text = text};
 }
 
 /* That clip on its own. */
-static int add_window(cJSON *timeline, desy_scoring *scoring, const struct desy_clip *clip)
+static int add_window(cJSON *timeline, desy_scoring *scoring, const struct desy_clip *clip, const char *text)
 {
     struct desy_score score;
-    const struct desy_clip_numbers numbers = numbers_of(scoring, clip);
+    const struct desy_clip_numbers numbers = numbers_of(scoring, clip, text);
     const int rc = desy_detector_score(scoring->detector, &numbers, &score);
     if (rc != DESY_OK) return rc;
     cJSON *window = cJSON_CreateObject();
@@ -252,7 +274,7 @@ static int add_window(cJSON *timeline, desy_scoring *scoring, const struct desy_
 
 /* All clips of the oldest queued request, up to the first that failed: the mean of those before it, and what they showed; or, with a timeline,
  * an object for each of them in it, and no score. */
-static int score_clips(desy_scoring *scoring, struct desy_score *score, struct outcome *outcome, struct desy_reliability *seen, cJSON *timeline)
+static int score_clips(desy_scoring *scoring, const char *text, struct desy_score *score, struct outcome *outcome, struct desy_reliability *seen, cJSON *timeline)
 {
     int rc;
     bool finite = true;
@@ -266,9 +288,9 @@ static int score_clips(desy_scoring *scoring, struct desy_score *score, struct o
         outcome->status = clip->status;
         if (clip->status != DESY_STATUS_OK) continue;
         DESY_TRY(desy_extractor_extract(scoring->extractor, scoring->state, clip, scoring->features, &finite));
-        if (finite && timeline) DESY_TRY(add_window(timeline, scoring, clip));
+        if (finite && timeline) DESY_TRY(add_window(timeline, scoring, clip, text));
         else if (finite) {
-            const struct desy_clip_numbers numbers = numbers_of(scoring, clip);
+            const struct desy_clip_numbers numbers = numbers_of(scoring, clip, text);
             DESY_TRY(desy_detector_add(scoring->detector, &numbers, score));
             desy_reliability_add(seen, clip);
         } else *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
@@ -310,13 +332,13 @@ int desy_scoring_next(desy_scoring *scoring, cJSON **out)
     struct outcome outcome, later;
     struct desy_reliability seen = {0};
     cJSON *result = NULL, *timeline = settings.timeline ? cJSON_CreateArray() : NULL;
-    char *shown = scoring->shown[scoring->first];
+    struct queued video = scoring->videos[scoring->first];
     scoring->first = (scoring->first + 1) % scoring->room;
     scoring->queued--;
-    DESY_TRY(score_clips(scoring, &score, &outcome, &seen, NULL));
-    if (timeline) DESY_TRY(score_clips(scoring, &none, &later, NULL, timeline));
+    DESY_TRY(score_clips(scoring, video.text, &score, &outcome, &seen, NULL));
+    if (timeline) DESY_TRY(score_clips(scoring, video.text, &none, &later, NULL, timeline));
     result = cJSON_CreateObject();
-    if (!result || !cJSON_AddStringToObject(result, "video_path", shown) ||
+    if (!result || !cJSON_AddStringToObject(result, "video_path", video.shown) ||
         !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : outcome.status)))
         DESY_TRY(desy_error_memory("a result"));
     if (score.windows) {
@@ -329,7 +351,8 @@ int desy_scoring_next(desy_scoring *scoring, cJSON **out)
 out:
     cJSON_Delete(result);
     cJSON_Delete(timeline);
-    free(shown);
+    free(video.shown);
+    free(video.text);
     return rc;
 }
 
@@ -346,8 +369,8 @@ int desy_scoring_agree(const desy_scoring *scoring, desy_world *world)
 int desy_scoring_sha256(const desy_scoring *scoring, char hex[65])
 {
     char *config = cJSON_PrintUnformatted(scoring->config);
-    char *text = config ? desy_format("%s %.17g %.17g %d %d%d%d %s", desy_detector_sha256(scoring->detector), scoring->threshold, settings.prior, scoring->level, settings.timeline,
-                                    settings.explain, settings.abstain, config) : NULL;
+    char *text = config ? desy_format("%s %.17g %.17g %d %d%d%d %s %s %s", desy_detector_sha256(scoring->detector), scoring->threshold, settings.prior, scoring->level, settings.timeline,
+                                    settings.explain, settings.abstain, config, audio_file() ? settings.audio : "", settings.text ? settings.text : "") : NULL;
     int rc = text ? desy_sha256_bytes(hex, text, strlen(text)) : desy_error_memory("the configuration");
     cJSON_free(config);
     free(text);
@@ -361,8 +384,11 @@ void desy_scoring_close(desy_scoring **scoring)
     desy_helper_pool_close(&s->helpers);
     if (s->state) s->extractor->close(&s->state);
     desy_detector_close(&s->detector);
-    for (size_t i = 0; i < s->queued; i++) free(s->shown[(s->first + i) % s->room]);
-    free(s->shown);
+    for (size_t i = 0; i < s->queued; i++) {
+        free(s->videos[(s->first + i) % s->room].shown);
+        free(s->videos[(s->first + i) % s->room].text);
+    }
+    free(s->videos);
     cJSON_Delete(s->config);
     free(s->features);
     free(s);

@@ -3,6 +3,7 @@
 #include "features/blocks.h"
 #include "features/clip.h"
 #include "train/temporal.h"
+#include "train/text.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -16,6 +17,8 @@ const struct desy_channel desy_channels[] = {
     {"mean", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_MEAN, 1, NULL, NULL, "linear on the mean embedding", DESY_READS_POOLED},
     {"texture", DESY_HIGH, DESY_FORM_SMALL, DESY_POOL_BLOCKS, 1, "texture", NULL, "linear on the mean of the feature map before the embedding's", DESY_READS_POOLED},
     {"high_mlp", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 2, NULL, "high_mlp", "a network on mean and deviation of the embedding", DESY_READS_POOLED},
+    {"high_text", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 2, NULL, "high_text", "a network on the same and, gated, the text that comes with the video", DESY_READS_TEXT},
+    {"sound", DESY_HIGH, DESY_FORM_FULL, DESY_POOL_MEAN, 0, NULL, "sound_cnn", "a network on the log-mel spectrogram of the sound", DESY_READS_AUDIO},
     {0},
 };
 
@@ -34,7 +37,17 @@ const char *desy_level_name(enum desy_level level)
 
 bool desy_channel_is_partial(const struct desy_channel *channel)
 {
-    return channel->reads == DESY_READS_AUDIO || channel->part == DESY_POOL_TEMPORAL;
+    return desy_channel_is_additional(channel) || channel->part == DESY_POOL_TEMPORAL;
+}
+
+bool desy_channel_is_additional(const struct desy_channel *channel)
+{
+    return channel->reads == DESY_READS_AUDIO || channel->reads == DESY_READS_TEXT;
+}
+
+bool desy_channel_is_pooled(const struct desy_channel *channel)
+{
+    return channel->reads == DESY_READS_POOLED || channel->reads == DESY_READS_TEXT;
 }
 
 static bool temporal_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs)
@@ -53,10 +66,11 @@ bool desy_channel_inputs(const struct desy_channel *channel, const struct desy_l
     case DESY_READS_FRAMES: return *inputs = layout->encoder + layout->blocks, true;
     case DESY_READS_CROPS: return *inputs = DESY_INPUT_SIDE * DESY_INPUT_SIDE * 3, true;
     case DESY_READS_AUDIO: return *inputs = 1, true;
-    case DESY_READS_POOLED: break;
+    case DESY_READS_POOLED:
+    case DESY_READS_TEXT: break;
     }
     *offset = desy_pool_offset(layout, channel->part);
-    *inputs = channel->parts * layout->encoder;
+    *inputs = channel->parts * layout->encoder + (channel->reads == DESY_READS_TEXT ? DESY_TEXT_BUCKETS : 0);
     if (channel->part == DESY_POOL_TEMPORAL) return temporal_inputs(channel, layout, offset, inputs);
     if (channel->part != DESY_POOL_BLOCKS) return true;
     const struct desy_feature_block *block = desy_feature_block_find(channel->block);

@@ -28,10 +28,16 @@ const struct desy_channel *desy_channel_find(const char *name); /* NULL: none */
 /* "low", "mid", "high". */
 const char *desy_level_name(enum desy_level level);
 
-/* May a clip lack what it reads, as one that does not move, or has no sound? */
+/* Does it read the pooled vector, alone or with a text, and nothing of the store? */
+bool desy_channel_is_pooled(const struct desy_channel *channel);
+/* May a clip lack what it reads, as one that does not move, or has no sound or text? */
 bool desy_channel_is_partial(const struct desy_channel *channel);
 
-/* Where its inputs lie in the pooled vector; of what is not pooled the numbers of one frame, crop or sample, offset 0. False: this extractor has no such numbers. */
+/* Does it read what comes beside the pictures? Such a channel is no form of its level, but joins whichever is kept. */
+bool desy_channel_is_additional(const struct desy_channel *channel);
+
+/* Where its inputs lie in the pooled vector; of what is not pooled the numbers of one frame, crop or sample, offset 0; of a text its buckets,
+ * which follow on the pooled numbers. False: this extractor has no such numbers. */
 bool desy_channel_inputs(const struct desy_channel *channel, const struct desy_layout *layout, int *offset, int *inputs);
 
 #endif

@@ -6,6 +6,7 @@
 
 enum desy_reads {
     DESY_READS_POOLED, /* the pooled vector (train/pool.h), or parts of it */
+    DESY_READS_TEXT,   /* the same, and the text that comes with the video (train/text.h) */
     DESY_READS_FRAMES, /* all numbers of each frame */
     DESY_READS_CROPS,  /* pixels as they were decoded: features/crop.h */
     DESY_READS_AUDIO,  /* sound */
@@ -19,6 +20,7 @@ struct desy_clip_numbers {
     const uint8_t *crops;  /* (4, 224, 224, 3); NULL: not at hand */
     const int16_t *audio;  /* (32000), of which audio_samples are there; NULL: not at hand */
     int audio_samples;     /* 0: there is no sound */
+    const char *text;      /* NULL or "": there is none */
 };
 
 #endif

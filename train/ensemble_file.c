@@ -173,8 +173,8 @@ static int read_head(struct desy_ensemble *ensemble, const cJSON *json, const de
     DESY_TRY(desy_json_double(&head->mean, json, "logit_mean", where));
     DESY_TRY(desy_json_double(&head->deviation, json, "logit_deviation", where));
     if (!(head->deviation > 0)) return desy_error(DESY_EDATA, "%s: the logit_deviation of %s must be positive", where, name);
-    if (head->standardised) DESY_TRY(take_tensor(file, path, name, "median", "F64", (size_t)inputs, head->median));
-    if (head->standardised) DESY_TRY(take_tensor(file, path, name, "scale", "F64", (size_t)inputs, head->scale));
+    if (head->standardised) DESY_TRY(take_tensor(file, path, name, "median", "F64", (size_t)head->standardised, head->median));
+    if (head->standardised) DESY_TRY(take_tensor(file, path, name, "scale", "F64", (size_t)head->standardised, head->scale));
     rc = channel->form == DESY_FORM_SMALL ? take_tensor(file, path, name, "direction", "F64", (size_t)inputs, head->direction)
                                           : read_network(head, file, path, device);
 out:

@@ -7,6 +7,7 @@
 #include "train/reading.h"
 #include "train/same.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@ static int choose_candidates(struct desy_fitting *f)
 {
     if (f->options->level == DESY_TRAIN_FUSION) return DESY_OK;
     for (const struct desy_channel *channel = desy_channels; channel->name; channel++) {
-        if (f->options->size == DESY_SIZE_FULL && (int)channel->level == f->options->level && channel->form == DESY_FORM_FULL && !desy_reading_possible(channel, &f->set->stored))
+        if (f->options->size == DESY_SIZE_FULL && (int)channel->level == f->options->level && channel->form == DESY_FORM_FULL && !desy_channel_is_additional(channel) && !desy_reading_possible(channel, &f->set->stored))
             return desy_error(DESY_EDATA, "the store has not what %s, the full form of the level %s, reads: %s", channel->name, desy_level_name(channel->level), desy_reading_advice(channel));
         if (!is_wanted(f, channel) || !is_there(f->set, channel)) continue;
         if (is_too_dear(f->options, channel)) {
@@ -71,14 +72,19 @@ bool desy_fitting_has(const struct desy_fitting *f, const struct desy_channel *c
     return channel->part == DESY_POOL_TEMPORAL ? f->moves[row] : desy_reading_has(channel, &f->set->stored, row);
 }
 
-/* weights without clips that have not what the channel reads. */
+/* weights without clips that have not what the channel reads. Of sound and texts the classes weigh the same again: where clips of one have them more
+ * often than those of the other, that they are there must not speak for one of them. */
 static void mask(const struct desy_fitting *f, const struct desy_channel *channel, const double *weights, double *masked, size_t of_label[2])
 {
+    double sum[2] = {0};
     of_label[0] = of_label[1] = 0;
     for (size_t i = 0; i < f->set->total; i++) {
         masked[i] = desy_fitting_has(f, channel, i) ? weights[i] : 0;
         of_label[f->set->labels[i]] += masked[i] > 0;
+        sum[f->set->labels[i]] += masked[i];
     }
+    for (size_t i = 0; desy_channel_is_additional(channel) && i < f->set->total; i++)
+        if (masked[i] > 0) masked[i] *= (sum[0] + sum[1]) / 2 / sum[f->set->labels[i]];
 }
 
 static bool can_validate(const struct desy_fitting *f, const struct desy_channel *channel)
@@ -86,7 +92,12 @@ static bool can_validate(const struct desy_fitting *f, const struct desy_channel
     size_t of_label[2];
     if (channel->form == DESY_FORM_SMALL) return true;
     mask(f, channel, f->validation_weights, f->masked, of_label);
-    return of_label[0] + of_label[1] > 0;
+    return of_label[0] && of_label[1];
+}
+
+static const char *what_is_lacking(const struct desy_channel *channel)
+{
+    return channel->reads == DESY_READS_AUDIO ? "have sound" : channel->reads == DESY_READS_TEXT ? "have a text" : "move";
 }
 
 /* A channel that cannot be fitted, because too few clips have what it reads, is left out. Needs validation_weights. */
@@ -105,7 +116,7 @@ static int drop_unfit(struct desy_fitting *f)
             fits = of_label[0] && of_label[1];
         }
         if (fits) f->candidates[kept++] = f->candidates[c];
-        else if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: too few clips of a class %s", f->candidates[c]->name, f->candidates[c]->part == DESY_POOL_TEMPORAL ? "move" : "have sound");
+        else if (desy_rank(f->set->world) == 0) desy_log_info("train: %s is left out: too few clips of a class %s", f->candidates[c]->name, what_is_lacking(f->candidates[c]));
     }
     f->n = kept;
     return kept || fusion_alone ? DESY_OK : desy_error(DESY_EDATA, "no channel is left to train: too few clips of a class have what they read");
@@ -222,6 +233,22 @@ static int fit_fold(struct desy_fitting *f, int fold, double *mine)
     return rc;
 }
 
+/* Logits of an additional channel are brought to where 0 says nothing: midway between the classes' means, out of fold. Where few clips of one class have
+ * what it reads, a network that knows those by heart is surer of them, and all others would lean to the other side: that there is sound would be a sign. */
+static void centre(struct desy_fitting *f, int c)
+{
+    double sum[2] = {0}, weights[2] = {0};
+    const size_t n = (size_t)f->n;
+    f->centres[c] = 0;
+    for (size_t i = 0; i < f->set->total; i++) {
+        const double logit = f->out_of_fold[i * n + (size_t)c], weight = f->item_weights[i];
+        if (!(weight > 0) || isnan(logit)) continue;
+        sum[f->set->labels[i]] += weight * logit, weights[f->set->labels[i]] += weight;
+    }
+    if (weights[0] > 0 && weights[1] > 0) f->centres[c] = (sum[0] / weights[0] + sum[1] / weights[1]) / 2;
+    for (size_t i = 0; i < f->set->total; i++) f->out_of_fold[i * n + (size_t)c] -= f->centres[c];
+}
+
 static int fit_folds(struct desy_fitting *f)
 {
     size_t total;
@@ -230,17 +257,19 @@ static int fit_folds(struct desy_fitting *f)
     for (int fold = 0; rc == DESY_OK && fold < DESY_FOLDS; fold++) rc = fit_fold(f, fold, mine);
     if (rc == DESY_OK) rc = desy_gatherall(f->set->world, mine, f->set->count, (size_t)f->n * sizeof *mine, (void **)&f->out_of_fold, &total);
     if (rc == DESY_OK) desy_training_average(f->set, f->out_of_fold, (size_t)f->n);
+    for (int c = 0; rc == DESY_OK && c < f->n; c++)
+        if (desy_channel_is_additional(f->candidates[c])) centre(f, c);
     free(mine);
     return rc;
 }
 
-/* Out-of-fold logits of a level in one of its forms (the mean of its channels), calibrated by Platt's method. calibrated (total). */
-static int calibrate(struct desy_fitting *f, enum desy_level level, enum desy_form form, double *calibrated)
+/* Out-of-fold logits of a level made of the candidates `of` (n) alone (their mean), calibrated by Platt's method. calibrated (total). */
+static int calibrate(struct desy_fitting *f, enum desy_level level, const bool *of, double *calibrated)
 {
     struct desy_ensemble alone = {.layout = f->set->layout};
     int columns[DESY_MAX_CHANNELS];
     for (int c = 0; c < f->n; c++) {
-        if (f->candidates[c]->level != level || f->candidates[c]->form != form) continue;
+        if (!of[c]) continue;
         columns[alone.n] = c;
         alone.heads[alone.n++].channel = f->candidates[c];
     }
@@ -258,41 +287,76 @@ static int calibrate(struct desy_fitting *f, enum desy_level level, enum desy_fo
     return rc;
 }
 
-/* The full form of a level stays if its out-of-fold loss is lower than the small one's by more than a standard error (Breiman et al. 1984, the
- * rule of one standard error): on few clips the difference is mostly chance, and the simpler form wins. */
-static int compare_forms(struct desy_fitting *f, enum desy_level level, enum desy_form *kept)
+/* Out-of-fold log losses of a level made of one set of candidates and of another, and their difference. */
+struct comparison {
+    double loss[2], difference, error;
+};
+
+/* Is a level better made of the candidates `larger` (n) than of `smaller`? If its out-of-fold loss is lower by more than a standard error (Breiman et al.
+ * 1984, the rule of one standard error): on few clips the difference is mostly chance, and the simpler one wins. */
+static int compare(struct desy_fitting *f, enum desy_level level, const bool *larger, const bool *smaller, struct comparison *seen, bool *better)
 {
-    double difference, error, loss[2], accuracy;
-    double *room = malloc((2 * f->set->total + 1) * sizeof *room), *of_full = room, *of_small = room ? room + f->set->total : NULL;
+    double accuracy, *room = malloc((2 * f->set->total + 1) * sizeof *room), *of_larger = room, *of_smaller = room ? room + f->set->total : NULL;
     int rc = desy_agree(f->set->world, room ? DESY_OK : desy_error_memory("calibrated logits"));
     if (rc != DESY_OK) goto out;
-    DESY_TRY(calibrate(f, level, DESY_FORM_FULL, of_full));
-    DESY_TRY(calibrate(f, level, DESY_FORM_SMALL, of_small));
-    desy_fit_loss_difference(&f->measured, of_full, of_small, &difference, &error);
-    desy_fit_log_loss(&f->measured, of_full, &loss[0], &accuracy);
-    desy_fit_log_loss(&f->measured, of_small, &loss[1], &accuracy);
-    *kept = difference + error < 0 ? DESY_FORM_FULL : DESY_FORM_SMALL;
-    if (desy_rank(f->set->world) == 0)
-        desy_log_info("train: level %s stays in its %s form: out-of-fold log loss %.4f (full), %.4f (small), difference %.4f +- %.4f", desy_level_name(level),
-                      *kept == DESY_FORM_FULL ? "full" : "small", loss[0], loss[1], difference, error);
+    DESY_TRY(calibrate(f, level, larger, of_larger));
+    DESY_TRY(calibrate(f, level, smaller, of_smaller));
+    desy_fit_loss_difference(&f->measured, of_larger, of_smaller, &seen->difference, &seen->error);
+    desy_fit_log_loss(&f->measured, of_larger, &seen->loss[0], &accuracy);
+    desy_fit_log_loss(&f->measured, of_smaller, &seen->loss[1], &accuracy);
+    *better = seen->difference + seen->error < 0;
 out:
     free(room);
+    return rc;
+}
+
+/* What joins the channels of a level that are kept, one after another. */
+static int join_additional(struct desy_fitting *f, enum desy_level level, bool *kept)
+{
+    bool joined[DESY_MAX_CHANNELS], any = false;
+    struct comparison seen;
+    int rc = DESY_OK;
+    for (int c = 0; c < f->n; c++) any |= kept[c];
+    for (int c = 0; c < f->n; c++) {
+        if (f->candidates[c]->level != level || !desy_channel_is_additional(f->candidates[c])) continue;
+        bool better = !any || f->options->size == DESY_SIZE_FULL;
+        memcpy(joined, kept, sizeof joined);
+        joined[c] = true;
+        if (!better) {
+            DESY_TRY(compare(f, level, joined, kept, &seen, &better));
+            if (desy_rank(f->set->world) == 0)
+                desy_log_info("train: %s %s level %s: out-of-fold log loss %.4f (with it), %.4f (without), difference %.4f +- %.4f", f->candidates[c]->name,
+                              better ? "joins" : "is left out of", desy_level_name(level), seen.loss[0], seen.loss[1], seen.difference, seen.error);
+        }
+        if (better) memcpy(kept, joined, sizeof joined);
+    }
+out:
     return rc;
 }
 
 /* keep (n). Where a level was trained in both forms, one stays. */
 static int choose_forms(struct desy_fitting *f, bool *keep)
 {
+    struct comparison seen;
     int rc = DESY_OK;
-    for (int c = 0; c < f->n; c++) keep[c] = true;
+    memset(keep, 0, DESY_MAX_CHANNELS * sizeof *keep);
     for (int level = 0; level < DESY_LEVELS; level++) {
-        int channels[2] = {0};
-        enum desy_form kept;
-        for (int c = 0; c < f->n; c++) channels[f->candidates[c]->form] += (int)f->candidates[c]->level == level;
-        if (!channels[DESY_FORM_SMALL] || !channels[DESY_FORM_FULL]) continue;
-        DESY_TRY(compare_forms(f, (enum desy_level)level, &kept));
-        for (int c = 0; c < f->n; c++)
-            if ((int)f->candidates[c]->level == level) keep[c] = f->candidates[c]->form == kept;
+        bool of_form[2][DESY_MAX_CHANNELS] = {{false}}, any[2] = {false}, is_full;
+        for (int c = 0; c < f->n; c++) {
+            const struct desy_channel *channel = f->candidates[c];
+            if ((int)channel->level != level || desy_channel_is_additional(channel)) continue;
+            of_form[channel->form][c] = any[channel->form] = true;
+        }
+        is_full = any[DESY_FORM_FULL];
+        if (is_full && any[DESY_FORM_SMALL]) {
+            DESY_TRY(compare(f, (enum desy_level)level, of_form[DESY_FORM_FULL], of_form[DESY_FORM_SMALL], &seen, &is_full));
+            if (desy_rank(f->set->world) == 0)
+                desy_log_info("train: level %s stays in its %s form: out-of-fold log loss %.4f (full), %.4f (small), difference %.4f +- %.4f", desy_level_name((enum desy_level)level),
+                              is_full ? "full" : "small", seen.loss[0], seen.loss[1], seen.difference, seen.error);
+        }
+        bool *kept = of_form[is_full ? DESY_FORM_FULL : DESY_FORM_SMALL];
+        DESY_TRY(join_additional(f, (enum desy_level)level, kept));
+        for (int c = 0; c < f->n; c++) keep[c] |= kept[c];
     }
 out:
     return rc;
@@ -310,6 +374,7 @@ static int fit_ensemble(struct desy_fitting *f)
         columns[f->ensemble.n] = c;
         const int k = f->ensemble.n++;
         DESY_TRY(fit_channel(f, &f->fit, f->candidates[c], 0, &f->ensemble.heads[k], &f->curves[k], NULL));
+        f->ensemble.heads[k].mean += f->centres[c] * f->ensemble.heads[k].deviation;
         DESY_TRY(stop_if_asked(f->set->world));
     }
     for (size_t i = 0; i < f->set->total; i++)

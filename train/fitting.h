@@ -21,6 +21,7 @@ struct desy_fitting {
     const struct desy_channel *candidates[DESY_MAX_CHANNELS];
     int n;
     double *out_of_fold;                 /* (total, n), of clips; of an item's first one the item's */
+    double centres[DESY_MAX_CHANNELS];   /* (n) of additional channels: what was taken from those, and is from the final logits */
     struct desy_ensemble ensemble;       /* of the channels that are kept */
     double *logits;                      /* (total, ensemble.n): out-of-fold, of those; from desy_fitting_fuse on (total), fused */
     struct desy_curve curves[DESY_MAX_CHANNELS]; /* of the ensemble's full forms, in their final fits */

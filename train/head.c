@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "features/clip.h"
 #include "train/reading.h"
+#include "train/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ int desy_head_open(struct desy_head *head, const struct desy_channel *channel, c
     if (!desy_channel_inputs(channel, layout, &head->offset, &head->inputs)) return desy_error(DESY_EUSAGE, "this extractor has no numbers for the channel %s", channel->name);
     if (channel->reads == DESY_READS_CROPS) head->frames = DESY_CROPS;
     if (channel->reads == DESY_READS_AUDIO) head->frames = DESY_AUDIO_SAMPLES;
-    head->standardised = channel->reads == DESY_READS_CROPS || channel->reads == DESY_READS_AUDIO ? 0 : head->inputs;
+    head->standardised = channel->reads == DESY_READS_CROPS || channel->reads == DESY_READS_AUDIO ? 0 : head->inputs - (channel->reads == DESY_READS_TEXT ? DESY_TEXT_BUCKETS : 0);
     const size_t n = (size_t)head->standardised + 1;
     head->median = calloc(n, sizeof *head->median);
     head->scale = calloc(n, sizeof *head->scale);
@@ -108,10 +109,11 @@ out:
     return rc;
 }
 
-void desy_head_row(const struct desy_head *head, const float *vector, float *row, double *room)
+void desy_head_row(const struct desy_head *head, const float *vector, const char *text, float *row, double *room)
 {
-    desy_standardise(room, vector + head->offset, head->inputs, head->median, head->scale);
-    for (int d = 0; d < head->inputs; d++) row[d] = (float)room[d];
+    desy_standardise(room, vector + head->offset, head->standardised, head->median, head->scale);
+    for (int d = 0; d < head->standardised; d++) row[d] = (float)room[d];
+    if (head->channel->reads == DESY_READS_TEXT) desy_text_buckets(row + head->standardised, text);
 }
 
 int desy_head_column(const struct desy_head *head, int d)
@@ -123,10 +125,57 @@ int desy_head_column(const struct desy_head *head, int d)
 int desy_head_standardise_inputs(const struct desy_fit *fit, struct desy_head *head)
 {
     if (!head->standardised) return DESY_OK;
-    const int first = head->channel->reads == DESY_READS_FRAMES ? head->layout.encoder : head->inputs, rest = head->inputs - first; /* columns that lie together */
+    const int first = head->channel->reads == DESY_READS_FRAMES ? head->layout.encoder : head->standardised, rest = head->standardised - first; /* columns that lie together */
     int rc = desy_fit_standardise(fit, desy_head_column(head, 0), first, head->median, head->scale);
     if (rc == DESY_OK && rest) rc = desy_fit_standardise(fit, desy_head_column(head, first), rest, head->median + first, head->scale + first);
     return rc;
+}
+
+/* texts (n), NULL: none. */
+static int network_logits(const struct desy_head *head, const float *vectors, size_t stride, const char *const *texts, size_t n, double *logits, double *z)
+{
+    enum { SOME = 64 };
+    float outputs[SOME], *rows = malloc(SOME * (size_t)head->inputs * sizeof *rows);
+    int rc = rows ? DESY_OK : desy_error_memory("inputs of a network");
+    for (size_t done = 0; rc == DESY_OK && done < n;) {
+        int some = n - done < SOME ? (int)(n - done) : SOME;
+        for (int i = 0; i < some; i++) desy_head_row(head, vectors + (done + (size_t)i) * stride, texts ? texts[done + (size_t)i] : NULL, rows + (size_t)i * (size_t)head->inputs, z);
+        rc = desy_network_forward(head->network, rows, NULL, some, outputs);
+        for (int i = 0; rc == DESY_OK && i < some; i++, done++)
+            logits[done] = head->channel->reads == DESY_READS_TEXT && !(texts && desy_text_is_there(texts[done])) ? NAN : ((double)outputs[i] - head->mean) / head->deviation;
+    }
+    free(rows);
+    return rc;
+}
+
+bool desy_head_applies(const struct desy_head *head, const float *vector)
+{
+    return head->channel->part != DESY_POOL_TEMPORAL || desy_pool_moves(&head->layout, vector);
+}
+
+static int pooled_logits(const struct desy_head *head, const float *vectors, size_t stride, const char *const *texts, size_t n, double *logits)
+{
+    double *z = malloc((size_t)head->inputs * sizeof *z);
+    int rc = z ? DESY_OK : desy_error_memory("logits");
+    if (rc == DESY_OK && head->channel->form == DESY_FORM_FULL) rc = network_logits(head, vectors, stride, texts, n, logits, z);
+    else if (rc == DESY_OK)
+        for (size_t i = 0; i < n; i++) {
+            double logit = head->bias;
+            if (!desy_head_applies(head, vectors + i * stride)) {
+                logits[i] = NAN;
+                continue;
+            }
+            desy_standardise(z, vectors + i * stride + head->offset, head->inputs, head->median, head->scale);
+            for (int d = 0; d < head->inputs; d++) logit += head->direction[d] * z[d];
+            logits[i] = (logit - head->mean) / head->deviation;
+        }
+    free(z);
+    return rc;
+}
+
+int desy_head_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits)
+{
+    return pooled_logits(head, vectors, stride, NULL, n, logits);
 }
 
 /* Of what the reader gives: a row of the store or, where there is one, a clip. */
@@ -144,7 +193,7 @@ static int read_logit(const struct desy_reader *reader, const struct desy_clip_n
 int desy_head_clip_logit(const struct desy_head *head, const struct desy_clip_numbers *clip, double *logit)
 {
     struct desy_reader reader;
-    if (head->channel->reads == DESY_READS_POOLED) return desy_head_logits(head, clip->vector, 0, 1, logit);
+    if (desy_channel_is_pooled(head->channel)) return pooled_logits(head, clip->vector, 0, &clip->text, 1, logit);
     if (head->channel->reads == DESY_READS_AUDIO && clip->audio && clip->audio_samples == 0) return *logit = NAN, DESY_OK;
     void *input = malloc(desy_reading_bytes(head));
     int rc = input ? desy_reader_open(&reader, head, NULL) : desy_error_memory("a clip");
@@ -159,7 +208,8 @@ int desy_head_clip_logit(const struct desy_head *head, const struct desy_clip_nu
 int desy_head_fit_logits(const struct desy_head *head, const struct desy_fit *fit, size_t first, size_t n, double *logits)
 {
     struct desy_reader reader;
-    if (head->channel->reads == DESY_READS_POOLED) return desy_head_logits(head, fit->vectors + first * fit->stride, fit->stride, n, logits);
+    if (desy_channel_is_pooled(head->channel))
+        return pooled_logits(head, fit->vectors + first * fit->stride, fit->stride, fit->stored ? (const char *const *)fit->stored->texts + fit->first + first : NULL, n, logits);
     if (!desy_reading_possible(head->channel, fit->stored)) return desy_error(DESY_EDATA, "the store has not what the channel %s reads: %s", head->channel->name, desy_reading_advice(head->channel));
     void *input = malloc(desy_reading_bytes(head));
     int rc = input ? desy_reader_open(&reader, head, fit->stored) : desy_error_memory("clips");
@@ -184,45 +234,5 @@ int desy_head_chosen_logits(const struct desy_head *head, const struct desy_fit 
         if (end > i) rc = desy_head_fit_logits(head, fit, i, end - i, logits + i);
         while (end < fit->count && !(weights[end] > 0)) end++;
     }
-    return rc;
-}
-
-static int network_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits, double *z)
-{
-    enum { SOME = 64 };
-    float outputs[SOME], *rows = malloc(SOME * (size_t)head->inputs * sizeof *rows);
-    int rc = rows ? DESY_OK : desy_error_memory("inputs of a network");
-    for (size_t done = 0; rc == DESY_OK && done < n;) {
-        int some = n - done < SOME ? (int)(n - done) : SOME;
-        for (int i = 0; i < some; i++) desy_head_row(head, vectors + (done + (size_t)i) * stride, rows + (size_t)i * (size_t)head->inputs, z);
-        rc = desy_network_forward(head->network, rows, NULL, some, outputs);
-        for (int i = 0; rc == DESY_OK && i < some; i++) logits[done++] = ((double)outputs[i] - head->mean) / head->deviation;
-    }
-    free(rows);
-    return rc;
-}
-
-bool desy_head_applies(const struct desy_head *head, const float *vector)
-{
-    return head->channel->part != DESY_POOL_TEMPORAL || desy_pool_moves(&head->layout, vector);
-}
-
-int desy_head_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits)
-{
-    double *z = malloc((size_t)head->inputs * sizeof *z);
-    int rc = z ? DESY_OK : desy_error_memory("logits");
-    if (rc == DESY_OK && head->channel->form == DESY_FORM_FULL) rc = network_logits(head, vectors, stride, n, logits, z);
-    else if (rc == DESY_OK)
-        for (size_t i = 0; i < n; i++) {
-            double logit = head->bias;
-            if (!desy_head_applies(head, vectors + i * stride)) {
-                logits[i] = NAN;
-                continue;
-            }
-            desy_standardise(z, vectors + i * stride + head->offset, head->inputs, head->median, head->scale);
-            for (int d = 0; d < head->inputs; d++) logit += head->direction[d] * z[d];
-            logits[i] = (logit - head->mean) / head->deviation;
-        }
-    free(z);
     return rc;
 }

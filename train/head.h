@@ -11,7 +11,7 @@ struct desy_head {
     struct desy_layout layout;
     int offset, inputs;     /* of the pooled vector; of a frame, crop or sample */
     int frames;             /* frames, crops or samples that the network takes; 1 of a pooled vector */
-    int standardised;       /* of the inputs: all, or none of crops and audio, whose network takes them as they are */
+    int standardised;       /* of the inputs: all but those of a text, none of crops and audio, whose network takes them as they are */
     double *median, *scale; /* (standardised): desy_standardise */
     double *direction, bias; /* small form: direction (inputs) */
     desy_network *network;  /* full form */
@@ -42,11 +42,11 @@ int desy_head_chosen_logits(const struct desy_head *head, const struct desy_fit 
 /* Of one clip, with its vector; NaN alike. DESY_EUSAGE: it comes without the array that the channel reads. Not collective. */
 int desy_head_clip_logit(const struct desy_head *head, const struct desy_clip_numbers *clip, double *logit);
 
-/* Standardised logits of n pooled vectors; NaN: a temporal channel of a clip that does not move. Bits do not depend on n. Not collective. */
+/* Standardised logits of n pooled vectors; NaN: a temporal channel of a clip that does not move, or one that reads a text, of which vectors have none. Bits do not depend on n. Not collective. */
 int desy_head_logits(const struct desy_head *head, const float *vectors, size_t stride, size_t n, double *logits);
 /* Has a clip the pooled numbers of this channel? */
 bool desy_head_applies(const struct desy_head *head, const float *vector);
-/* One standardised input row of a full form; room (inputs). */
-void desy_head_row(const struct desy_head *head, const float *vector, float *row, double *room);
+/* One standardised input row of a full form; room (inputs). text: of the video, where the channel reads it. */
+void desy_head_row(const struct desy_head *head, const float *vector, const char *text, float *row, double *room);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "train/text.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static struct desy_split_item make_item(uint64_t id, const char *group, const ch
 static struct record make_record(const struct desy_store_row *row)
 {
     return (struct record){.split = make_item(row->id, row->group, row->source, row->label, row->split),
-        .clip = {row->status == DESY_STATUS_OK ? row->row : -1, row->n_frames, row->view, row->audio_samples}};
+        .clip = {row->status == DESY_STATUS_OK ? row->row : -1, row->n_frames, row->view, row->audio_samples, desy_text_is_there(row->text)}};
 }
 
 int desy_items_check(const desy_dataset *dataset, uint64_t seed)

@@ -14,6 +14,7 @@ struct desy_items {
         int64_t row;               /* into the features, -1: failed */
         int32_t n_frames, view;    /* view 0: as it is, else augmented */
         int32_t audio_samples;     /* 0: no sound */
+        int32_t has_text;
     } *clips;                      /* (first[M]): rows of `videos` */
 };
 

@@ -35,7 +35,7 @@ struct desy_loader {
 
 static bool reads_store(const desy_loader *l)
 {
-    return l->o.head->channel->reads != DESY_READS_POOLED;
+    return !desy_channel_is_pooled(l->o.head->channel);
 }
 
 static int open_buffers(desy_loader *l)
@@ -126,7 +126,7 @@ static int gather_ahead(desy_loader *l, size_t from)
     l->ahead_count = l->o.n - from < l->ahead_room ? l->o.n - from : l->ahead_room;
     for (size_t i = 0; i < l->ahead_count; i++) {
         const size_t row = l->o.chosen[l->order[from + i]];
-        if (row >= fit->first && row < fit->first + fit->count) desy_head_row(l->o.head, fit->vectors + (row - fit->first) * fit->stride, l->mine + have++ * l->item, l->room);
+        if (row >= fit->first && row < fit->first + fit->count) desy_head_row(l->o.head, fit->vectors + (row - fit->first) * fit->stride, fit->stored ? fit->stored->texts[row] : NULL, l->mine + have++ * l->item, l->room);
     }
     const int rc = desy_gatherall(fit->world, l->mine, have, l->item * sizeof *l->mine, (void **)&all, &total);
     for (size_t rank = 0; rc == DESY_OK && rank < l->ranks; rank++) /* as they came: by rank, and in this order within each */

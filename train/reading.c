@@ -11,6 +11,7 @@ bool desy_reading_possible(const struct desy_channel *channel, const struct desy
 {
     if (channel->reads == DESY_READS_POOLED) return true;
     if (!stored || !stored->store) return false;
+    if (channel->reads == DESY_READS_TEXT) return stored->any_text;
     const struct desy_store_shape *shape = desy_store_shape(stored->store);
     return channel->reads == DESY_READS_FRAMES || (channel->reads == DESY_READS_CROPS && shape->crops) || (channel->reads == DESY_READS_AUDIO && shape->audio);
 }
@@ -22,12 +23,13 @@ const char *desy_reading_advice(const struct desy_channel *channel)
 
 bool desy_reading_has(const struct desy_channel *channel, const struct desy_stored *stored, size_t row)
 {
+    if (channel->reads == DESY_READS_TEXT) return stored->has_text[row];
     return channel->reads != DESY_READS_AUDIO || stored->audio_samples[row] > 0;
 }
 
 size_t desy_reading_bytes(const struct desy_head *head)
 {
-    static const size_t sizes[] = {[DESY_READS_POOLED] = sizeof(float), [DESY_READS_FRAMES] = sizeof(float), [DESY_READS_CROPS] = sizeof(uint8_t), [DESY_READS_AUDIO] = sizeof(int16_t)};
+    static const size_t sizes[] = {[DESY_READS_POOLED] = sizeof(float), [DESY_READS_TEXT] = sizeof(float), [DESY_READS_FRAMES] = sizeof(float), [DESY_READS_CROPS] = sizeof(uint8_t), [DESY_READS_AUDIO] = sizeof(int16_t)};
     return (size_t)head->frames * (size_t)head->inputs * sizes[head->channel->reads];
 }
 

@@ -11,10 +11,10 @@
 bool desy_reading_possible(const struct desy_channel *channel, const struct desy_stored *stored);
 /* What to do about one that has not: "extract it with --crops". */
 const char *desy_reading_advice(const struct desy_channel *channel);
-/* Has row `row` what the channel reads of the store? A clip without sound has none; what the pooled vector lacks is not looked at. */
+/* Has row `row` what the channel reads of the store? A clip without sound, or without a text, has none; what the pooled vector lacks is not looked at. */
 bool desy_reading_has(const struct desy_channel *channel, const struct desy_stored *stored, size_t row);
 
-/* Of one clip's input, (head->frames, head->inputs) elements: float32 of pooled vectors and frames, uint8 of crops, int16 of audio. */
+/* Of one clip's input, (head->frames, head->inputs) elements: float32 of pooled vectors, texts and frames, uint8 of crops, int16 of audio. */
 size_t desy_reading_bytes(const struct desy_head *head);
 
 /* For one thread, or for several with a lock. Of pooled vectors there is nothing to read: desy_head_row. */

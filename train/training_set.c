@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "features/extractor.h"
+#include "train/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@ void desy_training_set_close(struct desy_training_set *set)
     free(set->kin);
     free(set->stored.n_frames);
     free(set->stored.audio_samples);
+    free(set->stored.has_text);
+    for (size_t i = 0; set->stored.texts && i < set->total; i++) free(set->stored.texts[i]);
+    free(set->stored.texts);
     memset(set, 0, sizeof *set);
 }
 
@@ -158,9 +162,37 @@ static int place_items(struct desy_training_set *set, const struct desy_items *i
             set->items[placed] = items->split[i];
             set->augmented[placed] = (uint8_t)clip->view;
             set->stored.n_frames[placed] = clip->n_frames;
-            set->stored.audio_samples[placed++] = clip->audio_samples;
+            set->stored.audio_samples[placed] = clip->audio_samples;
+            set->stored.any_text |= (set->stored.has_text[placed++] = clip->has_text != 0);
         }
     return placed == set->total ? DESY_OK : desy_error(DESY_EDATA, "the store is inconsistent: %zu of its %zu feature rows have an item; extract again", placed, set->total);
+}
+
+static int keep_text(struct desy_training_set *set, const struct desy_item_clip *clip, const char *text)
+{
+    if (clip->row < (int64_t)set->first || clip->row >= (int64_t)(set->first + set->count) || !clip->has_text) return DESY_OK;
+    set->stored.texts[clip->row] = strndup(text, DESY_TEXT_MOST + 1);
+    return set->stored.texts[clip->row] ? DESY_OK : desy_error_memory("texts");
+}
+
+/* Those of this rank's rows; `videos` are the clips of the items, in their order. */
+static int read_texts(struct desy_training_set *set, const struct desy_items *items)
+{
+    enum { SOME = 256 };
+    struct desy_store_row rows[SOME];
+    size_t from = 0, to = items->first[items->count];
+    int rc = DESY_OK;
+    while (from < to && items->clips[from].row < (int64_t)set->first) from++;
+    while (from < to && (items->clips[to - 1].row < 0 || items->clips[to - 1].row >= (int64_t)(set->first + set->count))) to--;
+    for (size_t n; rc == DESY_OK && from < to; from += n) {
+        n = to - from < SOME ? to - from : SOME;
+        rc = desy_store_read_rows(set->stored.store, from, n, rows);
+        for (size_t i = 0, read = rc == DESY_OK ? n : 0; i < read; i++) {
+            if (rc == DESY_OK) rc = keep_text(set, &items->clips[from + i], rows[i].text);
+            desy_store_row_free(&rows[i]);
+        }
+    }
+    return rc;
 }
 
 int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed)
@@ -175,13 +207,16 @@ int desy_training_set_read(struct desy_training_set *set, desy_world *world, des
     if (rc == DESY_OK && extractor && extractor->forensic) layout = (struct desy_layout){DESY_ENCODER_DIMS, extractor->dims - DESY_ENCODER_DIMS};
     if (rc == DESY_OK) rc = desy_training_set_open(set, world, &layout, total);
     if (rc == DESY_OK) {
-        set->stored = (struct desy_stored){store, desy_store_frames(store), desy_store_dims(store), calloc(total + 1, sizeof *set->stored.n_frames), calloc(total + 1, sizeof *set->stored.audio_samples)};
-        if (!set->stored.n_frames || !set->stored.audio_samples) rc = desy_error_memory("the training set");
+        set->stored = (struct desy_stored){.store = store, .frames = desy_store_frames(store), .dims = desy_store_dims(store), .n_frames = calloc(total + 1, sizeof *set->stored.n_frames),
+            .audio_samples = calloc(total + 1, sizeof *set->stored.audio_samples), .has_text = calloc(total + 1, 1), .texts = calloc(total + 1, sizeof *set->stored.texts)};
+        if (!set->stored.n_frames || !set->stored.audio_samples || !set->stored.has_text || !set->stored.texts) rc = desy_error_memory("the training set");
     }
     if (rc == DESY_OK) rc = place_items(set, items);
     if (rc == DESY_OK) rc = desy_training_set_finish(set, seed);
     DESY_TRY(desy_agree(world, rc));
-    rc = desy_agree(world, read_vectors(set));
+    rc = read_vectors(set);
+    if (rc == DESY_OK && set->stored.any_text) rc = read_texts(set, items);
+    rc = desy_agree(world, rc);
 out:
     return rc;
 }

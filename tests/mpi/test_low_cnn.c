@@ -39,7 +39,7 @@ static int write_store(const char *directory)
     return rc == DESY_OK ? desy_store_index(directory, &record, 1, &shape, NULL) : rc;
 }
 
-/* Five clips to fit to, of which a batch of two virtual shards is made, and one to validate with. */
+/* Five clips to fit to, of which a batch is made, and one to validate with. */
 static void fit(desy_world *on, desy_store *store, int epochs, enum desy_augmentation augmentation, struct desy_head *head, struct desy_curve *curve)
 {
     static const double weights[CLIPS] = {1, 1, 1, 1, 1, 0}, of_validation[CLIPS] = {0, 0, 0, 0, 0, 1};
@@ -47,7 +47,7 @@ static void fit(desy_world *on, desy_store *store, int epochs, enum desy_augment
     static const uint64_t ids[CLIPS] = {1000, 1001, 1002, 1003, 1004, 1005};
     static const struct desy_layout layout = {D, 0};
     int32_t silence[CLIPS] = {0};
-    const struct desy_stored stored = {store, T, D, frames_of, silence};
+    const struct desy_stored stored = {.store = store, .frames = T, .dims = D, .n_frames = frames_of, .audio_samples = silence};
     struct desy_fit f = {.world = on, .stride = 1, .total = CLIPS, .weights = weights, .labels = labels, .chosen = CLIPS - 1, .stored = &stored}, v;
     desy_tile_share(CLIPS, desy_rank(on), desy_size(on), &f.first, &f.count);
     v = f, v.weights = of_validation, v.chosen = 1;

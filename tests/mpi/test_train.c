@@ -252,7 +252,7 @@ static double plain_step(struct plain *p, const uint32_t *rows, int n, int epoch
     size_t count;
     const struct desy_network_loss how = {.alpha = -1, .dropout = .5, .dropout_seed = desy_random_u64(p->seed, 1, (uint64_t)epoch)};
     for (int i = 0; i < n; i++) {
-        desy_head_row(p->head, p->set->vectors + rows[i] * p->fit.stride, x + 8 * i, room);
+        desy_head_row(p->head, p->set->vectors + rows[i] * p->fit.stride, NULL, x + 8 * i, room);
         labels[i] = (float)p->set->items[rows[i]].label;
         shares[i] = (float)(p->fit.weights[rows[i]] / n);
         ids[i] = p->set->items[rows[i]].id;

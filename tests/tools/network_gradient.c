@@ -1,5 +1,5 @@
-/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS|- [PRECISION]]: on stdin x (N, FRAMES, INPUTS), labels (N),
- * weights (N), all float32 (x of low_cnn: uint8), and how many frames each item has (N), int32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
+/* network_gradient ARCHITECTURE FRAMES INPUTS N SEED bce|focal GAMMA ALPHA SMOOTHING DROPOUT [PARAMETERS|- [PRECISION]]: on stdin x (N, FRAMES, INPUTS), float32 (sound_cnn: int16,
+ * low_cnn: uint8), labels (N), weights (N), float32, and how many frames each item has (N), int32. On stdout: the parameters, loss (float64), training logits, gradient, inference logits. On stderr a line
  * "NAME OFFSET SHAPE..." a tensor. PARAMETERS: a file of float32 that takes the place of the seed's. Item i has the id 1000 + i. */
 #include "base/error.h"
 #include "base/file.h"
@@ -39,25 +39,31 @@ static int load_parameters(desy_network *network, const char *path, float *param
     return rc;
 }
 
+/* Of an element of x. */
+static size_t element_bytes(const char *architecture)
+{
+    return strcmp(architecture, "sound_cnn") == 0 ? sizeof(int16_t) : strcmp(architecture, "low_cnn") == 0 ? sizeof(uint8_t) : sizeof(float);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 11) return DESY_EUSAGE;
     int rc = DESY_OK, frames = atoi(argv[2]), inputs = atoi(argv[3]);
-    size_t n = (size_t)atoi(argv[4]), size = strcmp(argv[1], "low_cnn") == 0 ? 1 : sizeof(float), count;
-    const size_t bytes = n * (size_t)frames * (size_t)inputs * size;
+    size_t n = (size_t)atoi(argv[4]), width = (size_t)frames * (size_t)inputs, count;
     struct desy_network_loss how = {.focal = strcmp(argv[6], "focal") == 0, .gamma = atof(argv[7]), .alpha = atof(argv[8]),
                                     .label_smoothing = atof(argv[9]), .dropout = atof(argv[10]), .dropout_seed = 5};
     desy_network *network = NULL;
     enum desy_precision precision = DESY_FP32;
-    void *x = malloc(bytes + 1);
-    float *parameters, *gradient = NULL, *labels = malloc(4 * n * sizeof *labels);
+    float *parameters, *gradient = NULL, *numbers = malloc(n * 4 * sizeof *numbers);
+    const size_t bytes = element_bytes(argv[1]);
+    void *x = malloc(n * width * bytes);
     uint64_t *ids = malloc(n * sizeof *ids);
     int32_t *lengths = malloc(n * sizeof *lengths);
     double loss;
-    if (!x || !labels || !ids || !lengths) DESY_TRY(desy_error_memory("items"));
-    float *weights = labels + n, *logits = weights + n, *inference = logits + n;
+    if (!x || !numbers || !ids || !lengths) DESY_TRY(desy_error_memory("items"));
+    float *labels = numbers, *weights = labels + n, *logits = weights + n, *inference = logits + n;
     for (size_t i = 0; i < n; i++) ids[i] = 1000 + i;
-    if (fread(x, 1, bytes, stdin) != bytes || fread(labels, sizeof *labels, 2 * n, stdin) != 2 * n || fread(lengths, sizeof *lengths, n, stdin) != n) DESY_TRY(desy_error(DESY_EDATA, "stdin is too short"));
+    if (fread(x, bytes, n * width, stdin) != n * width || fread(numbers, sizeof *numbers, 2 * n, stdin) != 2 * n || fread(lengths, sizeof *lengths, n, stdin) != n) DESY_TRY(desy_error(DESY_EDATA, "stdin is too short"));
     DESY_TRY(desy_network_open(&network, argv[1], frames, inputs, strtoull(argv[5], NULL, 10), "cpu", 1));
     DESY_TRY(print_tensors(network));
     DESY_TRY(desy_network_parameters(network, &parameters, &count));
@@ -77,7 +83,7 @@ out:
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());
     desy_network_close(&network);
     free(x);
-    free(labels);
+    free(numbers);
     free(gradient);
     free(ids);
     free(lengths);

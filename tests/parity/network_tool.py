@@ -1,0 +1,40 @@
+"""Runs tests/tools/network_gradient.c: a network's parameters by name, and what came of them."""
+import os
+import pathlib
+import struct
+import subprocess
+
+import numpy as np
+
+TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_network_gradient"
+
+
+def run(architecture, x, labels, weights, lengths, dropout=0.0, parameters=None):
+    """x (n, frames, inputs), int16 or to become float32; parameters: a file of them in place of the seed's."""
+    n, frames, inputs = x.shape
+    command = [TOOL, architecture, str(frames), str(inputs), str(n), "7", "bce", "0", "-1", "0", str(dropout)] + ([str(parameters)] if parameters else [])
+    given = b"".join(np.ascontiguousarray(a, t).tobytes() for a, t in ((x, x.dtype if x.dtype == np.int16 else np.float32), (labels, np.float32), (weights, np.float32), (lengths, np.int32)))
+    result = subprocess.run(command, input=given, capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()
+    plan = [(name, int(offset), tuple(map(int, shape))) for name, offset, *shape in (line.split() for line in result.stderr.decode().splitlines())]
+    count = plan[-1][1] + int(np.prod(plan[-1][2]))
+    floats = lambda start, size: np.frombuffer(result.stdout, np.float32, size, start)
+    named = lambda flat: {name: flat[offset:offset + int(np.prod(shape))].reshape(shape) for name, offset, shape in plan}
+    after = 4 * count + 8
+    return {"parameters": named(floats(0, count)), "loss": struct.unpack_from("d", result.stdout, 4 * count)[0], "logits": floats(after, n),
+            "gradient": named(floats(after + 4 * n, count)), "inference": floats(after + 4 * n + 4 * count, n)}
+
+
+def close(ours, theirs, what, bound=1e-5):
+    error = np.abs(ours - theirs).max() / np.abs(theirs).max()
+    print(f"{what}: relative difference {error:.1e}")
+    assert error < bound, (what, error)
+
+
+def close_gradients(ours, theirs):
+    """Each tensor's largest difference by its largest number, or by a thousandth of the largest of all where its own is nothing."""
+    whole = max(np.abs(values).max() for values in theirs.values())
+    assert ours.keys() == theirs.keys()
+    for name, values in theirs.items():
+        error = np.abs(ours[name] - values).max() / max(np.abs(values).max(), 1e-3 * whole)
+        assert error < 1e-5, (name, error)
