@@ -140,6 +140,8 @@ int desy_store_read_crops(desy_store *store, size_t first, size_t count, uint8_t
 int desy_store_read_audio(desy_store *store, size_t first, size_t count, int16_t *audio);
 /* SHA-256 over `videos` (without mtime) and every array in index order: "the hash" wherever stores are compared. */
 int desy_store_content_sha256(desy_store *store, char hex[65]);
+/* Are index and segments still the files that were opened, by size and time? DESY_EDATA names the first that is not. */
+int desy_store_check_unchanged(const desy_store *store);
 /* Checks each segment's bytes against its manifest. DESY_EDATA names the first that differs. */
 int desy_store_verify(desy_store *store);
 void desy_store_close(desy_store **store);

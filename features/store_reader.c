@@ -94,14 +94,16 @@ static int read_segments(desy_store *store)
 static int check_segments(desy_store *store)
 {
     uint64_t videos = 0, rows = 0;
+    store->made = calloc(store->segment_count + 1, sizeof *store->made);
+    if (!store->made) return desy_error_memory(store->path);
     for (size_t i = 0; i < store->segment_count; i++) {
         const struct desy_segment_record *segment = &store->segments[i];
         char relative[DESY_SEGMENT_PATH];
-        int64_t size, mtime_ns;
+        int64_t size;
         desy_segment_path(relative, segment->block);
         char *path = desy_path_join(store->directory, relative);
         if (!path) return desy_error_memory("a path");
-        desy_file_stamp(path, &size, &mtime_ns);
+        desy_file_stamp(path, &size, &store->made[i]);
         int rc = size == segment->bytes ? DESY_OK
                                         : desy_error(DESY_EDATA, "%s: %s; run the extract command again, it makes just that segment anew", path,
                                                      size < 0 ? "is missing" : "has changed its size");
@@ -130,6 +132,7 @@ int desy_store_open(desy_store **out, const char *directory)
     if (!store->directory || !store->path) DESY_TRY(desy_error_memory("a store"));
     store->access = H5Pcreate(H5P_DATASET_ACCESS);
     if (store->access < 0 || H5Pset_chunk_cache(store->access, 0, 0, 1) < 0) DESY_TRY(desy_error_memory("a store"));
+    desy_file_stamp(store->path, &store->index_size, &store->index_made);
     DESY_TRY(open_file(store));
     DESY_TRY(read_shape(store));
     DESY_TRY(desy_video_table_open(&store->videos, store->file, store->shape.frames, store->path));
@@ -137,6 +140,28 @@ int desy_store_open(desy_store **out, const char *directory)
     DESY_TRY(check_segments(store));
 out:
     if (rc != DESY_OK) desy_store_close(out);
+    return rc;
+}
+
+static int check_stamp(const desy_store *store, const char *path, int64_t size, int64_t made)
+{
+    int64_t size_now, made_now;
+    desy_file_stamp(path, &size_now, &made_now);
+    if (size_now == size && made_now == made) return DESY_OK;
+    return desy_error(DESY_EDATA, "%s: %s while %s was being read: nothing that was made of it can be trusted; let nothing write there, run the extract command again, and start anew", path,
+                      size_now < 0 ? "has gone" : size_now < size ? "has shrunk" : "has changed", store->directory);
+}
+
+int desy_store_check_unchanged(const desy_store *store)
+{
+    int rc = check_stamp(store, store->path, store->index_size, store->index_made);
+    for (size_t i = 0; rc == DESY_OK && i < store->segment_count; i++) {
+        char relative[DESY_SEGMENT_PATH];
+        desy_segment_path(relative, store->segments[i].block);
+        char *path = desy_path_join(store->directory, relative);
+        rc = path ? check_stamp(store, path, store->segments[i].bytes, store->made[i]) : desy_error_memory("a path");
+        free(path);
+    }
     return rc;
 }
 
@@ -288,6 +313,7 @@ void desy_store_close(desy_store **out)
     }
     free(store->attributes);
     free(store->segments);
+    free(store->made);
     free(store->extractor);
     free(store->directory);
     free(store->path);

@@ -15,6 +15,7 @@ struct desy_store {
     hid_t file;
     struct desy_video_table videos;
     struct desy_segment_record *segments;
+    int64_t *made, index_size, index_made;  /* mtimes of the segments, as they were when it was opened; size and mtime of index.h5 */
     size_t segment_count, rows, items;
     struct desy_store_shape shape;
     struct desy_store_array arrays[DESY_MOST_ARRAYS];

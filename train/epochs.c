@@ -20,7 +20,7 @@
 #define DROPOUT .5
 #define AGREE_STEPS 16
 #define SAME_STEPS (2 * AGREE_STEPS) /* between comparisons of the ranks' parameters, beside those before a checkpoint and at an epoch's end */
-#define REST 20 /* times as long as a checkpoint took, until that of an epoch is written: epochs of milliseconds must not wait for disks */
+#define REST 20 /* times as long as a checkpoint (or a look at the store) took, until an epoch has the next: epochs of milliseconds must not wait for disks */
 enum { STREAM_PARAMETERS, STREAM_DROPOUT, STREAM_ORDER }; /* of random numbers; orders take one more an epoch */
 #define STREAM_CROPS UINT64_MAX
 enum { ASKED_NOTHING, ASKED_CHECKPOINT, ASKED_STOP };
@@ -57,6 +57,7 @@ struct trainer {
     struct desy_loss_scale loss_scale; /* of fp16; else 1 */
     size_t from;                 /* items of this epoch that are done */
     int asked;                   /* by any rank, before the last step */
+    double verify;               /* rank 0: from when on it looks again whether the store has changed */
     double due;                  /* rank 0: when the next checkpoint is, by the clock */
     /* of this rank, over an epoch */
     double *losses;              /* of each shard */
@@ -321,6 +322,17 @@ static int after_step(const struct trainer *t, size_t from)
     return rc == DESY_OK ? desy_same_parameters(t->fit->world, t->parameters, t->count, t->order, t->n, t->name) : rc;
 }
 
+/* A store that another program writes to is found at the end of an epoch, where rank 0 has not just looked. */
+static void verify_store(struct trainer *t)
+{
+    const struct desy_stored *stored = t->fit->stored;
+    const double begun = now_seconds();
+    if (desy_rank(t->fit->world) != 0 || !stored || !stored->store || t->pending != DESY_OK || begun < t->verify) return;
+    t->pending = desy_store_check_unchanged(stored->store);
+    const double now = now_seconds();
+    t->verify = now + REST * (now - begun);
+}
+
 static struct desy_network_loss loss_of(const struct trainer *t, int epoch)
 {
     const struct desy_train_options *o = t->options;
@@ -352,6 +364,7 @@ static int run_epoch(struct trainer *t, int number, struct desy_epoch *epoch)
         if (t->asked != ASKED_NOTHING) keep(t);
         if (t->asked == ASKED_STOP) return desy_error(DESY_EINTERRUPTED, "training was interrupted; the same command continues it");
     }
+    verify_store(t);
     DESY_TRY(desy_agree(t->fit->world, t->pending));
     DESY_TRY(desy_fixed_sum(t->fit->world, t->losses, t->n_losses, 1, t->n, &epoch->loss));
     DESY_TRY(validate(t, epoch));

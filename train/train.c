@@ -209,6 +209,7 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
     DESY_TRY(desy_fitting_logits(&t.fitting, &t.final_logits));
     DESY_TRY(measure(&t, &metrics));
     DESY_TRY(desy_reference_describe(&t.fitting, t.final_logits, t.fitting.logits, metrics.threshold, &t.reference, &t.reliability));
+    DESY_TRY(desy_agree(world, desy_rank(world) == 0 ? desy_store_check_unchanged(store) : DESY_OK));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));
     result->by_source = metrics.by_source;

@@ -116,8 +116,9 @@ class TrainResume(program.Case):
 
     def test_what_is_recorded_makes_the_same_model(self):
         models = self.folder / "recorded"
-        program.run(1, "train", self.store, "--save-dir", models, *OPTIONS[:4], "--epochs", 1, "--batch-size", 8, "--optimizer", "sgd", "--momentum", .8, "--clip-norm", .5, "--loss", "focal",
+        said = program.run(1, "train", self.store, "--save-dir", models, "--empty-cache-every", 1, *OPTIONS[:4], "--epochs", 1, "--batch-size", 8, "--optimizer", "sgd", "--momentum", .8, "--clip-norm", .5, "--loss", "focal",
                     "--focal-alpha", .25, "--label-smoothing", .1, "--class-weights", "1,2.5", "--min-delta", .001, "--balance", "source")
+        self.assertIn("--empty-cache-every does nothing on a CPU", said[1])
         training = program.read_json(models, "v0001", "model.json")["training"]
         for key, value in (("optimiser", "sgd"), ("momentum", .8), ("clip_norm", .5), ("label_smoothing", .1), ("class_weights", [1, 2.5]), ("min_delta", .001), ("balance", "source"), ("accumulate", 1), ("schedule", "constant")):
             self.assertEqual(training[key], value)
