@@ -94,6 +94,7 @@ struct desy_network_tensor {
 int desy_network_open(desy_network **network, const char *architecture, int frames, int inputs, uint64_t seed, const char *device, int threads);
 /* Products of gradients from now on (Micikevicius et al. 2018): parameters, sums and logits of inference stay in fp32. bf16 on a CPU: the linear layers of mid_transformer, and what libtorch's autocast takes of
  * architectures without passes of their own; high_mlp's stay in fp32. DESY_EUSAGE: fp16 on a CPU; DESY_EENV: this processor has no bf16. */
+bool desy_bf16_works(const char *device); /* is bf16 there: on any CUDA device, and where a CPU has the instructions */
 int desy_network_train_in(desy_network *network, enum desy_precision precision);
 int desy_network_tensors(const desy_network *network, const struct desy_network_tensor **tensors, size_t *n); /* borrowed */
 /* The flat buffer of parameters [P] on the host, float32, borrowed. */

@@ -115,6 +115,11 @@ int desy_network_open(desy_network **network, const char *architecture, int fram
     return desy_error(DESY_EUSAGE, "no network architecture '%s'", architecture);
 }
 
+bool desy_bf16_works(const char *device)
+{
+    return strcmp(device, "cpu") != 0 || desy::bf16_products_work();
+}
+
 int desy_network_train_in(desy_network *network, enum desy_precision precision)
 {
     const bool on_cpu = network->device.is_cpu();

@@ -23,7 +23,7 @@ static struct {
     double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta, checkpoint_minutes;
 } settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
               .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
-              .class_weights = "balanced", .balance = "none", .precision = "fp32", .augmentation = "none", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
+              .class_weights = "balanced", .balance = "none", .augmentation = "none", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
 
 /* What `desy run` offers; `train` adds its own below. */
 const struct poptOption desy_train_options[] = {
@@ -50,8 +50,8 @@ const struct poptOption desy_train_options[] = {
     {"label-smoothing", 0, POPT_ARG_DOUBLE, &settings.label_smoothing, 0, "targets of full forms are E/2 and 1 - E/2 in place of 0 and 1 (default 0)", "E"},
     {"balance", 0, POPT_ARG_STRING, &settings.balance, 0, "epochs of full forms: every clip once, or draws that balance labels, or the sources of each label too (default none)", "none|label|source"},
     {"class-weights", 0, POPT_ARG_STRING, &settings.class_weights, 0, "classes in the loss of full forms: both the same, as many clips as they have, or that times two numbers (default balanced)", "balanced|none|REAL,AI"},
-    {"mixed-precision", 0, POPT_ARG_STRING, &settings.precision, 0, "products of full forms' gradients; fp16 on CUDA alone (default fp32)", "fp32|bf16|fp16"},
-    {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "cut batches for this number of ranks: another one then gives other bits", NULL},
+    {"mixed-precision", 0, POPT_ARG_STRING, &settings.precision, 0, "products of full forms' gradients; fp16 on CUDA alone (default fp32, with --fast bf16 where the processor has it)", "fp32|bf16|fp16"},
+    {"fast", 0, POPT_ARG_NONE, &settings.fast, 0, "bfloat16 products, and batches cut for more than 8 ranks, whose number then decides bits", NULL},
     {"empty-cache-every", 0, POPT_ARG_INT, &settings.empty_cache_every, 0, "steps after which cached memory of a CUDA device is given back (default 0: never)", "N"},
     {"checkpoint-minutes", 0, POPT_ARG_DOUBLE, &settings.checkpoint_minutes, 0, "between checkpoints of full forms, beside one an epoch (default 10; 0: after every step)", "M"},
     {"no-resume", 0, POPT_ARG_NONE, &settings.anew, 0, "begin the training of full forms anew where one was interrupted", NULL},
@@ -133,7 +133,7 @@ static int parse_loss(struct desy_train_options *options)
     options->focal = loss == 1;
     options->balance = (enum desy_balance_kind)balance;
     options->focal_gamma = settings.gamma, options->focal_alpha = settings.alpha, options->label_smoothing = settings.label_smoothing;
-    const int rc = desy_precision_parse(&options->precision, settings.precision);
+    const int rc = settings.precision ? desy_precision_parse(&options->precision, settings.precision) : DESY_OK;
     return rc == DESY_OK ? parse_class_weights(options) : rc;
 }
 
@@ -179,6 +179,15 @@ static int say_result(const struct desy_invocation *invocation, const struct des
     return rc;
 }
 
+/* Of --fast, the same on all ranks. Collective. */
+static void choose_precision(desy_world *world, struct desy_train_options *options)
+{
+    double lacks = !desy_bf16_works(options->device);
+    desy_max_f64(world, &lacks, 1);
+    options->precision = lacks > 0 ? DESY_FP32 : DESY_BF16;
+    if (lacks > 0 && desy_rank(world) == 0) desy_log_info("train: --fast: not every rank's processor has bfloat16, products stay in fp32");
+}
+
 int desy_train_stage(struct desy_invocation *invocation, const char *path, const char *save_dir)
 {
     char device[16];
@@ -189,6 +198,7 @@ int desy_train_stage(struct desy_invocation *invocation, const char *path, const
     if (rc == DESY_OK) rc = desy_torch_device(device, settings.device, desy_local_rank(invocation->world));
     if (rc == DESY_OK) rc = desy_store_open(&store, path);
     DESY_TRY(desy_agree(invocation->world, rc));
+    if (options.fast && !settings.precision) choose_precision(invocation->world, &options);
     if (options.empty_cache_every && strcmp(device, "cpu") == 0 && desy_rank(invocation->world) == 0) desy_log_info("train: --empty-cache-every does nothing on a CPU: libtorch keeps memory of CUDA devices alone");
     if (settings.find_rate) {
         rc = desy_lr_find(invocation, store, &options);

@@ -66,13 +66,17 @@ struct trainer {
     int pending;                 /* a failure of this rank alone, which the next agreement brings to the others */
 };
 
+size_t desy_shard_least_rows(enum desy_reads reads)
+{
+    return reads == DESY_READS_CROPS ? 1 : reads == DESY_READS_POOLED ? 32 : 4;
+}
+
 static size_t count_shards(const struct trainer *t)
 {
-    const size_t least = t->head->channel->reads == DESY_READS_CROPS ? 1 : DESY_SHARD_ROWS, wanted = t->options->fast ? (size_t)desy_size(t->fit->world) : DESY_VIRTUAL_SHARDS;
+    const size_t least = desy_shard_least_rows(t->head->channel->reads), ranks = (size_t)desy_size(t->fit->world);
     const size_t most = (t->batch + least - 1) / least, large = (t->batch + DESY_SHARD_MOST_ROWS - 1) / DESY_SHARD_MOST_ROWS;
-    size_t shards = wanted < most ? wanted : most;
-    if (!t->options->fast && shards < large) shards = large;
-    return shards < DESY_TREE_LEAVES ? shards : DESY_TREE_LEAVES;
+    const size_t wanted = t->options->fast && ranks > DESY_VIRTUAL_SHARDS ? ranks : DESY_VIRTUAL_SHARDS, shards = wanted < most ? wanted : most;
+    return shards > large ? shards < DESY_TREE_LEAVES ? shards : DESY_TREE_LEAVES : large;
 }
 
 static int open_trainer(struct trainer *t)

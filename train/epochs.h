@@ -8,11 +8,11 @@
 #include "train/rate_sweep.h"
 #include "train/train.h"
 
-/* A batch is 8 virtual shards, whatever the number of ranks; more where they would have more than 64 clips, fewer where they would have less than 4 (of what takes long, crops, 1): to send
- * the gradient of one clip takes longer than to compute that of a few. A rank takes whole shards. */
+/* A batch is 8 virtual shards, whatever the number of ranks; more where they would have more than 64 clips, fewer where they would have less than is worth sending a gradient
+ * for: 4 clips of frames or sound, 1 of crops, 32 pooled vectors, whose network has a large gradient and little to do. A rank takes whole shards. */
 #define DESY_VIRTUAL_SHARDS 8
-#define DESY_SHARD_ROWS 4
 #define DESY_SHARD_MOST_ROWS 64
+size_t desy_shard_least_rows(enum desy_reads reads);
 
 struct desy_full_fit {
     const struct desy_fit *fit, *validation;

@@ -43,7 +43,7 @@ struct desy_train_options {
     bool all_parts;               /* fits to all labelled items, whatever their part; the threshold is then chosen out of fold. Small forms alone */
     double most_false_alarms;     /* of the threshold: share of real clips above it, at most; 1: no limit */
     enum desy_precision precision; /* of the products of gradients */
-    bool fast;                    /* as many virtual shards as ranks: not reproducible across rank counts */
+    bool fast;                    /* more than 8 ranks get a virtual shard each: then not reproducible across rank counts */
     int workers;                  /* threads of a rank that read batches from the store; 0 is 1. They decide nothing of the model */
     int empty_cache_every;        /* steps, after which libtorch's cache of device memory is released; 0: never */
     const char *device;           /* as desy_torch_device gives it */

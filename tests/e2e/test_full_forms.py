@@ -50,6 +50,18 @@ class FullForms(program.Case):
         self.assertEqual({channel["name"]: channel.get("frames") for channel in model["channels"] if channel["form"] == "full"}, {"mid_transformer": 16, "high_mlp": None})
         self.assertEqual({name: len(curve["epochs"]) for name, curve in model["training"]["curves"].items()}, {"mid_transformer": 2, "high_mlp": 2})
 
+    def test_fast(self):
+        """bfloat16 where the processor has it, and that the model says so; near what it is without."""
+        program.run(2, "train", self.store, "--save-dir", self.folder / "fast", "--size", "full", "--epochs", "2", "--batch-size", "5", "--fast")
+        fast, plain = (program.read_json(models, "v0001", "model.json")["training"] for models in (self.folder / "fast", self.models))
+        has_bf16 = "avx512f" in pathlib.Path("/proc/cpuinfo").read_text().split()
+        self.assertEqual((fast["mixed_precision"], plain["mixed_precision"]), ("bf16" if has_bf16 else "fp32", "fp32"))
+        self.assertEqual((fast["reproducible"], plain["reproducible"]), (False, True))
+        for name, curve in fast["curves"].items():
+            losses = [[epoch["loss"] for epoch in curves] for curves in (curve["epochs"], plain["curves"][name]["epochs"])]
+            np.testing.assert_allclose(*losses, rtol=.02)
+            self.assertEqual(losses[0] != losses[1], has_bf16 and name == "mid_transformer", name)
+
     def test_logits(self):
         model = program.read_json(self.models, "v0001", "model.json")
         channel = next(channel for channel in model["channels"] if channel["name"] == "mid_transformer")
