@@ -155,12 +155,12 @@ int desy_network_parameters_changed(desy_network *network)
     });
 }
 
-/* Inputs are copied into libtorch's aligned memory: with MKL, alignment can decide bits. */
-static at::Tensor copied(const void *values, at::IntArrayRef shape, at::ScalarType type = at::kFloat)
+/* Numbers for the device, by way of libtorch's memory: aligned on a CPU, since with MKL alignment can decide bits; page-locked for CUDA, so that the transfer runs beside what the host does next. */
+static at::Tensor to_device(const desy_network &network, const void *values, at::IntArrayRef shape, at::ScalarType type = at::kFloat)
 {
-    at::Tensor tensor = at::empty(shape, type);
+    at::Tensor tensor = at::empty(shape, at::TensorOptions(type).pinned_memory(network.device.is_cuda()));
     memcpy(tensor.data_ptr(), values, tensor.nbytes());
-    return tensor;
+    return tensor.to(network.device, true);
 }
 
 /* The passes for n items; NULL: there are none. Prepared. */
@@ -197,7 +197,7 @@ static at::Tensor training_logits(desy_network &network, const desy_network_batc
         desy::dropout_factors(factors.data_ptr<float>(), rule, n, activations.size(1), layer);
         return activations * factors.to(network.device);
     };
-    at::Tensor x = copied(batch.x, {n, network.frames, network.inputs}, network.architecture->input).to(network.device);
+    at::Tensor x = to_device(network, batch.x, {n, network.frames, network.inputs}, network.architecture->input);
     const desy::autocast lower(network.device, network.precision); /* backward follows what was done here */
     return network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
 }
@@ -227,7 +227,7 @@ static int gradient_of(desy_network &network, const desy_network_batch &batch, c
         at::Tensor outputs = training_logits(network, batch, dropout).to(at::kFloat), values = outputs.detach().to(at::kCPU).contiguous();
         memcpy(z.data(), values.data_ptr<float>(), z.size() * sizeof(float));
         *loss = losses(batch, how, z.data(), slopes.data());
-        outputs.backward(copied(slopes.data(), {batch.n}).to(network.device));
+        outputs.backward(to_device(network, slopes.data(), {batch.n}));
         memcpy(gradient, network.gradient.to(at::kCPU).data_ptr<float>(), (size_t)network.gradient.numel() * sizeof *gradient);
     }
     if (logits) std::copy(z.begin(), z.end(), logits);
