@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     bench_must(desy_world_open(&world));
     bench_must(desy_store_open(&store, argv[1]));
     bench_must(desy_items_read(world, store, 1, false, &items));
-    bench_must(desy_training_set_read(&set, world, store, &items, 1));
+    bench_must(desy_training_set_read(&set, world, store, &items, 1, NULL));
     double *weights = calloc(2 * set.total, sizeof *weights), seconds[2];
     uint64_t *ids = calloc(set.total, sizeof *ids);
     for (size_t i = 0; i < set.total; i++) weights[i] = 1, ids[i] = i;

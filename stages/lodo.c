@@ -169,7 +169,7 @@ static int open_lodo(struct lodo *l, const char *path)
     for (size_t r = 0; r < rows; r++) l->item_of_row[r] = SIZE_MAX;
     for (size_t i = 0; i < l->items.count; i++) DESY_TRY(take_item(l, i));
     DESY_TRY(partition(l));
-    DESY_TRY(desy_training_set_read(&l->set, l->alone, l->store, &l->items, l->options.seed));
+    DESY_TRY(desy_training_set_read(&l->set, l->alone, l->store, &l->items, l->options.seed, NULL));
     DESY_TRY(desy_probes_read(&l->probes, l->store, &l->set, &l->items));
     const int ranks = desy_size(l->world), rank = desy_rank(l->world);
     l->first_cell = (int)((int64_t)l->cells * rank / ranks);

@@ -148,7 +148,7 @@ int desy_fitting_open(struct desy_fitting *f, const struct desy_training_set *se
     f->validation_masked = malloc((total + 1) * sizeof *f->validation_masked);
     f->item_weights = malloc((total + 1) * sizeof *f->item_weights);
     f->validation_item_weights = malloc((total + 1) * sizeof *f->validation_item_weights);
-    f->logits = malloc((total + 1) * DESY_MAX_CHANNELS * sizeof *f->logits);
+    f->logits = malloc((total + 1) * (f->n ? (size_t)f->n : DESY_MAX_CHANNELS) * sizeof *f->logits); /* --level fusion reads its channels */
     if (rc == DESY_OK && (!f->ids || !f->weights || !f->fold_weights || !f->masked || !f->validation_weights || !f->validation_masked || !f->item_weights || !f->validation_item_weights || !f->logits))
         rc = desy_error_memory("training");
     for (size_t i = 0; rc == DESY_OK && i < total; i++) /* the clips of an item have random numbers of their own */

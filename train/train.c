@@ -34,12 +34,13 @@ struct training {
 
 static int open_training(struct training *t, desy_store *store)
 {
+    const char *temporary = getenv("TMPDIR"); /* a disk of this node, where there is one */
     size_t n = 0;
     int rc;
     DESY_TRY(desy_items_read(t->world, store, t->options->seed, !t->options->all_parts, &t->items));
     for (size_t i = 0; t->options->all_parts && i < t->items.count; i++)
         if (t->items.split[i].label >= 0) t->items.split[i].part = DESY_SPLIT_TRAIN;
-    DESY_TRY(desy_training_set_read(&t->set, t->world, store, &t->items, t->options->seed));
+    DESY_TRY(desy_training_set_read(&t->set, t->world, store, &t->items, t->options->seed, temporary && *temporary ? temporary : t->options->save_dir));
     /* The split was drawn over all items; those that could not be read may have been a class of this part. */
     for (int label = 0; rc == DESY_OK && !t->options->all_parts && label < 2; label++)
         if (t->set.counts[DESY_SPLIT_VAL][label] == 0)
@@ -252,7 +253,9 @@ out:
 
 int desy_train_find_rates(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_rate_sweep **sweeps, int *n)
 {
-    struct training t = {.world = world, .options = options};
+    struct desy_train_options in_memory = *options;
+    in_memory.save_dir = NULL; /* it need not be there */
+    struct training t = {.world = world, .options = &in_memory};
     int rc = (*sweeps = calloc(DESY_MAX_CHANNELS, sizeof **sweeps)) ? DESY_OK : desy_error_memory("the search for a learning rate");
     *n = 0;
     DESY_TRY(desy_agree(world, rc));

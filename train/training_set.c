@@ -8,22 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-int desy_training_set_open(struct desy_training_set *set, desy_world *world, const struct desy_layout *layout, size_t total)
+static int open_set(struct desy_training_set *set, desy_world *world, const struct desy_layout *layout, size_t total, const char *scratch)
 {
     *set = (struct desy_training_set){.world = world, .layout = *layout, .total = total};
     desy_tile_share(total, desy_rank(world), desy_size(world), &set->first, &set->count);
-    set->vectors = calloc(set->count * (size_t)desy_pool_width(layout) + 1, sizeof *set->vectors);
+    const int rc = desy_scratch_open(&set->scratch, set->count * (size_t)desy_pool_width(layout) * sizeof *set->vectors, scratch);
+    set->vectors = set->scratch.data;
     set->items = calloc(total + 1, sizeof *set->items);
     set->augmented = calloc(total + 1, sizeof *set->augmented);
     set->labels = calloc(total + 1, sizeof *set->labels);
     set->folds = calloc(total + 1, sizeof *set->folds);
     set->kin = calloc(total + 1, sizeof *set->kin);
-    return set->vectors && set->items && set->augmented && set->labels && set->folds && set->kin ? DESY_OK : desy_error_memory("the training set");
+    if (rc != DESY_OK) return rc;
+    return set->items && set->augmented && set->labels && set->folds && set->kin ? DESY_OK : desy_error_memory("the training set");
+}
+
+int desy_training_set_open(struct desy_training_set *set, desy_world *world, const struct desy_layout *layout, size_t total)
+{
+    return open_set(set, world, layout, total, NULL);
 }
 
 void desy_training_set_close(struct desy_training_set *set)
 {
-    free(set->vectors);
+    desy_scratch_close(&set->scratch);
     free(set->items);
     free(set->augmented);
     free(set->labels);
@@ -195,7 +202,7 @@ static int read_texts(struct desy_training_set *set, const struct desy_items *it
     return rc;
 }
 
-int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed)
+int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed, const char *scratch)
 {
     const size_t total = desy_store_rows(store);
     const struct desy_extractor *extractor = NULL;
@@ -205,7 +212,7 @@ int desy_training_set_read(struct desy_training_set *set, desy_world *world, des
     if (rc == DESY_OK && extractor && extractor->dims != desy_store_dims(store))
         rc = desy_error(DESY_EDATA, "the store holds %d numbers a frame, the extractor %s gives %d: extract again", desy_store_dims(store), extractor->name, extractor->dims);
     if (rc == DESY_OK && extractor && extractor->forensic) layout = (struct desy_layout){DESY_ENCODER_DIMS, extractor->dims - DESY_ENCODER_DIMS};
-    if (rc == DESY_OK) rc = desy_training_set_open(set, world, &layout, total);
+    if (rc == DESY_OK) rc = open_set(set, world, &layout, total, scratch);
     if (rc == DESY_OK) {
         set->stored = (struct desy_stored){.store = store, .frames = desy_store_frames(store), .dims = desy_store_dims(store), .n_frames = calloc(total + 1, sizeof *set->stored.n_frames),
             .audio_samples = calloc(total + 1, sizeof *set->stored.audio_samples), .has_text = calloc(total + 1, 1), .texts = calloc(total + 1, sizeof *set->stored.texts)};

@@ -2,6 +2,7 @@
 #ifndef DESY_TRAIN_TRAINING_SET_H
 #define DESY_TRAIN_TRAINING_SET_H
 
+#include "base/scratch.h"
 #include "train/fit.h"
 #include "train/items.h"
 #include "train/pool.h"
@@ -16,7 +17,8 @@ struct desy_training_set {
     desy_world *world;
     struct desy_layout layout;
     size_t total, first, count;    /* rows over all ranks; this rank's, whole tiles */
-    float *vectors;                /* (count, desy_pool_width) */
+    float *vectors;                /* (count, desy_pool_width), in: */
+    struct desy_scratch scratch;
     struct desy_split_item *items; /* (total), on every rank */
     uint8_t *augmented;            /* (total): the view, 0 for none: views are fitted to, and nothing is measured by them */
     uint8_t *labels;               /* (total) */
@@ -32,8 +34,9 @@ int desy_training_set_open(struct desy_training_set *set, desy_world *world, con
 /* From the filled items: labels, counts, folds; again, when their parts have changed. Not collective; the same on every rank.
  * DESY_EDATA: fewer than 4 training items of a class, or folds that lack one. */
 int desy_training_set_finish(struct desy_training_set *set, uint64_t seed);
-/* Collective: both of the above and the vectors, each rank reading its rows by hyperslabs of a tile. The store must outlive the set. */
-int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed);
+/* Collective: both of the above and the vectors, each rank reading its rows by hyperslabs of a tile. The store must outlive the set.
+ * scratch: a directory for vectors that are many (base/scratch.h); NULL: they are in memory. */
+int desy_training_set_read(struct desy_training_set *set, desy_world *world, desy_store *store, const struct desy_items *items, uint64_t seed, const char *scratch);
 void desy_training_set_close(struct desy_training_set *set);
 
 /* Sample weights of the training items, without those of fold `left_out` and those of other folds that share a group with one of

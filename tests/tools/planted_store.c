@@ -1,4 +1,4 @@
-/* planted_store DIR ITEMS HOW: a store of clips of 16 frames of 64 random numbers each. "planted": in those of label 1 numbers 0 to 7 alternate from
+/* planted_store DIR ITEMS HOW [DIMS]: a store of clips of 16 frames of 64 (DIMS) random numbers each. "planted": in those of label 1 numbers 0 to 7 alternate from
  * frame to frame, which their mean does not show, and numbers 8 to 15 are shifted. "shuffled": the same clips, with labels that have nothing to do with it.
  * "sound": noise to look at, and, in three of four clips, .4 to 2 s of noise to hear, with a soft tone in those of label 1. "sound-of-one": the same, but
  * clips of label 0 have no sound. "text": noise to look at, and, in half of the clips of label 0 and three of four of label 1, a text, with words
@@ -15,14 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { T = 16, D = 64 };
+enum { T = 16 };
+static int D = 64;
 
-static void fill(float features[T][D], size_t i, bool signal)
+static void fill(float *features, size_t i, bool signal)
 {
     for (int t = 0; t < T; t++)
         for (int d = 0; d < D; d++) {
             const double planted = !signal ? 0 : d < 8 ? (t % 2 ? .8 : -.8) : d < 16 ? .7 : 0;
-            features[t][d] = (float)(desy_random_normal(3, i, (uint64_t)(t * D + d)) + planted + d % 3);
+            features[t * D + d] = (float)(desy_random_normal(3, i, (uint64_t)(t * D + d)) + planted + d % 3);
         }
 }
 
@@ -57,7 +58,7 @@ static int append(desy_segment *segment, size_t i, const char *how)
     static struct desy_clip clip = {.status = DESY_STATUS_OK, .codec = "h264", .container = "mov,mp4", .width = 64, .height = 64, .fps = 8, .duration = 2, .frames = T, .total_frames = T, .windows = 1};
     static const enum desy_split_part parts[2][6] = {{DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST},
                                                     {DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST}};
-    float features[T][D];
+    float features[T * D];
     char path[32], source[32], group[32], text[400] = "";
     const bool sound = strncmp(how, "sound", 5) == 0, texts = strncmp(how, "text", 4) == 0, crops = strcmp(how, "crops") == 0, signal = i % 2, label = strcmp(how, "shuffled") == 0 ? desy_random_u64(4, 0, i) & 1 : signal;
     snprintf(path, sizeof path, "%zu.mp4", i);
@@ -73,7 +74,7 @@ static int append(desy_segment *segment, size_t i, const char *how)
     const size_t has_text = signal ? 3 : strcmp(how, "text") == 0 ? 2 : marked ? 0 : 1; /* of four clips */
     if (texts && i / 2 % 4 < has_text) make_text(text, sizeof text, i, signal && marked);
     for (int t = 0; t < T; t++) clip.frame_index[t] = t, clip.pts[t] = t / 8.;
-    return desy_segment_append(segment, &item, &clip, &features[0][0]);
+    return desy_segment_append(segment, &item, &clip, features);
 }
 
 static int write_block(const char *directory, const struct desy_store_shape *shape, const struct desy_blocks *blocks, uint64_t block, const char *how)
@@ -90,7 +91,8 @@ static int write_block(const char *directory, const struct desy_store_shape *sha
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) return DESY_EUSAGE;
+    if (argc != 4 && argc != 5) return DESY_EUSAGE;
+    if (argc == 5) D = atoi(argv[4]);
     const struct desy_store_shape shape = {.extractor = "planted", .frames = T, .dims = D, .crops = strcmp(argv[3], "crops") == 0, .audio = strncmp(argv[3], "sound", 5) == 0};
     struct desy_blocks blocks;
     cJSON *provenance = cJSON_CreateObject();

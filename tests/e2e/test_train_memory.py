@@ -1,0 +1,58 @@
+"""Memory of a training with many clips: pooled vectors are pages of a scratch file, which the kernel can write out and drop. The same training with and
+without such a file: what it saves of the process's own memory."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import program
+
+TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_planted_store"
+CLIPS, DIMS = 2000, 512
+VECTORS = CLIPS * 4 * (3 * DIMS + 45)  # bytes: mean, deviation and step, temporal numbers and whether there are any
+ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}  # what is freed goes back at once: what is asked for is measured, not what glibc keeps
+
+
+def train(folder, name, temporary):
+    """Peaks of memory of its own and of files in bytes, its words, and the model's weights."""
+    process = subprocess.Popen(program.command(1, "train", folder / "store", "--save-dir", folder / name, "--level", "high", "--size", "full", "--epochs", 1, "--batch-size", 64),
+                               env={**os.environ, **ENVIRONMENT, "TMPDIR": temporary}, stderr=subprocess.PIPE, text=True)
+    most = {"RssAnon": 0, "RssFile": 0}
+    while process.poll() is None:
+        try:
+            status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for key in most:
+            most[key] = max(most[key], 1024 * int(status.get(key, "0").split()[0]))
+        time.sleep(.01)
+    said = process.stderr.read()
+    assert process.returncode == 0, said
+    return most["RssAnon"], most["RssFile"], said, (folder / name / "v0001" / "weights.safetensors").read_bytes()
+
+
+def main():
+    if "-fsanitize=address" in (pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "CMakeCache.txt").read_text():
+        print("SKIP: AddressSanitizer's own memory would be measured")
+        return 77
+    folder = pathlib.Path(tempfile.mkdtemp())
+    try:
+        subprocess.run([TOOL, folder / "store", str(CLIPS), "planted", str(DIMS)], check=True)
+        memory, memory_files, said, weights = train(folder, "memory", str(folder / "no-such-directory"))
+        file, file_files, _, same = train(folder, "file", "")
+        assert "memory is used instead" in said, said
+        assert weights == same
+        assert not list(folder.glob("file/scratch*")), "a scratch file is left"
+    finally:
+        shutil.rmtree(folder)
+    saved, mapped = memory - file, file_files - memory_files
+    print(f"own memory {memory >> 20} MB, with a scratch file {file >> 20} MB; files {memory_files >> 20} and {file_files >> 20} MB; vectors {VECTORS >> 20} MB")
+    assert saved > .8 * VECTORS and mapped > .5 * VECTORS  # libraries' own pages come and go
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
