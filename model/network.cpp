@@ -25,7 +25,8 @@ struct desy_network {
     int frames, inputs, threads;
     std::vector<desy::tensor_plan> plan;
     std::vector<desy_network_tensor> tensors;
-    at::Tensor parameters;             /* [P] float32, on the host */
+    desy::floats memory;
+    at::Tensor parameters;             /* [P] float32, on the host, in `memory` */
     at::Tensor on_device, gradient;    /* on the device; on_device is `parameters` if that is the CPU */
     std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of `gradient` */
     enum desy_precision precision;     /* of gradients; logits are always of float32 */
@@ -93,9 +94,10 @@ static int open_network(desy_network **out, const desy::architecture *architectu
 {
     at::set_num_threads(threads);
     at::Device where(device);
-    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, DESY_FP32, {}});
+    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}, DESY_FP32, {}});
     int64_t count = (int64_t)lay_out(*network);
-    network->parameters = at::zeros({count}, at::kFloat);
+    network->memory = desy::make_floats((size_t)count);
+    network->parameters = at::from_blob(network->memory.get(), {count}, at::kFloat).zero_();
     initialise(*network, seed);
     network->on_device = network->parameters.to(where);
     if (!has_passes(*network)) network->gradient = at::zeros({count}, network->on_device.options());

@@ -3,6 +3,8 @@
 #ifndef DESY_MODEL_PASSES_HPP
 #define DESY_MODEL_PASSES_HPP
 
+#include "base/aligned.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -11,18 +13,20 @@
 
 namespace desy {
 
-/* Room for n floats, aligned to a line of the cache. */
 struct freeing {
-    void operator()(float *values) const { free(values); }
+    void operator()(void *memory) const { free(memory); }
 };
-using floats = std::unique_ptr<float[], freeing>;
+template <class T> using room_of = std::unique_ptr<T[], freeing>;
+using floats = room_of<float>;
 
-inline floats make_floats(size_t n)
+/* Room for n numbers (base/aligned.h). */
+template <class T> room_of<T> make_room(size_t n)
 {
-    float *values = (float *)aligned_alloc(64, (n * sizeof(float) / 64 + 1) * 64);
+    T *values = (T *)desy_aligned_alloc(n * sizeof(T));
     if (!values) throw std::bad_alloc();
-    return floats(values);
+    return room_of<T>(values);
 }
+inline floats make_floats(size_t n) { return make_room<float>(n); }
 
 struct dropout_rule {
     double probability; /* 0: none */

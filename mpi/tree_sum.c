@@ -1,5 +1,6 @@
 #include "mpi/tree_sum.h"
 
+#include "base/aligned.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "mpi/wait.h"
@@ -73,8 +74,8 @@ static int open_exchange(desy_tree_sum *tree)
     size_t from, part;
     part_of(tree, desy_rank(tree->world), &from, &part);
     tree->room = (part + 15) / 16 * 16;
-    tree->sum = aligned_alloc(64, (tree->count + 15) / 16 * 64);
-    tree->received = aligned_alloc(64, tree->leaves * tree->room * sizeof(float) + 64);
+    tree->sum = desy_aligned_alloc(tree->count * sizeof(float));
+    tree->received = desy_aligned_alloc(tree->leaves * tree->room * sizeof(float));
     tree->requests = malloc((tree->leaves + MOST_BLOCKS * ranks) * sizeof *tree->requests);
     tree->counts = malloc(2 * ranks * sizeof *tree->counts);
     if (!tree->sum || !tree->received || !tree->requests || !tree->counts) return desy_error_memory("gradients");
@@ -93,7 +94,7 @@ int desy_tree_sum_open(desy_tree_sum **out, desy_world *world, size_t leaves, si
     if (leaves < 1 || leaves > DESY_TREE_LEAVES || count < 1 || count > INT_MAX) return desy_error(DESY_EUSAGE, "a sum of %zu vectors of %zu numbers", leaves, count);
     *tree = (desy_tree_sum){.world = world, .leaves = leaves, .count = count};
     desy_tree_share(leaves, desy_rank(world), desy_size(world), &tree->first, &tree->own);
-    tree->vectors = aligned_alloc(64, (tree->own * count + 15) / 16 * 64 + 64);
+    tree->vectors = desy_aligned_alloc(tree->own * count * sizeof(float));
     if (!tree->vectors) return desy_error_memory("gradients");
     return desy_size(world) > 1 && leaves > 1 ? open_exchange(tree) : DESY_OK;
 }

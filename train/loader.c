@@ -1,5 +1,6 @@
 #include "train/loader.h"
 
+#include "base/aligned.h"
 #include "base/error.h"
 #include "train/balance.h"
 #include "train/prefetch.h"
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE 64 /* bytes: products read from lines of the cache */
 #define AHEAD_ROWS 256 /* vectors that are gathered at once: a collective costs more than a few rows */
 
 struct desy_loader {
@@ -44,7 +44,7 @@ static int open_buffers(desy_loader *l)
     if (!reads_store(l)) {
         l->ahead_room = l->o.batch > AHEAD_ROWS ? l->o.batch : AHEAD_ROWS;
         l->room = malloc((size_t)l->o.head->inputs * sizeof *l->room);
-        l->x = aligned_alloc(LINE, (l->own_rows * l->bytes + LINE) / LINE * LINE);
+        l->x = desy_aligned_alloc(l->own_rows * l->bytes);
         l->ahead = malloc(l->ahead_room * l->item * sizeof *l->ahead);
         l->mine = malloc(l->ahead_room * l->item * sizeof *l->mine);
         good = l->room && l->x && l->ahead && l->mine;
@@ -53,7 +53,7 @@ static int open_buffers(desy_loader *l)
         l->slots = calloc((size_t)l->slot_count, sizeof *l->slots);
         good = l->slots != NULL;
         for (int s = 0; good && s < l->slot_count; s++) {
-            l->slots[s] = (struct slot){aligned_alloc(LINE, (l->own_rows * l->bytes + LINE) / LINE * LINE), malloc(l->own_rows * sizeof(int32_t))};
+            l->slots[s] = (struct slot){desy_aligned_alloc(l->own_rows * l->bytes), malloc(l->own_rows * sizeof(int32_t))};
             good = good && l->slots[s].x && l->slots[s].lengths;
         }
         const int rc = desy_reader_open(&l->reader, l->o.head, l->o.fit->stored);

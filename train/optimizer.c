@@ -1,5 +1,6 @@
 #include "train/optimizer.h"
 
+#include "base/aligned.h"
 #include "base/cpu.h"
 #include "base/error.h"
 
@@ -12,10 +13,16 @@
 #define EPSILON 1e-8
 #define CLIP_EPSILON 1e-6 /* torch's */
 
+static float *zeros(size_t count)
+{
+    float *values = desy_aligned_alloc(count * sizeof *values);
+    if (values) memset(values, 0, count * sizeof *values);
+    return values;
+}
+
 int desy_optimizer_open(struct desy_optimizer *optimizer, enum desy_optimizer_kind kind, double momentum, size_t count)
 {
-    *optimizer = (struct desy_optimizer){.kind = kind, .momentum = momentum, .count = count, .first = calloc(count, sizeof *optimizer->first)};
-    if (kind == DESY_ADAMW) optimizer->second = calloc(count, sizeof *optimizer->second);
+    *optimizer = (struct desy_optimizer){.kind = kind, .momentum = momentum, .count = count, .first = zeros(count), .second = kind == DESY_ADAMW ? zeros(count) : NULL};
     return optimizer->first && (optimizer->second || kind == DESY_SGD) ? DESY_OK : desy_error_memory("the optimiser");
 }
 
