@@ -9,9 +9,10 @@ namespace desy {
 /* Room that layers share, since they work one after another. */
 struct dense_room {
     bool bf16; /* products of numbers rounded to bfloat16 */
-    floats turned;
-    room_of<uint16_t> a;
-    room_of<uint32_t> b;
+    arena memory;
+    float *turned;
+    uint16_t *a;
+    uint32_t *b;
 
     /* For up to `rows` rows and layers of up to `widest` inputs or outputs. */
     void open(int64_t rows, int64_t widest, bool in_bf16);
@@ -34,8 +35,8 @@ private:
     dense_room *room = nullptr;
     const float *weight = nullptr;
     int64_t out = 0, in = 0;
-    floats turned;                         /* (in, out) */
-    room_of<uint32_t> pairs, turned_pairs; /* bf16: both, as products read them */
+    float *turned = nullptr;                            /* (in, out) */
+    uint32_t *pairs = nullptr, *turned_pairs = nullptr; /* bf16: both, as products read them */
 };
 
 } // namespace desy

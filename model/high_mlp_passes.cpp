@@ -16,7 +16,7 @@ class high_mlp_cpu final : public passes {
 public:
     high_mlp_cpu(const float *parameters, int inputs, int most) : parameters(parameters), inputs(inputs)
     {
-        const auto of = [most](int64_t n) { return make_floats((size_t)(most * n)); };
+        const auto of = [this, most](int64_t n) { return memory.take((size_t)(most * n)); };
         turned_x = of(inputs);
         for (int l = 0; l < hidden; l++) y[l] = of(units[l]), rows[l] = of(units[l]), factors[l] = of(units[l]), d[l] = of(units[l]);
         turned = of(units[0]);
@@ -26,17 +26,17 @@ public:
 
     void forward(float *logits, const float *in, const int32_t *, int items, const dropout_rule &dropout) override
     {
-        const float *weight = parameters, *from = turned_x.get();
+        const float *weight = parameters, *from = turned_x;
         x = in, n = items;
-        transpose(turned_x.get(), {x, inputs}, n, inputs);
+        transpose(turned_x, {x, inputs}, n, inputs);
         for (int l = 0; l < hidden; l++) {
             const int64_t of = l == 0 ? inputs : units[l - 1];
-            product(y[l].get(), n, {weight, of}, {from, n}, units[l], n, of, false);
+            product(y[l], n, {weight, of}, {from, n}, units[l], n, of, false);
             weight += units[l] * of;
-            dropout_factors(factors[l].get(), dropout, n, units[l], l);
+            dropout_factors(factors[l], dropout, n, units[l], l);
             rectify(l, weight);
             weight += units[l];
-            from = y[l].get();
+            from = y[l];
         }
         product(logits, n, {weight, units[hidden - 1]}, {from, n}, 1, n, units[hidden - 1], false);
         for (int64_t i = 0; i < n; i++) logits[i] += weight[units[hidden - 1]];
@@ -47,13 +47,13 @@ public:
         const int64_t last = units[hidden - 1];
         float *g_logit = gradient + units[0] * inputs + units[0] + units[1] * units[0] + units[1], *g1 = gradient + units[0] * inputs + units[0];
         const float *logit = parameters + (g_logit - gradient), *w1 = parameters + (g1 - gradient);
-        for (int l = 0; l < hidden; l++) transpose(rows[l].get(), {y[l].get(), n}, units[l], n);
-        product(g_logit, last, {d_logits, n}, {rows[1].get(), last}, 1, last, n, false);
+        for (int l = 0; l < hidden; l++) transpose(rows[l], {y[l], n}, units[l], n);
+        product(g_logit, last, {d_logits, n}, {rows[1], last}, 1, last, n, false);
         g_logit[last] = 0;
         for (int64_t i = 0; i < n; i++) g_logit[last] += d_logits[i];
-        product(d[1].get(), last, {d_logits, 1}, {logit, last}, n, last, 1, false);
-        layer_backward(1, g1, rows[0].get(), units[0]);
-        product(d[0].get(), units[0], {d[1].get(), last}, {w1, units[0]}, n, units[0], last, false);
+        product(d[1], last, {d_logits, 1}, {logit, last}, n, last, 1, false);
+        layer_backward(1, g1, rows[0], units[0]);
+        product(d[0], units[0], {d[1], last}, {w1, units[0]}, n, units[0], last, false);
         layer_backward(0, gradient, x, inputs);
     }
 
@@ -76,14 +76,15 @@ private:
             const size_t k = (size_t)i;
             d[l][k] = rows[l][k] > 0 ? d[l][k] * factors[l][k] : 0;
         }
-        transpose(turned.get(), {d[l].get(), units[l]}, n, units[l]);
-        product(gradient, of, {turned.get(), n}, {in, of}, units[l], of, n, false);
-        sum_rows(gradient + units[l] * of, d[l].get(), n, units[l]);
+        transpose(turned, {d[l], units[l]}, n, units[l]);
+        product(gradient, of, {turned, n}, {in, of}, units[l], of, n, false);
+        sum_rows(gradient + units[l] * of, d[l], n, units[l]);
     }
 
     const float *const parameters;
     const int64_t inputs;
-    floats turned_x, y[hidden], rows[hidden], factors[hidden], d[hidden], turned; /* y: (units, n); rows: y, transposed */
+    arena memory;
+    float *turned_x, *y[hidden], *rows[hidden], *factors[hidden], *d[hidden], *turned; /* y: (units, n); rows: y, transposed */
     const float *x = nullptr;
     int64_t n = 0;
 };

@@ -5,28 +5,51 @@
 
 #include "base/aligned.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <vector>
 
 namespace desy {
 
 struct freeing {
     void operator()(void *memory) const { free(memory); }
 };
-template <class T> using room_of = std::unique_ptr<T[], freeing>;
-using floats = room_of<float>;
+using floats = std::unique_ptr<float[], freeing>; /* (base/aligned.h) */
 
-/* Room for n numbers (base/aligned.h). */
-template <class T> room_of<T> make_room(size_t n)
+inline floats make_floats(size_t n)
 {
-    T *values = (T *)desy_aligned_alloc(n * sizeof(T));
+    float *values = (float *)desy_aligned_alloc(n * sizeof(float));
     if (!values) throw std::bad_alloc();
-    return room_of<T>(values);
+    return floats(values);
 }
-inline floats make_floats(size_t n) { return make_room<float>(n); }
+
+/* Room for many arrays that live as long as it does, small ones side by side in huge pages. */
+class arena {
+public:
+    template <class T> T *take(size_t n)
+    {
+        const size_t wanted = (n * sizeof(T) + 63) / 64 * 16; /* floats, whole lines of the cache */
+        if (wanted > left) {
+            left = std::max(wanted, chunk);
+            chunks.push_back(make_floats(left));
+            next = chunks.back().get();
+        }
+        float *taken = next;
+        next += wanted, left -= wanted;
+        return (T *)taken;
+    }
+    float *take(size_t n) { return take<float>(n); }
+
+private:
+    static constexpr size_t chunk = (size_t)2 << 18; /* floats: a huge page */
+    std::vector<floats> chunks;
+    float *next = nullptr;
+    size_t left = 0;
+};
 
 struct dropout_rule {
     double probability; /* 0: none */
