@@ -1,5 +1,5 @@
 """Training samples a second of the full forms, `desy` on two ranks over PyTorch DDP in two processes (and over the best of its set-ups), at batches of 64 and 2:
-bench/train.py STORE [--repeats 5] (DESY_PEERS: a Python with torch, h5py, numpy). Interleaved in one run, medians; what reproducibility costs at 1, 2 and 4
+bench/train.py STORE [--repeats 5] [--only mid_transformer:64] (DESY_PEERS: a Python with torch, h5py, numpy). Interleaved in one run, medians; what reproducibility costs at 1, 2 and 4
 ranks beside it. Exit code 1 below the bars, which are over DDP. That both train the same network the same way: tests/parity/test_transformer.py, test_network.py and test_training.py."""
 import argparse
 import itertools
@@ -103,13 +103,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("store")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", help="CHANNEL:BATCH, or cost")
     arguments, below = parser.parse_args(), []
     with tempfile.TemporaryDirectory() as folder:
         features = pathlib.Path(folder) / "features.h5"
         plain_copy(arguments.store, features)
         for channel, batch in EPOCHS:
-            below += compare(arguments.store, features, channel, batch, arguments.repeats)
-    below += cost(arguments.store, arguments.repeats)
+            if arguments.only in (None, f"{channel}:{batch}"):
+                below += compare(arguments.store, features, channel, batch, arguments.repeats)
+    if arguments.only in (None, "cost"):
+        below += cost(arguments.store, arguments.repeats)
     if below:
         sys.exit("below the bar: " + "; ".join(below))
 
