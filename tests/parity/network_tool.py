@@ -9,12 +9,13 @@ import numpy as np
 TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_network_gradient"
 
 
-def run(architecture, x, labels, weights, lengths, dropout=0.0, parameters=None):
-    """x (n, frames, inputs), int16 or to become float32; parameters: a file of them in place of the seed's."""
+def run(architecture, x, labels, weights, lengths, dropout=0.0, parameters=None, precision="fp32", operators=False):
+    """x (n, frames, inputs), int16, uint8 or to become float32; parameters: a file of them in place of the seed's; operators: by libtorch's, as on other devices than a CPU."""
     n, frames, inputs = x.shape
-    command = [TOOL, architecture, str(frames), str(inputs), str(n), "7", "bce", "0", "-1", "0", str(dropout)] + ([str(parameters)] if parameters else [])
-    given = b"".join(np.ascontiguousarray(a, t).tobytes() for a, t in ((x, x.dtype if x.dtype == np.int16 else np.float32), (labels, np.float32), (weights, np.float32), (lengths, np.int32)))
-    result = subprocess.run(command, input=given, capture_output=True)
+    command = [TOOL, architecture, str(frames), str(inputs), str(n), "7", "bce", "0", "-1", "0", str(dropout), str(parameters or "-"), precision]
+    kinds = x.dtype if x.dtype in (np.int16, np.uint8) else np.float32, np.float32, np.float32, np.int32
+    given = b"".join(np.ascontiguousarray(values, kind).tobytes() for values, kind in zip((x, labels, weights, lengths), kinds))
+    result = subprocess.run(command, input=given, capture_output=True, env={**os.environ, "DESY_NETWORK_OPERATORS": "1"} if operators else None)
     assert result.returncode == 0, result.stderr.decode()
     plan = [(name, int(offset), tuple(map(int, shape))) for name, offset, *shape in (line.split() for line in result.stderr.decode().splitlines())]
     count = plan[-1][1] + int(np.prod(plan[-1][2]))

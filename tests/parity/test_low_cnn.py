@@ -1,16 +1,12 @@
 """The full form of the low level against PyTorch's layers from the same parameters: logits, loss, gradient; clips with fewer crops; dropout."""
-import os
-import pathlib
-import struct
-import subprocess
 import tempfile
 
 import numpy as np
 import torch
 
+import network_tool
 from low_cnn_reference import Reference
 
-TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_network_gradient"
 CROPS, SIDE, N = 4, 224, 2
 rng = np.random.default_rng(4)
 LENGTHS = np.array([3, 4], np.int32)
@@ -20,23 +16,7 @@ LABELS, WEIGHTS = np.array([0, 1], np.float32), np.array([.3, 1.7], np.float32)
 
 
 def run(x=X, lengths=LENGTHS, dropout=0.0, parameters=None):
-    n = len(x)
-    command = [TOOL, "low_cnn", str(CROPS), str(SIDE * SIDE * 3), str(n), "7", "bce", "0", "-1", "0", str(dropout)] + ([parameters] if parameters else [])
-    result = subprocess.run(command, input=x.tobytes() + LABELS[:n].tobytes() + WEIGHTS[:n].tobytes() + lengths.tobytes(), capture_output=True)
-    assert result.returncode == 0, result.stderr.decode()
-    plan = [(name, int(offset), tuple(map(int, shape))) for name, offset, *shape in (line.split() for line in result.stderr.decode().splitlines())]
-    count = plan[-1][1] + int(np.prod(plan[-1][2]))
-    floats = lambda start, size: np.frombuffer(result.stdout, np.float32, size, start)
-    named = lambda flat: {name: flat[offset:offset + int(np.prod(shape))].reshape(shape) for name, offset, shape in plan}
-    after = 4 * count + 8
-    return {"parameters": named(floats(0, count)), "loss": struct.unpack_from("d", result.stdout, 4 * count)[0], "logits": floats(after, n),
-            "gradient": named(floats(after + 4 * n, count)), "inference": floats(after + 4 * n + 4 * count, n)}
-
-
-def close(ours, theirs, what):
-    error = np.abs(ours - theirs).max() / np.abs(theirs).max()
-    print(f"{what}: relative difference {error:.1e}")
-    assert error < 1e-5, what
+    return network_tool.run("low_cnn", x.reshape(len(x), CROPS, -1), LABELS[:len(x)], WEIGHTS[:len(x)], lengths, dropout, parameters)
 
 
 def forward(parameters, dtype=torch.float64):
@@ -53,9 +33,9 @@ def loss_of(z):
 def check_forward(ours):
     with torch.no_grad():
         z = forward(ours["parameters"])[1]
-    close(ours["loss"], loss_of(z).item(), "loss")
-    close(ours["logits"], z.numpy(), "logits")
-    close(ours["inference"], z.numpy(), "inference")
+    network_tool.close(ours["loss"], loss_of(z).item(), "loss")
+    network_tool.close(ours["logits"], z.numpy(), "logits")
+    network_tool.close(ours["inference"], z.numpy(), "inference")
 
 
 def far_from_kinks(parameters):

@@ -1,15 +1,10 @@
 """The full form of the mid level against PyTorch's TransformerEncoderLayer from the same parameters: logits, loss, gradient; short clips."""
-import os
-import pathlib
-import struct
-import subprocess
-
 import numpy as np
 import torch
 
+import network_tool
 from transformer_reference import Reference, WIDTH, torch_name
 
-TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_network_gradient"
 FRAMES, INPUTS, N = 16, 200, 21
 rng = np.random.default_rng(4)
 LENGTHS = rng.integers(4, FRAMES + 1, N).astype(np.int32)
@@ -19,27 +14,8 @@ LABELS = rng.integers(0, 2, N).astype(np.float32)
 WEIGHTS = rng.uniform(0.1, 2, N).astype(np.float32)
 
 
-def run(x=X, lengths=LENGTHS, dropout=0.0, precision="fp32", operators=False):
-    """The parameters by name, and what came of them; `operators`: by libtorch's, as on other devices than a CPU."""
-    n = len(x)
-    command = [TOOL, "mid_transformer", str(FRAMES), str(INPUTS), str(n), "7", "bce", "0", "-1", "0", str(dropout), "-", precision]
-    environment = {**os.environ, "DESY_NETWORK_OPERATORS": "1"} if operators else None
-    given = x.tobytes() + LABELS[:n].tobytes() + WEIGHTS[:n].tobytes() + lengths.tobytes()
-    result = subprocess.run(command, input=given, capture_output=True, env=environment)
-    assert result.returncode == 0, result.stderr.decode()
-    plan = [(name, int(offset), tuple(map(int, shape))) for name, offset, *shape in (line.split() for line in result.stderr.decode().splitlines())]
-    count = plan[-1][1] + int(np.prod(plan[-1][2]))
-    floats = lambda start, size: np.frombuffer(result.stdout, np.float32, size, start)
-    named = lambda flat: {name: flat[offset:offset + int(np.prod(shape))].reshape(shape) for name, offset, shape in plan}
-    after = 4 * count + 8
-    return {"parameters": named(floats(0, count)), "loss": struct.unpack_from("d", result.stdout, 4 * count)[0], "logits": floats(after, n),
-            "gradient": named(floats(after + 4 * n, count)), "inference": floats(after + 4 * n + 4 * count, n)}
-
-
-def close(ours, theirs, what):
-    error = np.abs(ours - theirs).max() / np.abs(theirs).max()
-    print(f"{what}: relative difference {error:.1e}")
-    assert error < 1e-5, what
+def run(x=X, lengths=LENGTHS, **options):
+    return network_tool.run("mid_transformer", x, LABELS[:len(x)], WEIGHTS[:len(x)], lengths, **options)
 
 
 def theirs(parameters, dtype=torch.float64, autocast=None):
@@ -66,9 +42,9 @@ def gradient_errors(ours, gradient):
 def check_parity(operators):
     ours = run(operators=operators)
     loss, z, gradient = theirs(ours["parameters"])
-    close(ours["loss"], loss, "loss")
-    close(ours["logits"], z, "logits")
-    close(ours["inference"], z, "inference")
+    network_tool.close(ours["loss"], loss, "loss")
+    network_tool.close(ours["logits"], z, "logits")
+    network_tool.close(ours["inference"], z, "inference")
     for name, error in gradient_errors(ours["gradient"], gradient).items():
         assert error < 1e-5, (name, error)
 
