@@ -7,7 +7,7 @@
 
 int desy_gradient_sum_open(struct desy_gradient_sum *sum, desy_world *world, const struct desy_network_tensor *tensors, size_t n_tensors, size_t count, size_t shards)
 {
-    *sum = (struct desy_gradient_sum){.world = world, .tensors = tensors, .n_tensors = n_tensors, .count = count, .shards = shards};
+    *sum = (struct desy_gradient_sum){.world = world, .tensors = tensors, .n_tensors = n_tensors, .count = count};
     desy_tree_share(shards, desy_rank(world), desy_size(world), &sum->first, &sum->own);
     return desy_tree_sum_open(&sum->tree, world, shards, count);
 }

@@ -9,7 +9,7 @@ struct desy_gradient_sum {
     desy_world *world;
     const struct desy_network_tensor *tensors; /* (n_tensors), borrowed */
     size_t n_tensors, count;                   /* floats of a gradient */
-    size_t shards, first, own;                 /* of all ranks; this rank's: `own` from `first` on; a single one is every rank's */
+    size_t first, own;                         /* this rank's shards: `own` from `first` on; a single one is every rank's */
     desy_tree_sum *tree;
 };
 

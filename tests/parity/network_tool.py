@@ -5,6 +5,7 @@ import struct
 import subprocess
 
 import numpy as np
+import torch
 
 TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_network_gradient"
 
@@ -32,10 +33,28 @@ def close(ours, theirs, what, bound=1e-5):
     assert error < bound, (what, error)
 
 
-def close_gradients(ours, theirs):
+def gradient_errors(ours, theirs):
     """Each tensor's largest difference by its largest number, or by a thousandth of the largest of all where its own is nothing."""
     whole = max(np.abs(values).max() for values in theirs.values())
     assert ours.keys() == theirs.keys()
-    for name, values in theirs.items():
-        error = np.abs(ours[name] - values).max() / max(np.abs(values).max(), 1e-3 * whole)
+    return {name: np.abs(ours[name] - values).max() / max(np.abs(values).max(), 1e-3 * whole) for name, values in theirs.items()}
+
+
+def close_gradients(ours, theirs):
+    for name, error in gradient_errors(ours, theirs).items():
         assert error < 1e-5, (name, error)
+
+
+def weighted_loss(z, labels, weights):
+    each = torch.nn.functional.binary_cross_entropy_with_logits(z, torch.from_numpy(labels).to(z.dtype), reduction="none")
+    return (each * torch.from_numpy(weights)).sum()
+
+
+def close_to_torch(ours, net, z, labels, weights):
+    """Loss, logits and gradients of PyTorch's `net`, which gave z, and whose tensors have our names."""
+    loss = weighted_loss(z, labels, weights)
+    loss.backward()
+    close(ours["loss"], loss.item(), "loss")
+    close(ours["logits"], z.detach().numpy(), "logits")
+    close(ours["inference"], z.detach().numpy(), "inference")
+    close_gradients(ours["gradient"], {name: parameter.grad.numpy() for name, parameter in net.named_parameters()})

@@ -3,7 +3,7 @@ length. Logits, loss, gradient; padding; silence; what is shorter than a window.
 import numpy as np
 import torch
 
-from network_tool import close, close_gradients, run
+from network_tool import close_to_torch, run
 
 RATE, SAMPLES, WINDOW, HOP, BANDS = 16000, 32000, 400, 160, 64
 LENGTHS = np.array([SAMPLES, SAMPLES - 77, 20000, 16001, 4000, 561, 559, 400, 399, 150, 1, SAMPLES], np.int32)
@@ -58,12 +58,7 @@ def check_parity():
     net.load_state_dict({name: torch.from_numpy(np.float64(values)) for name, values in ours["parameters"].items()})  # strict: all of them
     pieces = [torch.from_numpy(np.float64(X[i, :LENGTHS[i], 0]) / 32768) for i in range(N)]
     z = torch.stack([net(torch.nn.functional.pad(piece, (0, max(0, WINDOW - len(piece))))) for piece in pieces])
-    loss = (torch.nn.functional.binary_cross_entropy_with_logits(z, torch.from_numpy(np.float64(LABELS)), reduction="none") * torch.from_numpy(WEIGHTS)).sum()
-    loss.backward()
-    close(ours["loss"], loss.item(), "loss")
-    close(ours["logits"], z.detach().numpy(), "logits")
-    close(ours["inference"], z.detach().numpy(), "inference")
-    close_gradients(ours["gradient"], {name: parameter.grad.numpy() for name, parameter in net.named_parameters()})
+    close_to_torch(ours, net, z, LABELS, WEIGHTS)
     assert np.ptp(z.detach().numpy()) > .01
 
 

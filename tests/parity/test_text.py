@@ -5,7 +5,7 @@ import tempfile
 import numpy as np
 import torch
 
-from network_tool import close, close_gradients, run
+from network_tool import close, close_to_torch, run
 
 INPUTS, BUCKETS, N = 40, 4096, 23
 rng = np.random.default_rng(6)
@@ -40,12 +40,7 @@ def check_parity():
     net.load_state_dict({name: torch.from_numpy(np.float64(values)) for name, values in ours["parameters"].items()})
     x = np.float64(np.float32(np.concatenate([VIDEO, TEXT], 1)))
     z = net(torch.from_numpy(x[:, :INPUTS]), torch.from_numpy(x[:, INPUTS:]))
-    loss = (torch.nn.functional.binary_cross_entropy_with_logits(z, torch.from_numpy(np.float64(LABELS)), reduction="none") * torch.from_numpy(WEIGHTS)).sum()
-    loss.backward()
-    close(ours["loss"], loss.item(), "loss")
-    close(ours["logits"], z.detach().numpy(), "logits")
-    close(ours["inference"], z.detach().numpy(), "inference")
-    close_gradients(ours["gradient"], {name: parameter.grad.numpy() for name, parameter in net.named_parameters()})
+    close_to_torch(ours, net, z, LABELS, WEIGHTS)
 
 
 def check_without_text():
