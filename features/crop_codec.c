@@ -29,6 +29,7 @@ static int failed(const struct passage *passage, int error)
 
 static int open_passage(struct passage *passage, const char *encoder, enum AVPixelFormat format, int scale, const char *options)
 {
+    av_log_set_level(AV_LOG_ERROR); /* encoders tell a story of every picture */
     const AVCodec *known = avcodec_find_encoder_by_name(encoder), *back = known ? avcodec_find_decoder(known->id) : NULL;
     if (!back) return desy_error(DESY_EENV, "this FFmpeg has no %s, which --augmentation forensic needs; use a build that has it (Debian's has)", encoder);
     passage->encoder = avcodec_alloc_context3(known), passage->decoder = avcodec_alloc_context3(back);

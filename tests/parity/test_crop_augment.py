@@ -20,7 +20,7 @@ CROPS = np.clip(SCENE.transpose(1, 2, 0) + rng.normal(0, 4, (4, SIDE, SIDE, 3)),
 
 def run(*arguments, crops=CROPS):
     result = subprocess.run([TOOL, *map(str, arguments)], input=crops.tobytes(), capture_output=True)
-    assert result.returncode == 0, result.stderr.decode()
+    assert result.returncode == 0 and not result.stderr, result.stderr.decode()
     return np.frombuffer(result.stdout, np.uint8).reshape(crops.shape)
 
 
