@@ -4,7 +4,9 @@
 #include "base/random.h"
 #include "features/libraries.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NATIVE .factor = 1, .crop_x = 1, .crop_y = 1
 #define LONGEST_GOP 250 /* what x264 takes when it is told nothing */
@@ -96,16 +98,33 @@ void desy_augment_encoder_options(char text[160], const struct desy_augment_reci
     snprintf(text, 160, encoders[recipe->encoder].options, recipe->quality);
 }
 
+/* Appends to a text of 160 bytes. */
+static void add_words(char text[160], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add_words(char text[160], const char *format, ...)
+{
+    const size_t n = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + n, 160 - n, format, arguments);
+    va_end(arguments);
+}
+
 void desy_augment_describe(char text[160], const struct desy_augment_recipe *recipe)
 {
     static const char *const filters[] = {"area", "bicubic", "bilinear"};
-    int n = snprintf(text, 160, "%s crf %d", encoders[recipe->encoder].name, recipe->quality);
-    if (recipe->rows) n += snprintf(text + n, 160 - (size_t)n, ", %d rows (%s)", recipe->rows, filters[recipe->filter]);
-    if (recipe->factor < 1) n += snprintf(text + n, 160 - (size_t)n, ", times %.2f (%s)", recipe->factor, filters[recipe->filter]);
-    if (recipe->crop_x < 1) n += snprintf(text + n, 160 - (size_t)n, ", cropped to %.2f x %.2f", recipe->crop_x, recipe->crop_y);
-    if (recipe->noise) n += snprintf(text + n, 160 - (size_t)n, ", noise %.1f", recipe->noise / 10.);
-    if (recipe->jpeg) n += snprintf(text + n, 160 - (size_t)n, ", JPEG %d", recipe->jpeg);
-    if (recipe->rate) snprintf(text + n, 160 - (size_t)n, ", %d frames a second", recipe->rate);
+    snprintf(text, 160, "%s crf %d", encoders[recipe->encoder].name, recipe->quality);
+    if (recipe->rows) add_words(text, ", %d rows (%s)", recipe->rows, filters[recipe->filter]);
+    if (recipe->factor < 1) add_words(text, ", times %.2f (%s)", recipe->factor, filters[recipe->filter]);
+    if (recipe->back) add_words(text, " and back");
+    if (recipe->crop_x < 1) add_words(text, ", cropped to %.2f x %.2f", recipe->crop_x, recipe->crop_y);
+    if (recipe->mirrored) add_words(text, ", mirrored");
+    if (recipe->blur) add_words(text, ", blur %.1f", recipe->blur / 10.);
+    if (recipe->noise) add_words(text, ", noise %.1f", recipe->noise / 10.);
+    if (recipe->jpeg) add_words(text, ", JPEG %d", recipe->jpeg);
+    if (recipe->rate) add_words(text, ", %d frames a second", recipe->rate);
+    if (recipe->drop) add_words(text, ", one frame in %d left out", recipe->drop);
+    if (recipe->repeat) add_words(text, ", one frame in %d repeated", recipe->repeat);
 }
 
 int desy_augment_check(int views)

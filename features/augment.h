@@ -15,15 +15,19 @@ enum desy_augment_filter { DESY_AUGMENT_AREA, DESY_AUGMENT_BICUBIC, DESY_AUGMENT
 /* In the order in which it is done. */
 struct desy_augment_recipe {
     int rate;                  /* frames a second, each tick showing the frame that was shown then; 0: as they are */
+    int drop, repeat;          /* of so many frames the last is left out, or shows once more what was before it; 0: none */
     double crop_x, crop_y;     /* the part of each side that is kept, .7 to 1 */
     double from_x, from_y;     /* where it begins: 0 (left, top) to 1 (right, bottom) of what is left over */
     int rows;                  /* rescaled to this height; 0: */
     double factor;             /* rescaled by this, in both directions; 1: not */
     enum desy_augment_filter filter;
+    bool back;                 /* and then to the size that it came from (bicubic) */
+    bool mirrored;             /* left and right */
+    int blur;                  /* Gaussian, standard deviation in tenths of a pixel, of chroma half as many; 0: none */
     int noise;                 /* standard deviation of Gaussian noise on luma, in tenths of a grey level; 0: none */
     int jpeg;                  /* each frame as a JPEG, of this quantiser scale of libavcodec: 1 (fine) to 10; 0: not */
     enum desy_augment_encoder encoder;
-    int quality;               /* its constant rate factor: less is better */
+    int quality;               /* its constant rate factor: less is better; of x264 0 is lossless */
     int gop;                   /* frames between key frames, at most */
 };
 

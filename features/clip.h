@@ -3,6 +3,7 @@
 #ifndef DESY_FEATURES_CLIP_H
 #define DESY_FEATURES_CLIP_H
 
+#include "features/alteration.h"
 #include "features/blocks.h"
 #include "features/sampling.h"
 
@@ -42,7 +43,8 @@ struct desy_clip_request {
     enum desy_sampling sampling;
     int frames;                    /* T wanted, <= DESY_MAX_FRAMES */
     int windows;                   /* clips wanted of a long video; 0 is 1 */
-    int view;                      /* 0: the video as it is; else an augmented view of it (features/augment.h), a function of: */
+    int view;                      /* 0: the video as it is; else one that a recipe makes of it (desy_view_recipe), a function of: */
+    enum desy_views views;
     uint64_t seed, item;
     enum desy_transform transform;
     bool forensic, crops, audio;   /* also the forensic numbers of each frame, the crops, the sound */

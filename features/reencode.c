@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "features/plane.h"
 #include "features/video_picture.h"
 
 #include <libavcodec/avcodec.h>
@@ -29,7 +30,9 @@ struct desy_reencode {
     double held_at;
     int matrix;                  /* of the frame at hand, by its number of ITU-T H.273 */
     bool full, yuv_full;         /* its range, and that of the YUV made of it */
-    struct SwsContext *convert;
+    struct SwsContext *convert, *enlarge;
+    AVFrame *small;              /* on the way to a smaller size and back */
+    int64_t seen;                /* frames that came, or that a frame rate made */
     AVCodecContext *jpeg, *unjpeg;
     AVPacket *packet;
     AVFrame *decoded;            /* the JPEG */
@@ -62,8 +65,9 @@ int desy_reencode_open(desy_reencode **out, const struct desy_reencode_options *
     reencode->options = *options;
     reencode->last = -1;
     reencode->source = av_frame_alloc(), reencode->picture = av_frame_alloc(), reencode->held = av_frame_alloc(), reencode->decoded = av_frame_alloc();
+    reencode->small = av_frame_alloc();
     reencode->packet = av_packet_alloc();
-    int rc = reencode->source && reencode->picture && reencode->held && reencode->decoded && reencode->packet ? DESY_OK : desy_error_memory("a view");
+    int rc = reencode->source && reencode->picture && reencode->held && reencode->decoded && reencode->small && reencode->packet ? DESY_OK : desy_error_memory("a view");
     if (rc == DESY_OK && options->recipe.noise) rc = make_noise(reencode);
     if (rc != DESY_OK) desy_reencode_close(out);
     return rc;
@@ -121,41 +125,81 @@ static void encoder_options(char text[200], const struct desy_augment_recipe *re
     if (recipe->encoder == DESY_AUGMENT_X264 && av_get_cpu_flags() & AV_CPU_FLAG_AVX512) strcat(text, ":x264-params=asm=avx2");
 }
 
+static int make_frame(AVFrame *frame, int width, int height)
+{
+    frame->format = AV_PIX_FMT_YUV420P, frame->width = width, frame->height = height;
+    const int error = av_frame_get_buffer(frame, 0);
+    return error < 0 ? failed("a view", error) : DESY_OK;
+}
+
 static int open_writer(desy_reencode *reencode)
 {
     const struct desy_augment_recipe *recipe = &reencode->options.recipe;
     const AVFrame *source = reencode->source;
-    AVFrame *picture = reencode->picture;
     char text[200];
-    int width = source->width, height = source->height;
+    int rc, width = source->width, height = source->height;
     if (reencode->options.lying) rescale(&height, &width, recipe);
     else rescale(&width, &height, recipe);
-    picture->format = AV_PIX_FMT_YUV420P, picture->width = width, picture->height = height;
-    int error = av_frame_get_buffer(picture, 0);
-    if (error < 0) return failed("a view", error);
+    if (recipe->back) {
+        DESY_TRY(make_frame(reencode->small, width, height));
+        width = source->width & ~1, height = source->height & ~1;
+    }
+    DESY_TRY(make_frame(reencode->picture, width, height));
     encoder_options(text, recipe);
     const struct desy_video_writer_options options = {
         .muxer = "mp4", .video_encoder = desy_augment_encoder_name(recipe->encoder), .video_options = text, .width = width, .height = height,
         .fps = recipe->rate ? recipe->rate : reencode->options.fps, .ticks = TICKS, .gop = recipe->gop, .matrix = reencode->matrix, .full_range = reencode->yuv_full};
-    return desy_video_writer_open(&reencode->writer, &options);
+    rc = desy_video_writer_open(&reencode->writer, &options);
+out:
+    return rc;
 }
 
-/* reencode->picture: the source in its new size, as yuv420p. */
-static int resize_frame(desy_reencode *reencode)
+/* The source's picture in the size of `to`, as yuv420p. */
+static int resize_frame(struct SwsContext **context, const desy_reencode *reencode, const AVFrame *from, bool full, AVFrame *to, int filter)
 {
-    static const int filters[] = {SWS_AREA, SWS_BICUBIC, SWS_BILINEAR};
-    const AVFrame *source = reencode->source;
-    AVFrame *picture = reencode->picture;
-    int error = av_frame_make_writable(picture);
+    const int error = av_frame_make_writable(to);
     if (error < 0) return failed("a view", error);
-    reencode->convert = sws_getCachedContext(reencode->convert, source->width, source->height, source->format, picture->width, picture->height, AV_PIX_FMT_YUV420P,
-                                             filters[reencode->options.recipe.filter] | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
-    if (!reencode->convert) return desy_error(DESY_EDATA, "frames of this format can't be converted");
+    *context = sws_getCachedContext(*context, from->width, from->height, from->format, to->width, to->height, AV_PIX_FMT_YUV420P, filter | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
+    if (!*context) return desy_error(DESY_EDATA, "frames of this format can't be converted");
     const int *coefficients = sws_getCoefficients(reencode->matrix);
-    (void)sws_setColorspaceDetails(reencode->convert, coefficients, reencode->full, coefficients, reencode->yuv_full, 0, 1 << 16, 1 << 16);
-    if (sws_scale(reencode->convert, (const uint8_t *const *)source->data, source->linesize, 0, source->height, picture->data, picture->linesize) != picture->height)
+    (void)sws_setColorspaceDetails(*context, coefficients, full, coefficients, reencode->yuv_full, 0, 1 << 16, 1 << 16);
+    if (sws_scale(*context, (const uint8_t *const *)from->data, from->linesize, 0, from->height, to->data, to->linesize) != to->height)
         return desy_error(DESY_EDATA, "a frame can't be converted");
     return DESY_OK;
+}
+
+/* reencode->picture: the source in its new size. */
+static int resize(desy_reencode *reencode)
+{
+    static const int filters[] = {SWS_AREA, SWS_BICUBIC, SWS_BILINEAR};
+    const struct desy_augment_recipe *recipe = &reencode->options.recipe;
+    AVFrame *first = recipe->back ? reencode->small : reencode->picture;
+    int rc = resize_frame(&reencode->convert, reencode, reencode->source, reencode->full, first, filters[recipe->filter]);
+    if (rc == DESY_OK && recipe->back) rc = resize_frame(&reencode->enlarge, reencode, first, reencode->yuv_full, reencode->picture, SWS_BICUBIC);
+    return rc;
+}
+
+/* Mirrored as it is seen: a picture that is yet to be turned is so upside down. */
+static void mirror(desy_reencode *reencode)
+{
+    AVFrame *picture = reencode->picture;
+    for (int c = 0; c < 3; c++) {
+        const int half = c > 0, width = picture->width >> half, height = picture->height >> half, stride = picture->linesize[c];
+        if (!reencode->options.lying) desy_plane_mirror(picture->data[c], stride, width, height);
+        else desy_plane_turn_over(picture->data[c], stride, width, height);
+    }
+}
+
+static int blur(desy_reencode *reencode)
+{
+    AVFrame *picture = reencode->picture;
+    const double sigma = reencode->options.recipe.blur / 10.;
+    int rc = DESY_OK;
+    for (int c = 0; c < 3 && rc == DESY_OK; c++) {
+        const int half = c > 0;
+        rc = desy_plane_blur(picture->data[c], picture->linesize[c], picture->width >> half, picture->height >> half, half ? sigma / 2 : sigma);
+    }
+    return rc;
 }
 
 static void add_noise(desy_reencode *reencode)
@@ -209,17 +253,31 @@ out:
     return rc;
 }
 
-static int encode(desy_reencode *reencode, const AVFrame *frame, int64_t tick)
+/* What is encoded: the picture, or what JPEG left of it. */
+static int make_picture(desy_reencode *reencode, const AVFrame *frame)
 {
     const struct desy_augment_recipe *recipe = &reencode->options.recipe;
-    const AVFrame *done = recipe->jpeg ? reencode->decoded : reencode->picture;
     int rc;
     desy_video_picture_colours(frame, &reencode->matrix, &reencode->full, &reencode->yuv_full); /* untagged, they depend on its size */
     DESY_TRY(crop_frame(reencode, frame));
     if (!reencode->writer) DESY_TRY(open_writer(reencode));
-    DESY_TRY(resize_frame(reencode));
+    DESY_TRY(resize(reencode));
+    if (recipe->mirrored) mirror(reencode);
+    if (recipe->blur) DESY_TRY(blur(reencode));
     if (recipe->noise) add_noise(reencode);
     if (recipe->jpeg) DESY_TRY(pass_jpeg(reencode));
+out:
+    return rc;
+}
+
+static int encode(desy_reencode *reencode, const AVFrame *frame, int64_t tick)
+{
+    const struct desy_augment_recipe *recipe = &reencode->options.recipe;
+    const AVFrame *done = recipe->jpeg ? reencode->decoded : reencode->picture;
+    const int64_t number = reencode->seen++;
+    int rc = DESY_OK;
+    if (recipe->drop && number % recipe->drop == recipe->drop - 1) return DESY_OK;
+    if (!recipe->repeat || number % recipe->repeat < recipe->repeat - 1) DESY_TRY(make_picture(reencode, frame)); /* else the one before is still there */
     reencode->last = tick > reencode->last ? tick : reencode->last + 1;
     reencode->encoded++;
     DESY_TRY(desy_video_writer_frame_at(reencode->writer, (const uint8_t *const *)done->data, done->linesize, reencode->last));
@@ -273,10 +331,12 @@ void desy_reencode_close(desy_reencode **out)
     av_frame_free(&reencode->picture);
     av_frame_free(&reencode->held);
     av_frame_free(&reencode->decoded);
+    av_frame_free(&reencode->small);
     av_packet_free(&reencode->packet);
     avcodec_free_context(&reencode->jpeg);
     avcodec_free_context(&reencode->unjpeg);
     sws_freeContext(reencode->convert);
+    sws_freeContext(reencode->enlarge);
     free(reencode->noise);
     free(reencode);
     *out = NULL;

@@ -112,7 +112,7 @@ static int take_frame_of_stretch(void *context, int k)
     if (k == 0) {
         const struct desy_clip_request *request = &video->request;
         const double fps = span > 0 ? fmin(fmax(rint((stretch->count - 1) / span), 1), 1000) : 25;
-        const struct desy_reencode_options options = {desy_augment_recipe(request->seed, request->item, request->view),
+        const struct desy_reencode_options options = {desy_view_recipe(request->views, request->seed, request->item, request->view),
                                                       request->seed ^ request->item ^ (uint64_t)request->view << 32 ^ (uint64_t)video->window, (int)fps, video->turn.transpose};
         desy_reencode_close(&stretch->reencode);
         DESY_TRY(desy_reencode_open(&stretch->reencode, &options));
@@ -337,7 +337,7 @@ out:
 
 static int read_view(desy_video *video)
 {
-    const struct desy_augment_recipe recipe = desy_augment_recipe(video->request.seed, video->request.item, video->request.view);
+    const struct desy_augment_recipe recipe = desy_view_recipe(video->request.views, video->request.seed, video->request.item, video->request.view);
     char text[160], reason[sizeof video->clip->reason];
     const int rc = decode_view(video);
     if (rc == DESY_OK) return rc;

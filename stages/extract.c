@@ -3,16 +3,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "features/augment.h"
-#include "features/torchscript.h"
-#include "model/model.h"
 #include "mpi/queue.h"
 #include "mpi/signals.h"
-#include "stages/extract_plan.h"
-#include "stages/stage.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +16,7 @@
 static struct {
     const char *extractor, *weights, *sampling, *device, *precision, *shard;
     int frames, dims, windows, augment, crops, audio, workers, threads, allow_code, retry_failed;
+    enum desy_views views;
     double deadline;
 } settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .precision = "fp32", .frames = 16, .windows = 1, .threads = 1, .deadline = 120};
 
@@ -56,22 +51,8 @@ int desy_extract_num_workers(void)
     return settings.workers;
 }
 
-struct extraction {
-    struct desy_invocation *invocation;
-    const char *dataset_path, *store;
-    struct desy_shard shard;
-    desy_dataset *dataset;         /* rank 0 */
-    struct desy_extract_plan plan; /* rank 0 */
-    struct desy_extract_worker worker;
-    enum desy_precision precision;
-    struct desy_torchscript torchscript; /* where the extractor is a file */
-    cJSON *config;
-    char *root, device[16], config_sha256[DESY_SHA256_HEX], dataset_sha256[DESY_SHA256_HEX];
-    struct desy_progress progress;
-};
-
 /* A name of the table, or a file. */
-static int choose_extractor(struct extraction *e)
+static int choose_extractor(struct desy_extraction *e)
 {
     if (!desy_is_torchscript(settings.extractor)) {
         if (settings.dims) return desy_error(DESY_EUSAGE, "--dims is for --extractor FILE.pt: %s has its own", settings.extractor);
@@ -84,7 +65,7 @@ static int choose_extractor(struct extraction *e)
     return desy_torchscript_extractor(&e->torchscript, settings.extractor, settings.dims);
 }
 
-static int check_settings(struct extraction *e)
+static int check_settings(struct desy_extraction *e)
 {
     struct desy_extract_worker *worker = &e->worker;
     enum desy_sampling sampling;
@@ -99,15 +80,16 @@ static int check_settings(struct extraction *e)
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers 0 (default) to 1024, --deadline above 0");
-    worker->views = settings.augment;
-    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows, .seed = e->invocation->seed,
+    const bool altered = settings.views == DESY_VIEWS_ALTERED;
+    worker->views = altered ? desy_alteration_count() : settings.augment;
+    worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows, .views = settings.views, .seed = e->invocation->seed,
                                                  .forensic = worker->extractor->forensic, .crops = settings.crops, .audio = settings.audio};
     worker->shape = (struct desy_store_shape){worker->extractor->name, settings.frames, worker->extractor->dims, settings.crops, settings.audio};
-    return desy_augment_check(settings.augment);
+    return altered ? desy_alteration_check() : desy_augment_check(settings.augment);
 }
 
 /* This rank's extractor and what decides its numbers. */
-static int open_extractor(struct extraction *e)
+static int open_extractor(struct desy_extraction *e)
 {
     struct desy_extract_worker *worker = &e->worker;
     int rc;
@@ -129,25 +111,25 @@ static int open_extractor(struct extraction *e)
     worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256, worker->dataset_sha256 = e->dataset_sha256;
     DESY_TRY(desy_committer_open(&worker->committer, desy_shard_writer(&e->shard, desy_rank(e->invocation->world))));
     DESY_TRY(desy_helper_pool_open(&worker->helpers, helpers, settings.deadline));
-    if (desy_augment_threads(worker->views)) desy_helper_pool_allow_threads(worker->helpers);
+    if (worker->request.views == DESY_VIEWS_AUGMENTED && desy_augment_threads(worker->views)) desy_helper_pool_allow_threads(worker->helpers);
 out:
     cJSON_free(text);
     return rc;
 }
 
 /* Rank 0: blocks, what is done of them, and the order of the rest. */
-static int make_plan(struct extraction *e)
+static int make_plan(struct desy_extraction *e)
 {
     struct desy_extract_plan *plan = &e->plan;
     int rc;
-    DESY_TRY(desy_extract_plan_open(plan, e->dataset, settings.windows * (1 + settings.augment), &e->worker.shape, &e->shard));
+    DESY_TRY(desy_extract_plan_open(plan, e->dataset, settings.windows * (1 + e->worker.views), &e->worker.shape, &e->shard));
     DESY_TRY(desy_store_scan(plan->records, plan->blocks.count, e->store, e->config_sha256));
     DESY_TRY(desy_extract_plan_tasks(plan, desy_size(e->invocation->world), (size_t)e->worker.ahead / 2, settings.retry_failed));
 out:
     return rc;
 }
 
-static int open_dataset(struct extraction *e)
+static int open_dataset(struct desy_extraction *e)
 {
     int rc;
     DESY_TRY(desy_dataset_open(&e->dataset, e->dataset_path, false));
@@ -160,7 +142,7 @@ out:
 
 static int describe(void *context, uint64_t index, void **payload, size_t *bytes)
 {
-    const struct extraction *e = context;
+    const struct desy_extraction *e = context;
     const struct desy_extract_plan *plan = &e->plan;
     const struct desy_planned_task *task = &plan->tasks[index];
     struct desy_extract_block *blocks = calloc(task->count, sizeof *blocks);
@@ -179,21 +161,21 @@ static int describe(void *context, uint64_t index, void **payload, size_t *bytes
 static int run(void *context, uint64_t task, const void *payload, size_t bytes)
 {
     (void)task;
-    struct extraction *e = context;
+    struct desy_extraction *e = context;
     return desy_extract_work(&e->worker, payload, bytes);
 }
 
 static void done(void *context, uint64_t task, int rank)
 {
     (void)rank;
-    struct extraction *e = context;
+    struct desy_extraction *e = context;
     e->progress.done += e->plan.tasks[task].cost;
     e->progress.items_done += e->plan.tasks[task].items;
 }
 
 static void tick(void *context)
 {
-    struct extraction *e = context;
+    struct desy_extraction *e = context;
     desy_progress_show(&e->progress);
 }
 
@@ -203,7 +185,7 @@ static bool stop(void *context)
     return desy_interrupted();
 }
 
-static int run_queue(struct extraction *e)
+static int run_queue(struct desy_extraction *e)
 {
     const struct desy_queue queue = {e, describe, run, done, tick, stop};
     const struct desy_invocation *invocation = e->invocation;
@@ -224,151 +206,7 @@ out:
     return rc;
 }
 
-/* What stands after the queue, on rank 0. */
-struct outcome {
-    uint64_t ok, failed;  /* items: of this shard while blocks of others are missing, else of all */
-    uint64_t clips, lost; /* read; not read, of items that are ok */
-    uint64_t missing;     /* blocks of other shards */
-};
-
-/* Is there a segment of this block, for this very data set? Whoever has the block in its part has seen to it that the segment is right. */
-static bool stands(const struct extraction *e, uint64_t block)
-{
-    return desy_extract_plan_done(&e->plan, block, false) && strcmp(e->plan.records[block].dataset_sha256, e->dataset_sha256) == 0;
-}
-
-/* The queue found segments of this part right that were made before the data set changed elsewhere: other shards shall know. */
-static int affirm(const struct extraction *e)
-{
-    const struct desy_extract_plan *plan = &e->plan;
-    size_t count = 0;
-    uint64_t *blocks = calloc(plan->mine_count + 1, sizeof *blocks);
-    if (!blocks) return desy_error_memory("the manifest");
-    for (size_t i = 0; i < plan->mine_count; i++) {
-        const uint64_t block = plan->mine[i].block;
-        if (desy_extract_plan_done(plan, block, false) && !stands(e, block)) blocks[count++] = block;
-    }
-    int rc = count == 0 ? DESY_OK : desy_store_affirm(e->store, desy_shard_writer(&e->shard, 0), plan->records, blocks, count, e->config_sha256, e->dataset_sha256);
-    free(blocks);
-    return rc;
-}
-
-static int add_up(struct outcome *outcome, const struct extraction *e)
-{
-    const struct desy_extract_plan *plan = &e->plan;
-    *outcome = (struct outcome){0};
-    for (size_t block = 0; block < plan->blocks.count; block++) outcome->missing += !stands(e, block);
-    for (size_t i = 0; i < (outcome->missing ? plan->mine_count : plan->blocks.count); i++) {
-        const uint64_t block = outcome->missing ? plan->mine[i].block : i;
-        const struct desy_block_record *record = &plan->records[block];
-        if (!stands(e, block))
-            return desy_error(DESY_EDATA, "%s: block %" PRIu64 " was just written, and is gone or another's: when nothing else works on this part of the store, "
-                              "run the same command again", e->store, block);
-        outcome->ok += record->ok, outcome->failed += record->failed;
-        outcome->clips += record->rows, outcome->lost += record->videos - record->rows - record->failed;
-    }
-    return DESY_OK;
-}
-
-/* Looks again. Blocks that other shards replaced meanwhile, or are replacing, do not count as listed. */
-static int drop_changed(size_t *changed, struct extraction *e)
-{
-    const struct desy_extract_plan *plan = &e->plan;
-    struct desy_block_record *now = calloc(plan->blocks.count, sizeof *now);
-    *changed = 0;
-    if (!now) return desy_error_memory("the manifest");
-    int rc = desy_store_scan(now, plan->blocks.count, e->store, e->config_sha256);
-    for (size_t block = 0; rc == DESY_OK && block < plan->blocks.count; block++) {
-        const bool same = now[block].listed && strcmp(now[block].sha256, plan->records[block].sha256) == 0;
-        plan->records[block] = now[block];
-        plan->records[block].listed = same;
-        *changed += !same;
-    }
-    free(now);
-    return rc;
-}
-
-static int make_index(struct extraction *e)
-{
-    int rc;
-    cJSON *provenance = cJSON_Duplicate(e->config, true);
-    if (!provenance || !cJSON_AddStringToObject(provenance, "config_sha256", e->config_sha256) ||
-        !cJSON_AddStringToObject(provenance, "dataset_sha256", e->dataset_sha256) || !cJSON_AddStringToObject(provenance, "desy", DESY_VERSION))
-        DESY_TRY(desy_error_memory("the provenance"));
-    DESY_TRY(desy_store_index(e->store, e->plan.records, e->plan.blocks.count, &e->worker.shape, provenance));
-out:
-    cJSON_Delete(provenance);
-    return rc;
-}
-
-/* Rank 0: index.h5, unless the one that is there is of these segments, or blocks of other shards are missing. Those may replace theirs at any time. */
-static int write_index(struct extraction *e, struct outcome *outcome)
-{
-    struct desy_extract_plan *plan = &e->plan;
-    const size_t blocks = plan->blocks.count;
-    size_t changed;
-    int rc;
-    DESY_TRY(desy_store_scan(plan->records, blocks, e->store, e->config_sha256));
-    DESY_TRY(affirm(e));
-    for (int attempt = 0; attempt < 3; attempt++) {
-        DESY_TRY(desy_store_scan(plan->records, blocks, e->store, e->config_sha256));
-        DESY_TRY(add_up(outcome, e));
-        if (outcome->missing) goto out;
-        if (desy_store_index_current(e->store, plan->records, blocks)) goto out;
-        const int made = make_index(e);
-        if (made != DESY_OK && made != DESY_EDATA) DESY_TRY(made);
-        DESY_TRY(drop_changed(&changed, e));
-        if (changed == 0) {
-            rc = made;
-            goto out;
-        }
-        if (!desy_store_index_current(e->store, plan->records, blocks)) DESY_TRY(desy_store_index_remove(e->store));
-    }
-    DESY_TRY(add_up(outcome, e));
-out:
-    if (rc == DESY_OK && !outcome->missing) desy_store_sweep(e->store, e->shard.of == 1);
-    return rc;
-}
-
-/* Rank 0. */
-static int report(const struct extraction *e, const struct outcome *outcome)
-{
-    desy_log_info("extract: %" PRIu64 " items ok (%" PRIu64 " clips), %" PRIu64 " failed, in %s", outcome->ok, outcome->clips, outcome->failed, e->store);
-    if (outcome->lost)
-        desy_log_warning("extract: of %" PRIu64 " of the items that are ok a later window%s could not be read; %s/quarantine.jsonl says why", outcome->lost,
-                         e->worker.views ? " or a view" : "", e->store);
-    if (outcome->missing)
-        desy_log_info("extract: shard %d of %d is done; %" PRIu64 " of %zu blocks, of other shards, are missing: the index will be written by the shard that "
-                      "ends last, or, once the others have ended, by the same command without --shard", e->shard.number, e->shard.of, outcome->missing, e->plan.blocks.count);
-    if (!e->invocation->json) return DESY_OK;
-    cJSON *summary = cJSON_CreateObject();
-    cJSON_AddStringToObject(summary, "store", e->store);
-    cJSON_AddNumberToObject(summary, "n", (double)(outcome->ok + outcome->failed));
-    cJSON_AddNumberToObject(summary, "n_failed", (double)outcome->failed);
-    cJSON_AddNumberToObject(summary, "clips", (double)outcome->clips);
-    if (settings.shard) cJSON_AddStringToObject(summary, "shard", settings.shard);
-    if (settings.shard) cJSON_AddNumberToObject(summary, "missing_blocks", (double)outcome->missing);
-    int rc = desy_json_print(summary, false, "the summary");
-    cJSON_Delete(summary);
-    return rc;
-}
-
-static int finish(struct extraction *e)
-{
-    desy_world *world = e->invocation->world;
-    const bool first = desy_rank(world) == 0;
-    struct outcome outcome = {0};
-    int rc = first ? write_index(e, &outcome) : DESY_OK;
-    if (rc == DESY_OK && first) rc = report(e, &outcome);
-    rc = desy_agree(world, rc);
-    if (rc != DESY_OK) return rc;
-    desy_broadcast(world, &outcome, sizeof outcome, 0);
-    if (outcome.failed == 0) return rc;
-    return desy_error(DESY_EPARTIAL, "%" PRIu64 " of %" PRIu64 " items failed; %s/quarantine.jsonl says why%s", outcome.failed, outcome.ok + outcome.failed,
-                      e->store, outcome.missing ? ", once all shards are done" : "");
-}
-
-static void close_extraction(struct extraction *e)
+static void close_extraction(struct desy_extraction *e)
 {
     desy_helper_pool_close(&e->worker.helpers);
     desy_committer_close(&e->worker.committer);
@@ -380,7 +218,7 @@ static void close_extraction(struct extraction *e)
     cJSON_Delete(e->config);
 }
 
-static int prepare(struct extraction *e)
+static int prepare(struct desy_extraction *e)
 {
     desy_world *world = e->invocation->world;
     const bool first = desy_rank(world) == 0;
@@ -391,7 +229,7 @@ static int prepare(struct extraction *e)
     desy_broadcast(world, e->dataset_sha256, sizeof e->dataset_sha256, 0);
     DESY_TRY(desy_agree(world, open_extractor(e)));
     DESY_TRY(desy_extract_agree_config(world, e->config));
-    rc = first ? desy_extract_keep_config(e->store, e->config, e->config_sha256) : DESY_OK;
+    rc = first ? desy_extract_keep_config(e->store, e->dataset_path, e->config, e->config_sha256) : DESY_OK;
     if (rc == DESY_OK && first) rc = make_plan(e);
     rc = desy_agree(world, rc);
 out:
@@ -400,7 +238,7 @@ out:
 
 int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store)
 {
-    struct extraction e = {.invocation = invocation, .dataset_path = dataset, .store = store};
+    struct desy_extraction e = {.invocation = invocation, .dataset_path = dataset, .store = store, .part = settings.shard};
     desy_world *world = invocation->world;
     int rc;
     DESY_TRY(prepare(&e));
@@ -411,9 +249,41 @@ int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, 
     desy_sum_i64(world, counts, 2);
     if (desy_rank(world) == 0)
         desy_log_info("extract: %lld of %" PRIu64 " items were already done, %lld were extracted now", (long long)counts[0], e.plan.items, (long long)counts[1]);
-    if (rc == DESY_OK) rc = finish(&e);
+    if (rc == DESY_OK) rc = desy_extract_finish(&e);
 out:
     close_extraction(&e);
+    return rc;
+}
+
+/* As the store was made whose extract.json this is the configuration of. */
+static int take_settings(const cJSON *config, const char *path)
+{
+    long long frames, windows;
+    int rc;
+    DESY_TRY(desy_json_string(&settings.extractor, config, "extractor", path));
+    DESY_TRY(desy_json_string(&settings.sampling, config, "sampling", path));
+    DESY_TRY(desy_json_string(&settings.precision, config, "precision", path));
+    DESY_TRY(desy_json_integer(&frames, config, "frames", path));
+    DESY_TRY(desy_json_integer(&windows, config, "windows", path));
+    settings.frames = (int)frames, settings.windows = (int)windows, settings.augment = 0, settings.views = DESY_VIEWS_ALTERED;
+    settings.crops = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(config, "crops"));
+    settings.audio = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(config, "audio"));
+out:
+    return rc;
+}
+
+int desy_extract_altered_stage(struct desy_invocation *invocation, const char *dataset, const char *store, const char *like)
+{
+    const __typeof__(settings) before = settings;
+    cJSON *made = NULL;
+    char *path = desy_path_join(like, "extract.json");
+    int rc = path ? desy_json_read(&made, path) : desy_error_memory("a path");
+    if (rc == DESY_OK) rc = take_settings(cJSON_GetObjectItemCaseSensitive(made, "config"), path);
+    rc = desy_agree(invocation->world, rc);
+    if (rc == DESY_OK) rc = desy_extract_stage(invocation, dataset, store);
+    settings = before;
+    cJSON_Delete(made);
+    free(path);
     return rc;
 }
 

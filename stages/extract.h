@@ -2,21 +2,25 @@
 #ifndef DESY_STAGES_EXTRACT_H
 #define DESY_STAGES_EXTRACT_H
 
+#include "base/hash.h"
 #include "features/extractor.h"
 #include "features/helper.h"
 #include "features/store.h"
-#include "mpi/world.h"
+#include "features/torchscript.h"
+#include "model/model.h"
+#include "stages/extract_plan.h"
+#include "stages/stage.h"
 
 /* ---- what decides the numbers (extract_config.c) ---- */
 
-/* The configuration of this process, resolved; caller deletes. views: augmented ones. */
+/* The configuration of this process, resolved; caller deletes. views: of each item, beside the original. */
 int desy_extract_config(cJSON **config, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request, int views);
 /* Members that differ, in words ("isa: AVX512 there, AVX2 here"); "" if none. New string; NULL: no memory. */
 char *desy_extract_differences(const cJSON *there, const cJSON *here);
 /* Collective: this process's must be that of rank 0. DESY_EENV names the rank and what differs. */
 int desy_extract_agree_config(desy_world *world, const cJSON *config);
-/* Writes STORE/extract.json, or compares with the one that is there (DESY_EDATA: another configuration, or no JSON). */
-int desy_extract_keep_config(const char *store, const cJSON *config, const char *config_sha256);
+/* Writes STORE/extract.json, with where the data set is, or compares with the one that is there (DESY_EDATA: another configuration, or no JSON). */
+int desy_extract_keep_config(const char *store, const char *dataset, const cJSON *config, const char *config_sha256);
 
 /* ---- one rank's work on tasks (extract_task.c); a task is a few blocks, decoded ahead over all of them ---- */
 
@@ -28,7 +32,7 @@ struct desy_extract_worker {
     float *features; /* (T, D) */
     const char *root, *store, *config_sha256, *dataset_sha256;
     struct desy_clip_request request; /* of every item; but for its paths and views */
-    int views;                        /* augmented ones of each */
+    int views;                        /* of each, beside the original */
     struct desy_store_shape shape;
     desy_committer *committer; /* whoever waits for the last task waits for this, too */
     int64_t resumed, made; /* items: found done; extracted now */
@@ -45,5 +49,25 @@ int desy_extract_pack(void **payload, size_t *bytes, const desy_dataset *dataset
 /* Does such a message's work. Blocks that are done and whose inputs are what they were are left alone.
  * DESY_EINTERRUPTED: stopped after a block. */
 int desy_extract_work(struct desy_extract_worker *worker, const void *payload, size_t bytes);
+
+/* ---- the whole (extract.c), and its end (extract_finish.c) ---- */
+
+struct desy_extraction {
+    struct desy_invocation *invocation;
+    const char *dataset_path, *store;
+    struct desy_shard shard;
+    const char *part;              /* --shard as given; NULL: all */
+    desy_dataset *dataset;         /* rank 0 */
+    struct desy_extract_plan plan; /* rank 0 */
+    struct desy_extract_worker worker;
+    enum desy_precision precision;
+    struct desy_torchscript torchscript; /* where the extractor is a file */
+    cJSON *config;
+    char *root, device[16], config_sha256[DESY_SHA256_HEX], dataset_sha256[DESY_SHA256_HEX];
+    struct desy_progress progress;
+};
+
+/* Collective: once the queue is empty. DESY_EPARTIAL: some items failed. */
+int desy_extract_finish(struct desy_extraction *e);
 
 #endif

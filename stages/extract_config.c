@@ -23,7 +23,9 @@ int desy_extract_config(cJSON **out, const struct desy_extractor *extractor, voi
         !cJSON_AddBoolToObject(config, "crops", request->crops) || !cJSON_AddBoolToObject(config, "audio", request->audio) ||
         !cJSON_AddStringToObject(config, "ffmpeg", desy_ffmpeg_version()))
         DESY_TRY(desy_error_memory("the configuration"));
-    if (views > 0 && (!cJSON_AddNumberToObject(config, "augment", views) || !cJSON_AddNumberToObject(config, "augment_version", DESY_AUGMENT_VERSION) ||
+    if (request->views == DESY_VIEWS_ALTERED && (!cJSON_AddNumberToObject(config, "alterations_version", DESY_ALTERATIONS_VERSION) || !cJSON_AddStringToObject(config, "alterations_seed", seed)))
+        DESY_TRY(desy_error_memory("the configuration"));
+    if (request->views == DESY_VIEWS_AUGMENTED && views > 0 && (!cJSON_AddNumberToObject(config, "augment", views) || !cJSON_AddNumberToObject(config, "augment_version", DESY_AUGMENT_VERSION) ||
                       !cJSON_AddStringToObject(config, "augment_seed", seed)))
         DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(extractor->describe(state, config));
@@ -84,14 +86,15 @@ int desy_extract_agree_config(desy_world *world, const cJSON *config)
 }
 
 /* Shards may begin at once: the first one's stays, and the others compare. */
-static int write_config(const char *path, const cJSON *config, const char *config_sha256)
+static int write_config(const char *path, const char *dataset, const cJSON *config, const char *config_sha256)
 {
     cJSON *whole = cJSON_CreateObject(), *copy = cJSON_Duplicate(config, true);
-    char *text = NULL;
+    char *text = NULL, *where = realpath(dataset, NULL);
     struct desy_atomic_file file = {0};
     int rc;
     bool ok = whole && copy && cJSON_AddStringToObject(whole, "desy", DESY_VERSION) && cJSON_AddStringToObject(whole, "hdf5", desy_hdf5_version()) &&
-              cJSON_AddStringToObject(whole, "mpi", desy_mpi_version()) && cJSON_AddStringToObject(whole, "config_sha256", config_sha256) &&
+              cJSON_AddStringToObject(whole, "mpi", desy_mpi_version()) && (!where || cJSON_AddStringToObject(whole, "dataset", where)) &&
+              cJSON_AddStringToObject(whole, "config_sha256", config_sha256) &&
               cJSON_AddItemToObject(whole, "config", copy);
     if (!ok) cJSON_Delete(copy);
     if (!ok) DESY_TRY(desy_error_memory("the configuration"));
@@ -102,16 +105,17 @@ static int write_config(const char *path, const cJSON *config, const char *confi
 out:
     cJSON_Delete(whole);
     free(text);
+    free(where);
     return rc;
 }
 
-int desy_extract_keep_config(const char *store, const cJSON *config, const char *config_sha256)
+int desy_extract_keep_config(const char *store, const char *dataset, const cJSON *config, const char *config_sha256)
 {
     int rc = DESY_OK;
     cJSON *there = NULL;
     char *differences = NULL, *path = desy_path_join(store, "extract.json");
     if (!path) return desy_error_memory("a path");
-    if (!desy_file_exists(path)) DESY_TRY(write_config(path, config, config_sha256));
+    if (!desy_file_exists(path)) DESY_TRY(write_config(path, dataset, config, config_sha256));
     DESY_TRY(desy_json_read(&there, path));
     differences = desy_extract_differences(cJSON_GetObjectItemCaseSensitive(there, "config"), config);
     if (!differences) DESY_TRY(desy_error_memory("the configuration"));
