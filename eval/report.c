@@ -6,6 +6,7 @@
 #include "eval/csv.h"
 #include "eval/curves.h"
 #include "eval/metrics_json.h"
+#include "eval/page.h"
 #include "eval/turns.h"
 
 #include <math.h>
@@ -61,11 +62,11 @@ static int write_thresholds(const char *directory, const struct desy_metrics *me
 }
 
 /* Rank 0. */
-static int write_figures(const struct desy_page *page)
+static int write_figures(const struct desy_page *page, const struct desy_metrics *metrics)
 {
     char *path = desy_path_join(page->options->directory, "metrics.json");
     int rc = path ? DESY_OK : desy_error_memory("a path");
-    if (rc == DESY_OK) rc = write_thresholds(page->options->directory, page->metrics);
+    if (rc == DESY_OK) rc = write_thresholds(page->options->directory, metrics);
     if (rc == DESY_OK) rc = desy_page_write(page);
     if (rc == DESY_OK) rc = desy_json_write(page->json, path);
     free(path);
@@ -89,7 +90,7 @@ int desy_report_write(desy_world *world, const struct desy_scores *scores, const
     if (metrics.both) DESY_TRY(desy_curves_thin(world, &ranking, &points, &n_points));
     if (desy_rank(world) == 0) {
         rc = desy_metrics_json(summary, &metrics, options);
-        if (rc == DESY_OK) rc = write_figures(&(struct desy_page){&metrics, options, *summary, points, n_points});
+        if (rc == DESY_OK) rc = write_figures(&(struct desy_page){options, *summary, points, n_points}, &metrics);
     }
     rc = desy_agree(world, rc);
 out:

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "eval/svg.h"
+#include "eval/html.h"
 
 #include <math.h>
 #include <stdio.h>

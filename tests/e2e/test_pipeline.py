@@ -86,7 +86,7 @@ class Pipeline(program.Case):
         page = (self.runs[1] / "report" / "report.html").read_text()
         self.assertGreaterEqual(page.count("<svg"), 3)
         for word in ("<script src", "<link", "http://", "https://", "url("):
-            self.assertNotIn(word, page.replace('xmlns="http://www.w3.org/2000/svg"', ""))
+            self.assertNotIn(word, page.replace("url(#", ""))  # a hatch of the page itself
 
     def test_a_second_run_does_nothing_twice(self):
         output = self.runs[2]

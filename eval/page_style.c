@@ -1,0 +1,25 @@
+/* How report.html looks: light, dark, narrow, on paper. */
+#include "eval/page.h"
+
+const char desy_page_style[] =
+    ":root{color-scheme:light dark;--ground:#fbfbfa;--panel:#fff;--ink:#1c2024;--soft:#57606a;--rule:#d9dde1;--ai:#b93a08;--real:#1d63b8;--mark:#fff4d6}\n"
+    "@media(prefers-color-scheme:dark){:root{--ground:#14171a;--panel:#1c2125;--ink:#e8eaec;--soft:#a3adb6;--rule:#363d44;--ai:#fb8a4a;--real:#6aaef5;--mark:#3a3117}}\n"
+    "*{box-sizing:border-box}html{scroll-behavior:smooth}@media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}\n"
+    "body{margin:0 auto;padding:24px 20px 60px;max-width:1080px;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}\n"
+    "h1{font-size:24px;margin:0}h2{font-size:19px;margin:40px 0 10px;padding-top:8px;border-top:1px solid var(--rule)}h3{font-size:14px;margin:0 0 4px}p{margin:6px 0;max-width:80ch}\n"
+    ".soft,figcaption{color:var(--soft);font-size:13px}a{color:var(--real)}a:focus-visible,summary:focus-visible,.wide:focus-visible{outline:2px solid var(--real);outline-offset:2px}\n"
+    ".verdict{background:var(--panel);border:1px solid var(--rule);border-left:5px solid var(--ink);border-radius:6px;padding:14px 18px;margin:18px 0}.verdict p{font-size:17px;margin:2px 0}\n"
+    "dl{display:grid;grid-template-columns:minmax(150px,1fr) 3fr;gap:0;margin:0;background:var(--panel);border:1px solid var(--rule);border-radius:6px}dt,dd{margin:0;padding:9px 14px;border-top:1px solid var(--rule)}\n"
+    "dt{font-weight:600}dt:first-of-type,dt:first-of-type+dd{border-top:0}dd b{font-variant-numeric:tabular-nums}\n"
+    "nav{margin:18px 0 0;font-size:14px}nav a{margin-right:14px;white-space:nowrap}.notes{background:var(--mark);border-radius:6px;padding:8px 14px;margin:14px 0}.notes li{margin:2px 0}.notes ul{margin:0;padding-left:18px}\n"
+    "figure{background:var(--panel);border:1px solid var(--rule);border-radius:6px;padding:12px 14px;margin:0;break-inside:avoid}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:14px;margin:12px 0}\n"
+    "svg{width:100%;max-width:460px;display:block;margin:auto}svg.definitions{position:absolute;width:0;height:0}svg text{fill:var(--soft);font-size:11px}.grid{stroke:var(--rule);stroke-width:.7}.line{fill:none;stroke-width:2}\n"
+    ".line.ai{stroke:var(--ai)}.line.real{stroke:var(--real);stroke-dasharray:7 3}.line.guide{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 4}.line.training{stroke:var(--soft);stroke-dasharray:6 3}.line.validation{stroke:var(--ink)}\n"
+    ".bar.ai{fill:url(#hatch)}.bar.real{fill:var(--real);fill-opacity:.5}.hatch-ground{fill:var(--ai);fill-opacity:.25}.hatch-line{stroke:var(--ai);stroke-width:3}\n"
+    ".dot.ai{fill:var(--ai)}.dot.real{fill:var(--real)}.dot.validation,.dot.guide{fill:var(--ink)}.whisker{stroke-width:2}.whisker.ai{stroke:var(--ai)}.whisker.real{stroke:var(--real)}.whisker.guide{stroke:var(--ink)}\n"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}caption{text-align:left;color:var(--soft);padding:0 0 4px;max-width:90ch}th,td{text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid var(--rule);vertical-align:top}\n"
+    "thead th{font-weight:600;color:var(--soft);white-space:nowrap}tbody th{font-weight:400}.n{text-align:right}.wide{overflow-x:auto;margin:12px 0}td table td,td table th{border:0;padding:1px 10px 1px 0}\n"
+    "svg text.ai-ink,.ai-ink{fill:var(--ai);color:var(--ai)}svg text.real-ink,.real-ink{fill:var(--real);color:var(--real)}.ink{color:var(--ink)}details{margin:12px 0}summary{cursor:pointer}\n"
+    ".hardest{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;margin:10px 0;padding:0;list-style:none}.hardest li{background:var(--panel);border:1px solid var(--rule);border-radius:6px;padding:8px;font-size:12px}.hardest img{width:100%;display:block;border-radius:4px;margin-bottom:4px}\n"
+    "@media(max-width:560px){body{padding:16px 12px 40px}dl{display:block}dd{border-top:0;padding-top:0}}\n"
+    "@media print{:root{--ground:#fff;--panel:#fff;--ink:#000;--soft:#444;--rule:#bbb;--ai:#b93a08;--real:#1d63b8}body{max-width:none;padding:0;font-size:11px}nav{display:none}h2{break-after:avoid}table{font-size:10px}tr{break-inside:avoid}}\n";
