@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "eval/calibration.h"
 #include "eval/pairs.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DRAWS 300 /* of calibration's intervals */
+#define DRAWS 300 /* of calibration's intervals, and of the ECE of perfect calibration */
 
 static double *scores_of(const struct desy_lodo *lodo, int kind, int view)
 {
@@ -186,50 +187,28 @@ static int list_sayings(const struct desy_lodo *lodo, struct saying **list, size
     return DESY_OK;
 }
 
-static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
-
-/* Logistic regression of the label on the logit, by Newton's method: a calibrated logit gives slope 1, intercept 0 where classes are as frequent
- * as the prior says; weights make them so. times: (items), NULL: 1. */
-static void regress(const struct saying *list, size_t n, const double *times, double *slope, double *intercept)
-{
-    double total[2] = {0};
-    for (size_t k = 0; k < n; k++) total[list[k].label] += list[k].weight * (times ? times[list[k].item] : 1);
-    *slope = 1, *intercept = 0;
-    for (int step = 0; step < 50; step++) {
-        double g0 = 0, g1 = 0, h00 = 1e-9, h01 = 0, h11 = 1e-9;
-        for (size_t k = 0; k < n; k++) {
-            const double w = list[k].weight * (times ? times[list[k].item] : 1) / (total[list[k].label] > 0 ? total[list[k].label] : 1);
-            const double p = sigmoid(*slope * list[k].logit + *intercept), r = w * (p - list[k].label), h = w * p * (1 - p);
-            g0 += r, g1 += r * list[k].logit;
-            h00 += h, h01 += h * list[k].logit, h11 += h * list[k].logit * list[k].logit;
-        }
-        const double det = h00 * h11 - h01 * h01, db = (h11 * g0 - h01 * g1) / det, da = (h00 * g1 - h01 * g0) / det;
-        *slope -= da, *intercept -= db;
-        if (fabs(da) + fabs(db) < 1e-10) break;
-    }
-}
-
-struct calibration {
-    double brier, ece;
+/* Sayings as forecasts, with classes weighted to halves, as the logits mean it. times: (items), how often a clip was drawn; NULL: once. */
+struct weighted {
+    const struct saying *list;
+    const double *times;
+    double total[2];
 };
 
-/* With classes weighted to halves, as the logits mean it. expected: labels are drawn as the probabilities say; what a perfectly calibrated
- * model would show on so few clips. */
-static struct calibration measure(const struct saying *list, size_t n, const double *times, bool expected, uint64_t seed, uint64_t stream)
+static double times_of(const struct weighted *w, const struct saying *saying) { return w->times ? w->times[saying->item] : 1; }
+
+static struct desy_forecast saying_at(const void *context, size_t k)
 {
-    double total[2] = {0}, sum = 0, weights[10] = {0}, said[10] = {0}, was[10] = {0};
-    struct calibration c = {0};
-    for (size_t k = 0; k < n; k++) total[list[k].label] += list[k].weight * (times ? times[list[k].item] : 1);
-    for (size_t k = 0; k < n; k++) {
-        const double w = list[k].weight * (times ? times[list[k].item] : 1) / (2 * total[list[k].label]), p = sigmoid(list[k].logit);
-        const double label = expected ? desy_random_uniform(seed, stream, list[k].item) < p : list[k].label;
-        const int bin = p >= 1 ? 9 : (int)(p * 10);
-        c.brier += w * (p - label) * (p - label);
-        weights[bin] += w, said[bin] += w * p, was[bin] += w * label, sum += w;
-    }
-    for (int b = 0; b < 10; b++) c.ece += fabs(said[b] - was[b]) / sum;
-    c.brier /= sum;
-    return c;
+    const struct weighted *w = context;
+    const struct saying *saying = &w->list[k];
+    return (struct desy_forecast){desy_probability(saying->logit), saying->weight * times_of(w, saying) / (2 * w->total[saying->label]), saying->label, saying->item};
+}
+
+static struct desy_forecasts weigh(struct weighted *w, size_t n)
+{
+    struct desy_forecasts forecasts = {n, n, 0, w, saying_at};
+    for (size_t k = 0; k < n; k++) w->total[w->list[k].label] += w->list[k].weight * times_of(w, &w->list[k]);
+    for (size_t k = 0; k < n; k++) forecasts.heaviest = fmax(forecasts.heaviest, saying_at(w, k).weight);
+    return forecasts;
 }
 
 static void add_percentiles(cJSON *json, const char *key, double *values, size_t n)
@@ -239,31 +218,57 @@ static void add_percentiles(cJSON *json, const char *key, double *values, size_t
     add_interval(json, key, interval);
 }
 
-static int add_calibration(const struct desy_lodo *lodo, const struct saying *list, size_t n, cJSON *json)
+/* Intervals by drawing clips again; a draw in which classes do not overlap has no slope. */
+static int add_draws(const struct desy_lodo *lodo, const struct saying *list, size_t n, cJSON *json)
 {
-    double slope, intercept, slopes[DRAWS], intercepts[DRAWS], briers[DRAWS], perfect = 0;
+    static const double labels[2] = {0, 1};
+    double slopes[DRAWS], intercepts[DRAWS], briers[DRAWS], log_loss;
+    size_t fits = 0;
+    int rc = DESY_OK;
     double *times = malloc((lodo->items + 1) * sizeof *times);
     if (!times) return desy_error_memory("calibration");
-    regress(list, n, NULL, &slope, &intercept);
-    const struct calibration whole = measure(list, n, NULL, false, 0, 0);
     for (int d = 0; d < DRAWS; d++) {
         memset(times, 0, lodo->items * sizeof *times);
         for (size_t k = 0; k < lodo->items; k++) times[(size_t)(desy_random_uniform(lodo->seed, (uint64_t)d, k) * (double)lodo->items)]++;
-        regress(list, n, times, &slopes[d], &intercepts[d]);
-        briers[d] = measure(list, n, times, false, 0, 0).brier;
-        perfect += measure(list, n, NULL, true, lodo->seed, (uint64_t)(DRAWS + d)).ece / DRAWS;
+        struct weighted w = {.list = list, .times = times};
+        const struct desy_forecasts forecasts = weigh(&w, n);
+        struct desy_logistic cox;
+        DESY_TRY(desy_logistic_fit(lodo->alone, &forecasts, labels, true, &cox));
+        DESY_TRY(desy_forecast_losses(lodo->alone, &forecasts, &briers[d], &log_loss));
+        if (cox.exists) slopes[fits] = cox.slope, intercepts[fits++] = cox.intercept;
     }
-    add_number(json, "slope", slope);
-    add_percentiles(json, "slope_ci", slopes, DRAWS);
-    add_number(json, "intercept", intercept);
-    add_percentiles(json, "intercept_ci", intercepts, DRAWS);
-    add_number(json, "brier", whole.brier);
+    add_percentiles(json, "slope_ci", slopes, fits);
+    add_percentiles(json, "intercept_ci", intercepts, fits);
     add_percentiles(json, "brier_ci", briers, DRAWS);
-    add_number(json, "brier_of_base_rate", .25); /* of always saying .5: the classes weigh the same */
-    add_number(json, "ece", whole.ece);
-    add_number(json, "ece_of_perfect_calibration", perfect);
+out:
     free(times);
-    return DESY_OK;
+    return rc;
+}
+
+static int add_calibration(const struct desy_lodo *lodo, const struct saying *list, size_t n, cJSON *json)
+{
+    static const double labels[2] = {0, 1};
+    struct weighted w = {.list = list};
+    const struct desy_forecasts forecasts = weigh(&w, n);
+    struct desy_logistic cox;
+    struct desy_bins bins;
+    double edges[DESY_BINS + 1], brier, log_loss;
+    int rc;
+    desy_bins_equal_width(edges);
+    DESY_TRY(desy_logistic_fit(lodo->alone, &forecasts, labels, true, &cox));
+    DESY_TRY(desy_forecast_losses(lodo->alone, &forecasts, &brier, &log_loss));
+    DESY_TRY(desy_bins_measure(lodo->alone, &forecasts, edges, lodo->seed, DRAWS, DRAWS, &bins, NULL));
+    if (cox.exists) {
+        add_number(json, "slope", cox.slope);
+        add_number(json, "intercept", cox.intercept);
+    }
+    add_number(json, "brier", brier);
+    add_number(json, "brier_of_base_rate", .25); /* of always saying .5: the classes weigh the same */
+    add_number(json, "ece", bins.ece);
+    add_number(json, "ece_of_perfect_calibration", bins.expected);
+    rc = add_draws(lodo, list, n, json);
+out:
+    return rc;
 }
 
 /* Clips above the threshold of the model that scored them, and above .5. */
@@ -274,7 +279,7 @@ struct alarms {
 static void count_saying(struct alarms *alarms, const struct desy_lodo *lodo, const struct saying *saying)
 {
     alarms->clips += saying->weight;
-    alarms->at_threshold += saying->weight * (sigmoid(saying->logit) >= lodo->thresholds[saying->cell]);
+    alarms->at_threshold += saying->weight * (desy_probability(saying->logit) >= lodo->thresholds[saying->cell]);
     alarms->at_half += saying->weight * (saying->logit >= 0);
 }
 

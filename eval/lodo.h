@@ -2,11 +2,14 @@
 #ifndef DESY_EVAL_LODO_H
 #define DESY_EVAL_LODO_H
 
+#include "mpi/world.h"
+
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct desy_lodo {
+    desy_world *alone;            /* of this process: the figures are one rank's */
     size_t items;
     const uint8_t *labels;        /* (items) */
     const char *const *paths;     /* (items): of the videos */

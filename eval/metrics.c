@@ -7,14 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static double ratio(int64_t part, int64_t whole) { return whole > 0 ? (double)part / (double)whole : 0.; }
-
-double desy_accuracy(const struct desy_operating_point *p) { return ratio(p->tp + p->tn, p->tp + p->tn + p->fp + p->fn); }
-double desy_precision(const struct desy_operating_point *p) { return ratio(p->tp, p->tp + p->fp); }
-double desy_recall(const struct desy_operating_point *p) { return ratio(p->tp, p->tp + p->fn); }
-double desy_f1(const struct desy_operating_point *p) { return ratio(2 * p->tp, 2 * p->tp + p->fp + p->fn); }
-double desy_false_positive_rate(const struct desy_operating_point *p) { return ratio(p->fp, p->fp + p->tn); }
-
 /* The records to sort: rows with a score. */
 static int select_scored(const struct desy_scores *scores, const struct desy_sources *sources, struct desy_ranked **ranked, size_t *n)
 {
@@ -29,88 +21,36 @@ static int select_scored(const struct desy_scores *scores, const struct desy_sou
     return DESY_OK;
 }
 
-static int ascending(const void *left, const void *right)
+/* The guide's thresholds and the rules'. */
+static int measure_thresholds(desy_world *world, const struct desy_scores *validation, const desy_ranking *ranking, double threshold, struct desy_metrics *metrics)
 {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static struct desy_operating_point operating_point(double threshold, const struct desy_ranked *ranked, size_t n)
-{
-    struct desy_operating_point point = {.threshold = threshold};
-    for (size_t i = 0; i < n; i++) {
-        const bool called = ranked[i].score >= threshold;
-        if (ranked[i].label) point.tp += called, point.fn += !called;
-        else point.fp += called, point.tn += !called;
-    }
-    return point;
-}
-
-/* The guide's sweep, .3 to .7, in steps of .05, and its .4238. */
-static int sweep_thresholds(desy_world *world, const struct desy_ranked *ranked, size_t n, double threshold, struct desy_metrics *metrics)
-{
-    double wanted[11] = {.3, .35, .4, .45, .5, .55, .6, .65, .7, .4238, threshold};
-    int64_t counts[11][4];
-    qsort(wanted, 11, sizeof *wanted, ascending);
-    metrics->sweep = calloc(11, sizeof *metrics->sweep);
-    int rc = desy_agree(world, metrics->sweep ? DESY_OK : desy_error_memory("thresholds"));
-    if (rc != DESY_OK) return rc;
-    for (int i = 0; i < 11; i++) {
-        if (i > 0 && wanted[i] == wanted[i - 1]) continue;
-        const struct desy_operating_point point = operating_point(wanted[i], ranked, n);
-        int64_t *count = counts[metrics->n_sweep];
-        count[0] = point.tp, count[1] = point.fp, count[2] = point.tn, count[3] = point.fn;
-        metrics->sweep[metrics->n_sweep++].threshold = wanted[i];
-    }
-    desy_sum_i64(world, &counts[0][0], 4 * metrics->n_sweep);
-    for (size_t i = 0; i < metrics->n_sweep; i++) {
-        metrics->sweep[i] = (struct desy_operating_point){metrics->sweep[i].threshold, counts[i][0], counts[i][1], counts[i][2], counts[i][3]};
-        if (metrics->sweep[i].threshold == threshold) metrics->point = metrics->sweep[i];
-    }
-    return DESY_OK;
-}
-
-/* As scikit-learn's calibration_curve: the number of inner edges below the score. */
-static int bin_of(double score)
-{
-    int bin = 0;
-    while (bin < DESY_BINS - 1 && (bin + 1) * .1 < score) bin++;
-    return bin;
-}
-
-/* Brier score, expected calibration error (Naeini et al., AAAI 2015), and the histograms. */
-static int calibrate(desy_world *world, const struct desy_ranked *ranked, size_t n, struct desy_metrics *metrics)
-{
-    int64_t sums[DESY_BINS + 1] = {0}, counts[2 * DESY_BINS + 2 * DESY_HISTOGRAM] = {0};
-    int64_t *histogram = counts + 2 * DESY_BINS;
-    double values[DESY_BINS + 1];
-    const int exponent = desy_fixed_exponent(1., (uint64_t)metrics->n);
+    struct desy_sources none = {0};
+    struct desy_ranked *ranked = NULL;
+    desy_ranking chooser = {0};
+    size_t n = 0;
     int rc = DESY_OK;
-    for (size_t i = 0; i < n && rc == DESY_OK; i++) {
-        const double score = ranked[i].score, error = score - ranked[i].label, square = error * error;
-        const int bin = bin_of(score), bar = score >= 1. ? DESY_HISTOGRAM - 1 : (int)(score * DESY_HISTOGRAM);
-        counts[bin]++;
-        counts[DESY_BINS + bin] += ranked[i].label;
-        histogram[ranked[i].label * DESY_HISTOGRAM + (unsigned)bar]++;
-        rc = desy_fixed_add(&sums[bin], &score, 1, exponent);
-        if (rc == DESY_OK) rc = desy_fixed_add(&sums[DESY_BINS], &square, 1, exponent);
+    desy_thresholds_sweep(threshold, metrics->sweep, &metrics->n_sweep);
+    DESY_TRY(desy_operating_points_count(world, ranking, metrics->sweep, metrics->n_sweep));
+    for (size_t i = 0; i < metrics->n_sweep; i++)
+        if (metrics->sweep[i].threshold == threshold) metrics->point = metrics->sweep[i];
+    if (validation) {
+        DESY_TRY(desy_agree(world, select_scored(validation, &none, &ranked, &n)));
+        DESY_TRY(desy_ranking_open(world, ranked, n, &chooser));
     }
-    rc = desy_agree(world, rc);
-    if (rc != DESY_OK) return rc;
-    desy_fixed_finish(world, sums, values, DESY_BINS + 1, exponent);
-    desy_sum_i64(world, counts, sizeof counts / sizeof *counts);
+    rc = desy_thresholds_compute(world, validation ? &chooser : NULL, ranking, &metrics->thresholds);
+out:
+    desy_ranking_close(&chooser);
+    free(ranked);
+    return rc;
+}
 
-    metrics->brier = values[DESY_BINS] / (double)metrics->n;
-    metrics->ece = 0;
-    for (int b = 0; b < DESY_BINS; b++) {
-        metrics->bins[b].n = counts[b];
-        metrics->bins[b].pos = counts[DESY_BINS + b];
-        metrics->bins[b].mean_score = counts[b] ? values[b] / (double)counts[b] : 0;
-        metrics->ece += fabs(values[b] - (double)counts[DESY_BINS + b]) / (double)metrics->n;
+static void count_histogram(desy_world *world, const struct desy_ranked *ranked, size_t n, struct desy_metrics *metrics)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int bar = ranked[i].score >= 1. ? DESY_HISTOGRAM - 1 : (int)(ranked[i].score * DESY_HISTOGRAM);
+        metrics->histogram[ranked[i].label][bar]++;
     }
-    for (int label = 0; label < 2; label++)
-        for (int b = 0; b < DESY_HISTOGRAM; b++) metrics->histogram[label][b] = histogram[label * DESY_HISTOGRAM + b];
-    return DESY_OK;
+    desy_sum_i64(world, &metrics->histogram[0][0], 2 * DESY_HISTOGRAM);
 }
 
 /* Counts and mean scores; the last, for clips without a source, is dropped. */
@@ -178,7 +118,7 @@ out:
     return rc;
 }
 
-int desy_metrics_compute(desy_world *world, const struct desy_scores *scores, double threshold, struct desy_metrics *metrics, desy_ranking *ranking)
+int desy_metrics_compute(desy_world *world, const struct desy_scores *scores, const struct desy_report_options *options, struct desy_metrics *metrics, desy_ranking *ranking)
 {
     int rc = DESY_OK;
     struct desy_sources sources = {0};
@@ -207,8 +147,14 @@ int desy_metrics_compute(desy_world *world, const struct desy_scores *scores, do
     desy_max_f64(world, bounds, 2);
     metrics->probabilities = bounds[1] == 0.;
     DESY_TRY(measure_ranking(world, ranking, metrics));
-    DESY_TRY(sweep_thresholds(world, ranked, n, threshold, metrics));
-    if (metrics->probabilities) DESY_TRY(calibrate(world, ranked, n, metrics));
+    DESY_TRY(measure_thresholds(world, options->validation, ranking, options->threshold, metrics));
+    if (metrics->probabilities) {
+        count_histogram(world, ranked, n, metrics);
+        struct desy_row_forecasts rows = {.scores = scores};
+        desy_row_forecasts_open(world, &rows);
+        DESY_TRY(desy_calibration_measure(world, &rows.all, ranking, options->seed, &metrics->calibration));
+        DESY_TRY(desy_recalibration_measure(world, scores, options->validation, options->seed, &metrics->recalibration));
+    }
     DESY_TRY(measure_sources(world, ranked, n, bounds[0], &sources, ranking, metrics));
 out:
     desy_sources_close(&sources);
@@ -220,6 +166,5 @@ void desy_metrics_close(struct desy_metrics *metrics)
 {
     for (size_t s = 0; s < metrics->n_sources; s++) free(metrics->sources[s].name);
     free(metrics->sources);
-    free(metrics->sweep);
     *metrics = (struct desy_metrics){0};
 }

@@ -1,6 +1,8 @@
 #include "eval/metrics_json.h"
 
 #include "base/error.h"
+#include "eval/calibration_json.h"
+#include "eval/prevalence_table.h"
 #include "features/synthesis.h"
 
 #include <math.h>
@@ -27,45 +29,27 @@ static bool add_ranking(cJSON *json, const struct desy_metrics *metrics)
            && number(json, "eer", metrics->equal_error_rate);
 }
 
-/* Precision, recall and F1 need a positive clip, FPR a negative one. */
-static bool add_point(cJSON *json, const struct desy_operating_point *point)
-{
-    const bool positives = point->tp + point->fn > 0, negatives = point->fp + point->tn > 0;
-    return number(json, "accuracy", desy_accuracy(point))
-           && (!positives || (number(json, "precision", desy_precision(point)) && number(json, "recall", desy_recall(point)) && number(json, "f1", desy_f1(point))
-                              && number(json, "tpr", desy_recall(point))))
-           && (!negatives || number(json, "fpr", desy_false_positive_rate(point))) && integer(json, "tp", point->tp) && integer(json, "fp", point->fp)
-           && integer(json, "tn", point->tn) && integer(json, "fn", point->fn);
-}
-
 static bool add_sweep(cJSON *json, const struct desy_metrics *metrics)
 {
     cJSON *list = cJSON_AddArrayToObject(json, "sweep");
     for (size_t i = 0; list && i < metrics->n_sweep; i++) {
         cJSON *entry = cJSON_CreateObject();
-        if (!entry || !cJSON_AddItemToArray(list, entry) || !number(entry, "threshold", metrics->sweep[i].threshold) || !add_point(entry, &metrics->sweep[i])) return false;
+        if (!entry || !cJSON_AddItemToArray(list, entry) || !number(entry, "threshold", metrics->sweep[i].threshold) || !desy_operating_point_json(entry, &metrics->sweep[i])) return false;
     }
     return list != NULL;
 }
 
-static bool add_calibration(cJSON *json, const struct desy_metrics *metrics)
+static bool add_probabilities(cJSON *json, const struct desy_metrics *metrics)
 {
     if (!metrics->probabilities) return true;
-    if (!number(json, "brier", metrics->brier) || !number(json, "ece", metrics->ece)) return false;
-    cJSON *list = cJSON_AddArrayToObject(json, "reliability"), *histogram = cJSON_AddObjectToObject(json, "histogram");
-    for (int b = 0; list && b < DESY_BINS; b++) {
-        cJSON *bin = cJSON_CreateObject();
-        if (!bin || !cJSON_AddItemToArray(list, bin) || !number(bin, "from", b / 10.) || !number(bin, "to", (b + 1) / 10.) || !integer(bin, "n", metrics->bins[b].n)) return false;
-        if (metrics->bins[b].n > 0
-            && (!number(bin, "mean_score", metrics->bins[b].mean_score) || !number(bin, "share_ai", (double)metrics->bins[b].pos / (double)metrics->bins[b].n)))
-            return false;
-    }
+    if (!number(json, "brier", metrics->calibration.brier.score) || !number(json, "ece", metrics->calibration.equal_width.ece)) return false;
+    cJSON *histogram = cJSON_AddObjectToObject(json, "histogram");
     for (int label = 0; histogram && label < 2; label++) {
         cJSON *counts = cJSON_AddArrayToObject(histogram, label ? "ai" : "real");
         for (int b = 0; b < DESY_HISTOGRAM; b++)
             if (!counts || !cJSON_AddItemToArray(counts, cJSON_CreateNumber((double)metrics->histogram[label][b]))) return false;
     }
-    return list && histogram;
+    return histogram && desy_calibration_json(json, &metrics->calibration, &metrics->recalibration);
 }
 
 static bool add_sources(cJSON *json, const struct desy_metrics *metrics)
@@ -89,6 +73,7 @@ static bool add_notes(cJSON *json, const struct desy_metrics *metrics, const str
     for (size_t s = 0; s < metrics->n_sources; s++) synthetic |= strncmp(metrics->sources[s].name, DESY_SYNTHETIC, strlen(DESY_SYNTHETIC)) == 0;
     if (synthetic)
         ok = ok && note(notes, "These clips were made by desy synth: a demonstration that the program works, not science. The figures say nothing about real videos.");
+    if (options->note) ok = ok && note(notes, options->note);
     if (strcmp(options->split, "all") == 0) ok = ok && note(notes, "These are all clips, those that the model was trained on too: the figures flatter it.");
     if (!metrics->both)
         ok = ok && note(notes, "Only one class is present: ROC AUC, average precision and the equal error rate are not defined in that case.");
@@ -122,8 +107,9 @@ int desy_metrics_json(cJSON **out, const struct desy_metrics *metrics, const str
     cJSON *json = *out = cJSON_CreateObject();
     if (json && add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
         && integer(json, "n_neg", metrics->n_neg) && integer(json, "n_failed", metrics->n_failed) && add_ranking(json, metrics)
-        && add_options(json, options) && add_point(json, &metrics->point) && add_calibration(json, metrics) && add_sources(json, metrics)
-        && add_sweep(json, metrics) && add_notes(json, metrics, options) && add_copy(json, "provenance", options->provenance))
+        && add_options(json, options) && desy_operating_point_json(json, &metrics->point) && add_probabilities(json, metrics) && add_sources(json, metrics)
+        && add_sweep(json, metrics) && desy_thresholds_json(json, &metrics->thresholds)
+        && desy_prevalence_table_json(json, &metrics->point, options->threshold_from, &metrics->thresholds) && add_notes(json, metrics, options) && add_copy(json, "provenance", options->provenance))
         return DESY_OK;
     cJSON_Delete(json);
     *out = NULL;

@@ -118,7 +118,8 @@ void desy_page_curves(FILE *stream, const struct desy_page *page)
 
 void desy_page_reliability(FILE *stream, const struct desy_page *page)
 {
-    const cJSON *bins = cJSON_GetObjectItemCaseSensitive(page->json, "reliability"), *bin;
+    const cJSON *calibration = cJSON_GetObjectItemCaseSensitive(page->json, "calibration"), *width = cJSON_GetObjectItemCaseSensitive(calibration, "equal_width");
+    const cJSON *bins = cJSON_GetObjectItemCaseSensitive(width, "bins"), *bin;
     const struct desy_svg_axis x = unit("mean score of the bin"), y = unit("share of AI-generated videos");
     const double all = number(page->json, "n");
     double before[2] = {0};

@@ -82,7 +82,7 @@ int desy_report_write(desy_world *world, const struct desy_scores *scores, const
     size_t n_points = 0;
     *summary = NULL;
 
-    DESY_TRY(desy_metrics_compute(world, scores, options->threshold, &metrics, &ranking));
+    DESY_TRY(desy_metrics_compute(world, scores, options, &metrics, &ranking));
     DESY_TRY(desy_agree(world, desy_rank(world) == 0 ? desy_make_directory(options->directory) : DESY_OK));
     DESY_TRY(desy_write_in_turn(world, options->directory, "scores.csv",
                                 &(struct desy_part){"id,video_path,label,source,group,split,score,low,mid,high\n", "", write_scores, scores, false}));

@@ -11,6 +11,9 @@ struct desy_report_options {
     const char *directory;
     double threshold;
     const char *threshold_from; /* "default", "option", "validation" */
+    const struct desy_scores *validation; /* of the validation part, which thresholds and recalibration come from; NULL: there is none, or it is evaluated itself */
+    const char *note;           /* one more to show among the notes; NULL: none */
+    uint64_t seed;              /* of draws and folds */
     const char *subject;        /* what was evaluated, for the title: "scores.csv", "hybrid-1 on the test split" */
     const char *level;          /* "all", "low", "mid", "high"; "" where unknown */
     const char *split;          /* "test", "val", "all"; "" where unknown */

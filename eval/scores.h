@@ -8,7 +8,7 @@
 
 struct desy_score_row {
     char *id, *video_path, *source, *group, *split; /* owned by the row; "" where absent */
-    int label;       /* 0 real, 1 AI */
+    int label;       /* 0 real, 1 AI; -1: read without labels */
     double score;    /* NaN: failed, without a score */
     double level[3]; /* low, mid, high; NaN: not computed */
 };
@@ -29,7 +29,7 @@ void desy_scores_share(uint64_t n, int rank, int ranks, uint64_t *first, uint64_
  * order mark is skipped) with a header that names at least id, label, score; source, group, video_path, split, low, mid, high
  * if there. Other columns are left alone. An empty score (JSON: none, or null) is a failed row. Not collective: every rank reads the file, twice,
  * keeps its share, and finds the same errors. DESY_EDATA with file and line: a label other than 0 or 1, a score that is not
- * a finite number, a row of another length, no column of a needed name, no rows. */
-int desy_scores_read(struct desy_scores *scores, const char *path, int rank, int ranks);
+ * a finite number, a row of another length, no column of a needed name, no rows. labelled false: labels need not be there, and are not read. */
+int desy_scores_read(struct desy_scores *scores, const char *path, bool labelled, int rank, int ranks);
 
 #endif

@@ -17,6 +17,7 @@ static const char *const column_names[COLUMNS] = {"id", "label", "score", "sourc
 /* Either kind of file, a row at a time. */
 struct reader {
     const char *path;
+    bool labelled;
     desy_csv *csv;
     desy_json_stream *json;
     cJSON *element;
@@ -51,14 +52,14 @@ static int read_header(struct reader *reader)
             reader->position[c] = (int)i;
         }
     for (int c = 0; c <= SCORE; c++)
-        if (reader->position[c] < 0)
-            return desy_error(DESY_EDATA, "%s:1: no column %s; the first line must name the columns, at least id,label,score", reader->path, column_names[c]);
+        if (reader->position[c] < 0 && (c != LABEL || reader->labelled))
+            return desy_error(DESY_EDATA, "%s:1: no column %s; the first line must name the columns, at least id,%sscore", reader->path, column_names[c], reader->labelled ? "label," : "");
     return DESY_OK;
 }
 
-static int open_reader(struct reader *reader, const char *path)
+static int open_reader(struct reader *reader, const char *path, bool labelled)
 {
-    *reader = (struct reader){.path = path};
+    *reader = (struct reader){.path = path, .labelled = labelled};
     if (fnmatch("*.json", path, FNM_CASEFOLD) == 0 || fnmatch("*.jsonl", path, FNM_CASEFOLD) == 0) return desy_json_stream_open(&reader->json, path);
     int rc = desy_csv_open(&reader->csv, path);
     return rc != DESY_OK ? rc : read_header(reader);
@@ -120,10 +121,10 @@ static int next_row(struct reader *reader, struct desy_score_row *row, bool *mor
     if (rc != DESY_OK || !*more) return rc;
     if (!values[ID] || !*values[ID]) return desy_error(DESY_EDATA, "%s:%ld: no id", reader->path, line_of(reader));
     const char *label = values[LABEL] ? values[LABEL] + strspn(values[LABEL], " \t") : "";
-    if ((label[0] != '0' && label[0] != '1') || label[1 + strspn(label + 1, " \t")] != '\0')
+    if (reader->labelled && ((label[0] != '0' && label[0] != '1') || label[1 + strspn(label + 1, " \t")] != '\0'))
         return desy_error(DESY_EDATA, "%s:%ld: label \"%s\" of %s is not 0 (real) or 1 (AI-generated)", reader->path, line_of(reader), label, values[ID]);
     *row = (struct desy_score_row){.id = (char *)values[ID], .video_path = (char *)values[VIDEO_PATH], .source = (char *)values[SOURCE],
-                                   .group = (char *)values[GROUP], .split = (char *)values[SPLIT], .label = label[0] - '0'};
+                                   .group = (char *)values[GROUP], .split = (char *)values[SPLIT], .label = reader->labelled ? label[0] - '0' : -1};
     DESY_TRY(parse_number(reader, &row->score, values[SCORE], "score"));
     for (int l = 0; l < 3; l++) DESY_TRY(parse_number(reader, &row->level[l], values[LOW + l], column_names[LOW + l]));
 out:
@@ -131,12 +132,12 @@ out:
 }
 
 /* *n gets the number of rows; those from first to first + count - 1 are kept. */
-static int read_rows(struct desy_scores *scores, const char *path, uint64_t first, uint64_t count, uint64_t *n)
+static int read_rows(struct desy_scores *scores, const char *path, bool labelled, uint64_t first, uint64_t count, uint64_t *n)
 {
     struct reader reader;
     struct desy_score_row row;
     bool more = true;
-    int rc = open_reader(&reader, path);
+    int rc = open_reader(&reader, path, labelled);
     for (*n = 0; rc == DESY_OK; (*n)++) {
         rc = next_row(&reader, &row, &more);
         if (rc != DESY_OK || !more) break;
@@ -146,14 +147,14 @@ static int read_rows(struct desy_scores *scores, const char *path, uint64_t firs
     return rc;
 }
 
-int desy_scores_read(struct desy_scores *scores, const char *path, int rank, int ranks)
+int desy_scores_read(struct desy_scores *scores, const char *path, bool labelled, int rank, int ranks)
 {
     uint64_t n = 0, first = 0, count = 0;
-    int rc = read_rows(scores, path, 0, 0, &n);
+    int rc = read_rows(scores, path, labelled, 0, 0, &n);
     if (rc == DESY_OK && n == 0) rc = desy_error(DESY_EDATA, "%s: no rows", path);
     if (rc == DESY_OK) {
         desy_scores_share(n, rank, ranks, &first, &count);
-        rc = read_rows(scores, path, first, count, &n);
+        rc = read_rows(scores, path, labelled, first, count, &n);
     }
     if (rc != DESY_OK) desy_scores_close(scores);
     return rc;

@@ -72,7 +72,7 @@ out:
 
 size_t desy_sources_find(const struct desy_sources *sources, const char *name)
 {
-    char **found = *name ? bsearch(&name, sources->names, sources->n, sizeof *sources->names, ascending) : NULL;
+    char **found = *name && sources->n > 0 ? bsearch(&name, sources->names, sources->n, sizeof *sources->names, ascending) : NULL;
     return found ? (size_t)(found - sources->names) : sources->n;
 }
 

@@ -6,11 +6,13 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "eval/parts.h"
 #include "eval/report.h"
 #include "features/store.h"
 #include "model/model.h"
 #include "stages/default_model.h"
 #include "stages/lodo.h"
+#include "stages/prevalence.h"
 #include "train/detector.h"
 #include "train/items.h"
 
@@ -21,8 +23,9 @@
 
 static struct {
     const char *model, *scores, *split, *level, *device, *threshold, *protocol;
-    double false_alarms;
-} settings = {.false_alarms = 1, .split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
+    double false_alarms, prior;
+    int unlabelled;
+} settings = {.false_alarms = 1, .prior = .5, .split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
 
 const struct poptOption desy_eval_options[] = {
     {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
@@ -38,6 +41,8 @@ const struct poptOption desy_eval_options[] = {
 const struct poptOption desy_eval_command_options[] = {
     {"protocol", 0, POPT_ARG_STRING, &settings.protocol, 0, "holdout: one model on one part; lodo: models fitted without a generator and a group of real sources (docs/evaluation.md)", "holdout|lodo"},
     {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "of --protocol lodo: as of train (default 1)", "R"},
+    {"unlabelled", 0, POPT_ARG_NONE, &settings.unlabelled, 0, "of --scores without labels: how many of the clips are AI-generated? (prevalence.json)", NULL},
+    {"prior", 0, POPT_ARG_DOUBLE, &settings.prior, 0, "of --unlabelled: the share of AI-generated clips that the scores were calibrated for (default 0.5)", "P"},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_eval_options, 0, NULL, NULL},
     POPT_TABLEEND,
 };
@@ -95,21 +100,29 @@ static const char *base_name(const char *path)
 static int eval_scores(struct desy_invocation *invocation, const char *file, const char *directory)
 {
     int rc, level;
-    struct desy_scores scores = {0};
-    char sha256[DESY_SHA256_HEX];
+    struct desy_scores scores = {0}, validation = {0};
+    struct desy_parts parts;
+    char sha256[DESY_SHA256_HEX], note[200];
     cJSON *provenance = cJSON_CreateObject();
-    struct desy_report_options options = {.directory = directory, .threshold = .5, .threshold_from = "default", .subject = base_name(file),
+    struct desy_report_options options = {.directory = directory, .threshold = .5, .threshold_from = "default", .seed = invocation->seed, .subject = base_name(file),
                                           .level = "", .split = "", .provenance = provenance};
     rc = parse_settings(&level, &options.threshold, &options.threshold_from);
-    if (rc == DESY_OK) rc = desy_scores_read(&scores, file, desy_rank(invocation->world), desy_size(invocation->world));
+    if (rc == DESY_OK) rc = desy_scores_read(&scores, file, true, desy_rank(invocation->world), desy_size(invocation->world));
     if (rc == DESY_OK) rc = desy_sha256_file(sha256, file);
     if (rc == DESY_OK && (!cJSON_AddStringToObject(provenance, "desy", DESY_VERSION) || !cJSON_AddStringToObject(provenance, "scores", base_name(file))
                           || !cJSON_AddStringToObject(provenance, "scores_sha256", sha256)))
         rc = desy_error_memory("the provenance");
     DESY_TRY(desy_agree(invocation->world, rc));
+    DESY_TRY(desy_scores_divide(invocation->world, &scores, &validation, &parts));
+    if (parts.validation > 0 && parts.test > 0) {
+        snprintf(note, sizeof note, "Of the file, the %lld rows of the split test are evaluated, and the %lld of val choose thresholds and recalibration; %lld others are left out.",
+                 (long long)parts.test, (long long)parts.validation, (long long)parts.others);
+        options.split = "test", options.validation = &validation, options.note = note;
+    }
     DESY_TRY(report(invocation, &scores, &options));
 out:
     desy_scores_close(&scores);
+    desy_scores_close(&validation);
     cJSON_Delete(provenance);
     return rc;
 }
@@ -120,9 +133,13 @@ struct evaluation {
     desy_store *store;
     desy_detector *detector;
     struct desy_items items;
-    uint64_t *chosen; /* indices of the items of the split */
-    size_t n_chosen;
     int level;        /* -1: all */
+};
+
+/* Indices of items. */
+struct chosen {
+    uint64_t *items;
+    size_t n;
 };
 
 /* The model must fit the store. */
@@ -164,17 +181,26 @@ out:
     return rc;
 }
 
-static int choose_items(struct evaluation *evaluation)
+/* Those of a part that have a label; all: of every part. */
+static int choose_items(const struct evaluation *evaluation, bool all, enum desy_split_part part, struct chosen *chosen)
+{
+    chosen->items = malloc((evaluation->items.count + 1) * sizeof *chosen->items);
+    if (!chosen->items) return desy_error_memory("the items of the split");
+    for (size_t i = 0; i < evaluation->items.count; i++)
+        if (evaluation->items.split[i].label >= 0 && (all || evaluation->items.split[i].part == part)) chosen->items[chosen->n++] = i;
+    return DESY_OK;
+}
+
+/* What is evaluated, and, beside the test part, the validation part. */
+static int choose_parts(const struct evaluation *evaluation, struct chosen *evaluated, struct chosen *validation)
 {
     enum desy_split_part part = DESY_SPLIT_NONE;
     const bool all = strcmp(settings.split, "all") == 0;
     int rc = all ? DESY_OK : desy_split_parse(&part, settings.split);
-    if (rc != DESY_OK) return rc;
-    evaluation->chosen = malloc((evaluation->items.count + 1) * sizeof *evaluation->chosen);
-    if (!evaluation->chosen) return desy_error_memory("the items of the split");
-    for (size_t i = 0; i < evaluation->items.count; i++)
-        if (evaluation->items.split[i].label >= 0 && (all || evaluation->items.split[i].part == part)) evaluation->chosen[evaluation->n_chosen++] = i;
-    return evaluation->n_chosen ? DESY_OK : desy_error(DESY_EDATA, "the store has no labelled video in the %s part; try --split all", settings.split);
+    if (rc == DESY_OK) rc = choose_items(evaluation, all, part, evaluated);
+    if (rc == DESY_OK && evaluated->n == 0) rc = desy_error(DESY_EDATA, "the store has no labelled video in the %s part; try --split all", settings.split);
+    if (rc == DESY_OK && part == DESY_SPLIT_TEST) rc = choose_items(evaluation, false, DESY_SPLIT_VAL, validation);
+    return rc;
 }
 
 /* Arrays of one clip; NULL: the model does not read it. */
@@ -250,13 +276,13 @@ out:
 }
 
 /* This rank's contiguous share of the chosen items. */
-static int score_share(struct evaluation *evaluation, const desy_world *world, struct desy_scores *scores)
+static int score_share(struct evaluation *evaluation, const struct chosen *chosen, const desy_world *world, struct desy_scores *scores)
 {
     uint64_t first, count;
     struct arrays arrays;
     int rc = open_arrays(&arrays, evaluation);
-    desy_scores_share(evaluation->n_chosen, desy_rank(world), desy_size(world), &first, &count);
-    for (uint64_t i = first; i < first + count && rc == DESY_OK; i++) rc = score_item(evaluation, evaluation->chosen[i], &arrays, scores);
+    desy_scores_share(chosen->n, desy_rank(world), desy_size(world), &first, &count);
+    for (uint64_t i = first; i < first + count && rc == DESY_OK; i++) rc = score_item(evaluation, chosen->items[i], &arrays, scores);
     close_arrays(&arrays);
     return rc;
 }
@@ -304,17 +330,18 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
 {
     desy_world *world = invocation->world;
     struct evaluation evaluation = {.level = -1};
-    struct desy_scores scores = {0};
+    struct chosen evaluated = {0}, choosers = {0};
+    struct desy_scores scores = {0}, validation = {0};
     char *subject = NULL;
     bool done = false;
     cJSON *provenance = cJSON_CreateObject();
-    struct desy_report_options options = {.directory = directory, .level = settings.level, .split = settings.split, .provenance = provenance};
+    struct desy_report_options options = {.directory = directory, .level = settings.level, .split = settings.split, .seed = invocation->seed, .provenance = provenance};
 
     int rc = parse_settings(&evaluation.level, &options.threshold, &options.threshold_from);
     if (rc == DESY_OK) rc = open_both(&evaluation, invocation, store, model);
     DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_items_read(world, evaluation.store, desy_detector_seed(evaluation.detector), false, &evaluation.items));
-    rc = choose_items(&evaluation);
+    rc = choose_parts(&evaluation, &evaluated, &choosers);
     if (rc == DESY_OK) rc = describe(&evaluation, store, provenance);
     subject = desy_format("Model %s, level %s, on %s%s of %s", desy_detector_name(evaluation.detector), settings.level,
                           strcmp(settings.split, "all") == 0 ? "all" : settings.split, strcmp(settings.split, "all") == 0 ? "" : " part", base_name(store));
@@ -333,15 +360,20 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
         desy_log_info("eval: the report is of this model and this store already: nothing to do");
         goto out;
     }
-    DESY_TRY(desy_agree(world, score_share(&evaluation, world, &scores)));
+    rc = score_share(&evaluation, &evaluated, world, &scores);
+    if (rc == DESY_OK) rc = score_share(&evaluation, &choosers, world, &validation);
+    DESY_TRY(desy_agree(world, rc));
+    if (choosers.n > 0) options.validation = &validation;
     DESY_TRY(report(invocation, &scores, &options));
 out:
     desy_scores_close(&scores);
+    desy_scores_close(&validation);
     desy_items_close(&evaluation.items);
     desy_detector_close(&evaluation.detector);
     desy_store_close(&evaluation.store);
     cJSON_Delete(provenance);
-    free(evaluation.chosen);
+    free(evaluated.items);
+    free(choosers.items);
     free(subject);
     return rc;
 }
@@ -353,8 +385,12 @@ int desy_eval_command(struct desy_invocation *invocation)
         if (invocation->argument_count > 0 || settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || strcmp(settings.protocol, "holdout") != 0 ||
             settings.false_alarms != 1)
             return desy_error(DESY_EUSAGE, "eval --scores takes no store, no --model, --split, --level, --protocol and --false-alarms: the file says it all");
-        return eval_scores(invocation, settings.scores, invocation->output);
+        if (!settings.unlabelled) return settings.prior == .5 ? eval_scores(invocation, settings.scores, invocation->output) : desy_error(DESY_EUSAGE, "--prior goes with --unlabelled");
+        if (settings.threshold) return desy_error(DESY_EUSAGE, "eval --unlabelled estimates a share from probabilities, and takes no --threshold");
+        if (!(settings.prior > 0 && settings.prior < 1)) return desy_error(DESY_EUSAGE, "--prior must lie between 0 and 1");
+        return desy_prevalence_stage(invocation, settings.scores, invocation->output, settings.prior);
     }
+    if (settings.unlabelled || settings.prior != .5) return desy_error(DESY_EUSAGE, "--unlabelled and its --prior go with --scores FILE");
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");
     if (strcmp(settings.protocol, "lodo") == 0) {
         if (settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || settings.threshold)

@@ -322,7 +322,7 @@ static int write_figures(struct desy_invocation *invocation, const struct lodo *
     find_neighbours(l, neighbours);
     for (size_t s = 0; s < l->n_sources; s++) names[s] = l->sources[s].name;
     for (int k = 0; k < DESY_LODO_KINDS; k++) desy_lodo_kind_name(kinds[k], k), kind_names[k] = kinds[k];
-    const struct desy_lodo lodo = {.items = l->n, .labels = l->labels, .paths = (const char *const *)l->paths, .sources = l->source_of, .names = names, .n_sources = l->n_sources, .cells = l->cells, .views = l->views,
+    const struct desy_lodo lodo = {.alone = l->alone, .items = l->n, .labels = l->labels, .paths = (const char *const *)l->paths, .sources = l->source_of, .names = names, .n_sources = l->n_sources, .cells = l->cells, .views = l->views,
         .kinds = kind_names, .n_kinds = DESY_LODO_KINDS, .metadata = DESY_LODO_METADATA, .scores = scores, .thresholds = thresholds, .packaging = l->packaging, .neighbours = neighbours,
         .n_neighbours = NEIGHBOURS, .real_against_real = areas, .n_halves = HALVES, .seed = l->options.seed};
     DESY_TRY(desy_lodo_write_folds(&lodo, folds));

@@ -82,6 +82,18 @@ class Pipeline(program.Case):
         model = program.read_json(self.runs[2], "best_models_pth", "v0001", "model.json")
         self.assertEqual((metrics["threshold"], metrics["threshold_from"]), (model["threshold"], "validation"))
 
+    def test_the_validation_part_chooses_thresholds(self):
+        store, model, reports = self.runs[2] / "store", self.runs[2] / "best_models_pth", {part: self.folder / f"part-{part}" for part in ("val", "test")}
+        for part, report in reports.items():
+            program.run(2, "eval", store, "--model", model, "--split", part, "-o", report)
+        rows = {part: [(float(row["score"]), int(row["label"])) for row in scores_of(report) if row["score"]] for part, report in reports.items()}
+        thresholds = program.read_json(reports["test"], "metrics.json")["thresholds"]
+        youden = next(entry for entry in thresholds["validation"] if entry["rule"] == "youden")
+        rate = lambda t, label: numpy.mean([score >= t for score, y in rows["val"] if y == label])
+        self.assertEqual(youden["threshold"], max(sorted({score for score, _ in rows["val"]}, reverse=True), key=lambda t: rate(t, 1) - rate(t, 0)))
+        self.assertEqual([youden["tp"], youden["fp"]], [sum(score >= youden["threshold"] for score, y in rows["test"] if y == label) for label in (1, 0)])
+        self.assertNotIn("validation", program.read_json(reports["val"], "metrics.json")["thresholds"])
+
     def test_the_report_needs_no_network(self):
         page = (self.runs[1] / "report" / "report.html").read_text()
         self.assertGreaterEqual(page.count("<svg"), 3)

@@ -129,7 +129,7 @@ def check_calibration(m, label, score):
         return
     close("brier", m["brier"], sk.brier_score_loss(label, score))
     share, mean = calibration_curve(label, score, n_bins=10)
-    filled = [b for b in m["reliability"] if b["n"]]
+    filled = [b for b in m["calibration"]["equal_width"]["bins"] if b["n"]]
     np.testing.assert_allclose([b["share_ai"] for b in filled], share, rtol=0, atol=1e-12)
     np.testing.assert_allclose([b["mean_score"] for b in filled], mean, rtol=0, atol=1e-12)
     assert sum(b["n"] for b in filled) == len(score)
@@ -188,7 +188,7 @@ def check_json_lines(directory):
     table = rows(f"{directory}/ties-1/scores.csv")
     with open(f"{directory}/same.jsonl", "w") as file:
         for row in table:
-            value = {"id": row["id"], "label": int(row["label"]), "score": float(row["score"]) if row["score"] else None, "source": row["source"]}
+            value = {"id": row["id"], "label": int(row["label"]), "score": float(row["score"]) if row["score"] else None, "source": row["source"], "group": row["group"]}
             file.write(json.dumps(value) + "\n")
     for path in f"{directory}/same.jsonl", f"{directory}/ties-1/scores.csv":
         desy(2, "--scores", path, "-o", f"{directory}/same")

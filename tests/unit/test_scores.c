@@ -10,7 +10,7 @@ static struct desy_scores read_text(const char *name, const char *text)
 {
     struct desy_scores scores = {0};
     write_text(name, text);
-    if (desy_scores_read(&scores, name, 0, 1) != DESY_OK) fail_msg("%s", desy_error_message());
+    if (desy_scores_read(&scores, name, true, 0, 1) != DESY_OK) fail_msg("%s", desy_error_message());
     return scores;
 }
 
@@ -18,7 +18,7 @@ static void refuse(const char *name, const char *text, const char *wanted)
 {
     struct desy_scores scores = {0};
     write_text(name, text);
-    assert_int_equal(desy_scores_read(&scores, name, 0, 1), DESY_EDATA);
+    assert_int_equal(desy_scores_read(&scores, name, true, 0, 1), DESY_EDATA);
     if (!strstr(desy_error_message(), wanted)) fail_msg("\"%s\" is not in: %s", wanted, desy_error_message());
     assert_null(scores.rows);
 }
@@ -38,6 +38,18 @@ static void test_csv_dialects(void **state)
     assert_int_equal(scores.rows[2].label, 1);
     assert_string_equal(scores.rows[2].source, "");
     desy_scores_close(&scores);
+}
+
+static void test_without_labels(void **state)
+{
+    (void)state;
+    struct desy_scores scores = {0};
+    write_text("u.csv", "id,score\na,.5\nb,\n");
+    assert_int_equal(desy_scores_read(&scores, "u.csv", false, 0, 1), DESY_OK);
+    assert_int_equal(scores.n, 2);
+    assert_int_equal(scores.rows[0].label, -1);
+    desy_scores_close(&scores);
+    refuse("u.csv", "id,score\na,.5\n", "u.csv:1: no column label");
 }
 
 static void test_csv_refused(void **state)
@@ -60,8 +72,8 @@ static void test_csv_refused(void **state)
     refuse("b.csv", "id,label,score\n", "no rows");
     refuse("b.csv", "", "no column id");
     struct desy_scores scores = {0};
-    assert_int_equal(desy_scores_read(&scores, "missing.csv", 0, 1), DESY_EDATA);
-    assert_int_equal(desy_scores_read(&scores, "/tmp", 0, 1), DESY_EDATA);
+    assert_int_equal(desy_scores_read(&scores, "missing.csv", true, 0, 1), DESY_EDATA);
+    assert_int_equal(desy_scores_read(&scores, "/tmp", true, 0, 1), DESY_EDATA);
 }
 
 static void test_json(void **state)
@@ -92,7 +104,7 @@ static void test_shares(void **state)
         char seen[16] = "";
         for (int rank = 0; rank < ranks; rank++) {
             struct desy_scores scores = {0};
-            assert_int_equal(desy_scores_read(&scores, "e.csv", rank, ranks), DESY_OK);
+            assert_int_equal(desy_scores_read(&scores, "e.csv", true, rank, ranks), DESY_OK);
             for (size_t i = 0; i < scores.n; i++) strcat(seen, scores.rows[i].id);
             assert_true(scores.n <= (size_t)(5 / ranks + 1));
             desy_scores_close(&scores);
@@ -121,7 +133,8 @@ static void test_csv_put(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv_dialects), cmocka_unit_test(test_csv_refused), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_csv_dialects), cmocka_unit_test(test_without_labels),
+        cmocka_unit_test(test_csv_refused), cmocka_unit_test(test_json),
         cmocka_unit_test(test_shares),       cmocka_unit_test(test_csv_put),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);

@@ -1,0 +1,56 @@
+#include "eval/operating_point.h"
+
+#include "base/error.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+int desy_operating_points_count(desy_world *world, const desy_ranking *ranking, struct desy_operating_point *points, size_t n)
+{
+    int64_t(*called)[2] = calloc(n + 1, sizeof *called);
+    const int rc = desy_agree(world, called ? DESY_OK : desy_error_memory("counts at thresholds"));
+    for (size_t g = 0; rc == DESY_OK && g < ranking->n_groups; g++)
+        for (size_t i = 0; i < n; i++) {
+            if (!(ranking->groups[g].score >= points[i].threshold)) continue;
+            called[i][0] += ranking->groups[g].pos;
+            called[i][1] += ranking->groups[g].neg;
+        }
+    if (rc == DESY_OK) desy_sum_i64(world, &called[0][0], 2 * n);
+    for (size_t i = 0; rc == DESY_OK && i < n; i++) {
+        const int64_t tp = called[i][0], fp = called[i][1];
+        points[i] = (struct desy_operating_point){points[i].threshold, tp, fp, ranking->neg - fp, ranking->pos - tp};
+    }
+    free(called);
+    return rc;
+}
+
+static double ratio(int64_t part, int64_t whole) { return whole > 0 ? (double)part / (double)whole : 0.; }
+
+double desy_accuracy(const struct desy_operating_point *p) { return ratio(p->tp + p->tn, p->tp + p->tn + p->fp + p->fn); }
+double desy_precision(const struct desy_operating_point *p) { return ratio(p->tp, p->tp + p->fp); }
+double desy_recall(const struct desy_operating_point *p) { return ratio(p->tp, p->tp + p->fn); }
+double desy_f1(const struct desy_operating_point *p) { return ratio(2 * p->tp, 2 * p->tp + p->fp + p->fn); }
+double desy_false_positive_rate(const struct desy_operating_point *p) { return ratio(p->fp, p->fp + p->tn); }
+double desy_true_negative_rate(const struct desy_operating_point *p) { return ratio(p->tn, p->fp + p->tn); }
+double desy_negative_predictive_value(const struct desy_operating_point *p) { return ratio(p->tn, p->tn + p->fn); }
+double desy_balanced_accuracy(const struct desy_operating_point *p) { return (desy_recall(p) + desy_true_negative_rate(p)) / 2.; }
+
+double desy_matthews_correlation(const struct desy_operating_point *p)
+{
+    const double below = sqrt((double)(p->tp + p->fp) * (double)(p->tp + p->fn)) * sqrt((double)(p->tn + p->fp) * (double)(p->tn + p->fn));
+    return below > 0 ? ((double)p->tp * (double)p->tn - (double)p->fp * (double)p->fn) / below : 0.;
+}
+
+static bool number(cJSON *json, const char *key, double value) { return cJSON_AddNumberToObject(json, key, value) != NULL; }
+
+bool desy_operating_point_json(cJSON *json, const struct desy_operating_point *point)
+{
+    const bool positives = point->tp + point->fn > 0, negatives = point->fp + point->tn > 0;
+    return number(json, "accuracy", desy_accuracy(point))
+           && (!positives || (number(json, "precision", desy_precision(point)) && number(json, "recall", desy_recall(point)) && number(json, "f1", desy_f1(point))
+                              && number(json, "tpr", desy_recall(point))))
+           && (!negatives || (number(json, "fpr", desy_false_positive_rate(point)) && number(json, "tnr", desy_true_negative_rate(point))
+                              && number(json, "npv", desy_negative_predictive_value(point))))
+           && (!positives || !negatives || (number(json, "balanced_accuracy", desy_balanced_accuracy(point)) && number(json, "mcc", desy_matthews_correlation(point))))
+           && number(json, "tp", (double)point->tp) && number(json, "fp", (double)point->fp) && number(json, "tn", (double)point->tn) && number(json, "fn", (double)point->fn);
+}
