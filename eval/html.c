@@ -58,7 +58,9 @@ void desy_html_with_interval(FILE *stream, const cJSON *object, const char *key)
     snprintf(of, sizeof of, "%s_ci", key);
     const cJSON *interval = cJSON_GetObjectItemCaseSensitive(object, of), *low = cJSON_GetArrayItem(interval, 0), *high = cJSON_GetArrayItem(interval, 1);
     desy_html_number(stream, value);
-    if (cJSON_IsNumber(low) && cJSON_IsNumber(high)) fprintf(stream, " <span class=\"soft\">(%.3f to %.3f)</span>", low->valuedouble, high->valuedouble);
+    if (!cJSON_IsNumber(low) || !cJSON_IsNumber(high)) return;
+    const int places = fabs(high->valuedouble) >= 10 ? 0 : 3;
+    fprintf(stream, " <span class=\"soft\">(%.*f to %.*f)</span>", places, low->valuedouble, places, high->valuedouble);
 }
 
 static bool is_there(const cJSON *list, const struct desy_html_column *column)

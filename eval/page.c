@@ -71,10 +71,10 @@ static void section_ranking(FILE *stream, const struct desy_page *page)
 
 static void section_thresholds(FILE *stream, const struct desy_page *page)
 {
-    static const struct desy_html_column rules[] = {{"rule", "rule", DESY_HTML_TEXT}, {"threshold", "threshold", DESY_HTML_NUMBER}, RATES, {"reason", "not measurable, for", DESY_HTML_TEXT}, {0}};
+    static const struct desy_html_column rules[] = {{"rule", "rule", DESY_HTML_TEXT}, {"threshold", "threshold", DESY_HTML_NUMBER}, RATES, {"measurable", "measurable", DESY_HTML_TEXT}, {0}};
     static const struct desy_html_column sweep[] = {{"threshold", "threshold", DESY_HTML_NUMBER}, RATES, {0}};
     static const struct desy_html_column prevalence[] = {{"rule", "rule", DESY_HTML_TEXT}, {"threshold", "threshold", DESY_HTML_NUMBER}, {"prevalence", "AI-generated of all", DESY_HTML_PERCENT},
-                                                         {"flagged_of_1000", "flagged of 1,000", DESY_HTML_NUMBER}, {"ai_of_1000_flagged", "AI-generated of 1,000 flagged", DESY_HTML_INTERVAL},
+                                                         {"flagged_of_1000", "flagged of 1,000", DESY_HTML_INTERVAL}, {"ai_of_1000_flagged", "AI-generated of 1,000 flagged", DESY_HTML_INTERVAL},
                                                          {"errors_of_1000", "errors of 1,000", DESY_HTML_NUMBER}, {"errors_of_1000_calling_none", "... calling none", DESY_HTML_NUMBER}, {0}};
     const cJSON *json = page->json, *thresholds = member(json, "thresholds");
     fputs("<div class=\"wide\"><table><caption>At the threshold in use, with 95 % intervals (Clopper-Pearson)</caption><tbody>\n", stream);

@@ -18,7 +18,7 @@ const char desy_page_style[] =
     ".bar.ai{fill:url(#hatch)}.bar.real{fill:var(--real);fill-opacity:.5}.hatch-ground{fill:var(--ai);fill-opacity:.25}.hatch-line{stroke:var(--ai);stroke-width:3}\n"
     ".dot.ai{fill:var(--ai)}.dot.real{fill:var(--real)}.dot.validation,.dot.guide{fill:var(--ink)}.whisker{stroke-width:2}.whisker.ai{stroke:var(--ai)}.whisker.real{stroke:var(--real)}.whisker.guide{stroke:var(--ink)}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}caption{text-align:left;color:var(--soft);padding:0 0 4px;max-width:90ch}th,td{text-align:left;padding:4px 14px 4px 0;border-bottom:1px solid var(--rule);vertical-align:top}\n"
-    "thead th{font-weight:600;color:var(--soft);white-space:nowrap}tbody th{font-weight:400}.n{text-align:right}.wide{overflow-x:auto;margin:12px 0}td table td,td table th{border:0;padding:1px 10px 1px 0}\n"
+    "thead th{font-weight:600;color:var(--soft);white-space:nowrap}tbody th{font-weight:400}.n{text-align:right;white-space:nowrap}.wide{overflow-x:auto;margin:12px 0}td table td,td table th{border:0;padding:1px 10px 1px 0}\n"
     "svg text.ai-ink,.ai-ink{fill:var(--ai);color:var(--ai)}svg text.real-ink,.real-ink{fill:var(--real);color:var(--real)}.ink{color:var(--ink)}details{margin:12px 0}summary{cursor:pointer}\n"
     ".hardest{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;margin:10px 0;padding:0;list-style:none}.hardest li{background:var(--panel);border:1px solid var(--rule);border-radius:6px;padding:8px;font-size:12px}.hardest img{width:100%;display:block;border-radius:4px;margin-bottom:4px}\n"
     "@media(max-width:560px){body{padding:16px 12px 40px}dl{display:block}dd{border-top:0;padding-top:0}}\n"
