@@ -20,7 +20,8 @@ sys.path.insert(0, str(TREE / "tests" / "e2e"))
 import hostile
 
 WINDOWS, WARM_UP = 10, 2
-BOUND = 100  # KiB for 1,000 opens: `check` itself notes 32 bytes a video, and an allocator never comes to rest entirely
+BOUND = 100  # KiB for 1,000 opens: an allocator never comes to rest entirely
+NOTED = {"check": 300, "extract": 0}  # KiB for 1,000 opens that the rank notes on purpose: 240 bytes a video, as much again for a reason
 CONTAINERS = {"h264.mov": "-c:v libx264", "h264.flv": "-c:v libx264", "mpeg2.mpg": "-c:v mpeg2video", "wmv2.wmv": "-c:v wmv2", "loop.gif": ""}
 
 
@@ -67,7 +68,7 @@ def slope(values):
     return sum((i - middle) * (value - mean) for i, value in enumerate(values)) / sum((i - middle) ** 2 for i in range(len(values)))
 
 
-def report(name, samples, begin, end, opens):
+def report(name, samples, begin, end, opens, noted=0):
     """Prints a row; is it flat?"""
     windows = [[] for _ in range(WINDOWS)]
     for at, memory, files in samples:
@@ -79,7 +80,7 @@ def report(name, samples, begin, end, opens):
     files = [max(value for _, value in window) for window in windows]
     growth = slope(memory[WARM_UP:]) / (opens / WINDOWS) * 1000
     print(f"| {name} | {' '.join(f'{value / 1024:.1f}' for value in memory)} | {growth:+.1f} | {files[WARM_UP]} {files[-1]} |")
-    return growth <= BOUND and files[-1] <= files[WARM_UP] + 1
+    return growth <= BOUND + noted and files[-1] <= files[WARM_UP] + 1
 
 
 def main():
@@ -106,9 +107,9 @@ def main():
     helpers = sorted(samples.keys() - {process.pid, spawner})
     begin, end = samples[helpers[0]][0][0], samples[helpers[0]][-1][0]
     print(f"{options.opens} videos, {len(clips)} different ones, through desy {options.command} in {end - begin:.0f} s\n")
-    print(f"| process | resident MiB in tenths of the run | KiB for 1,000 opens (bound {BOUND}) | descriptors, early and late |\n| --- | --- | --- | --- |")
+    print(f"| process | resident MiB in tenths of the run | KiB for 1,000 opens (bound {BOUND}, for the rank {BOUND + NOTED[options.command]}) | descriptors, early and late |\n| --- | --- | --- | --- |")
     mine = [sample for sample in samples[process.pid] if begin <= sample[0] <= end]
-    flat = [report("rank", mine, begin, end, options.opens)]
+    flat = [report("rank", mine, begin, end, options.opens, NOTED[options.command])]
     flat += [report(f"helper {i}", samples[pid], begin, end, options.opens) for i, pid in enumerate(helpers)]
     print(f"\n{len(helpers)} helpers, {len(left)} processes left behind")
     sys.exit(0 if all(flat) and not left else 1)

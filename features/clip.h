@@ -68,6 +68,9 @@ struct desy_clip {
     int key_frames;        /* packets marked so */
     int longest_gop;       /* frames from one key frame to the next, at most */
     int reordering;        /* frames that are decoded before one that is shown earlier, at most: 0 without B-frames */
+    int has_sound;         /* 1: its file has a sound stream */
+    int cut;               /* 1: less of it is there than its container promises, as far as frames and durations tell; reason says how much */
+    int damaged;           /* 1: status ok, and errors elsewhere than in the frames used; reason says so */
     int audio_samples;     /* n of audio; 0: there is no sound */
     int frames;                              /* n sampled, 4..T */
     int64_t frame_index[DESY_MAX_FRAMES];    /* of each sampled frame, in presentation order */

@@ -66,6 +66,7 @@ bool desy_clip_copy(struct desy_clip *copy, const struct desy_clip *shared, cons
     clean_text(copy->container, sizeof copy->container);
     clean_text(copy->muxer, sizeof copy->muxer);
     clean_text(copy->pixel_format, sizeof copy->pixel_format);
+    copy->has_sound = copy->has_sound != 0, copy->cut = copy->cut != 0, copy->damaged = copy->damaged != 0;
     if (copy->status != DESY_STATUS_OK) {
         calm_failed(copy);
         return copy->status == DESY_STATUS_UNREADABLE || copy->status == DESY_STATUS_NO_VIDEO || copy->status == DESY_STATUS_TOO_SHORT;

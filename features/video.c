@@ -192,6 +192,8 @@ static void describe(desy_video *video)
     clip->longest_gop = timeline->longest_gop;
     clip->reordering = timeline->reordering;
     clip->rotation = video->turn.degrees;
+    for (unsigned i = 0; i < source->format->nb_streams; i++)
+        if (source->format->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO) clip->has_sound = 1;
     clip->window = video->window;
     clip->windows = video->windows;
     clip->bit_rate = clip->duration > 0 ? (int64_t)fmin((double)timeline->bytes * 8 / clip->duration, MOST_BIT_RATE) : 0;
@@ -221,6 +223,8 @@ static void warn(desy_video *video)
     const AVStream *stream = video->source.stream;
     double promised = promised_duration(video);
     bool less = promised > clip->duration * 1.1 + 0.2;
+    clip->cut = less;
+    clip->damaged = !less && (video->cut || video->errors);
     if (stream->nb_frames > clip->total_frames && (less || video->cut || video->errors))
         snprintf(clip->reason, sizeof clip->reason, "cut short or damaged: its container promises %lld frames, %lld can be decoded",
                  (long long)stream->nb_frames, (long long)clip->total_frames);

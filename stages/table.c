@@ -1,11 +1,11 @@
 #include "stages/commands.h"
 
-extern const struct poptOption desy_synth_options[], desy_batch_options[], desy_detect_options[], desy_run_options[], desy_extract_command_options[], desy_train_command_options[],
+extern const struct poptOption desy_synth_options[], desy_check_command_options[], desy_batch_options[], desy_detect_options[], desy_run_options[], desy_extract_command_options[], desy_train_command_options[],
     desy_eval_command_options[], desy_models_options[];
 
 const struct desy_stage desy_stages[] = {
     {"run", "DATASET -o DIR", "the whole pipeline: check, extract, train, evaluate", "mpirun -n 2 desy run dataset.json -o out", desy_run_options, desy_run_command, false},
-    {"check", "DATASET [-o DIR]", "what is wrong with a data set: missing, unreadable, duplicate videos, counts", "desy check dataset.json -o out", desy_check_options, desy_check_command, false},
+    {"check", "DATASET [-o DIR]", "what is wrong with a data set: missing, broken, duplicate and near-duplicate videos, shortcuts by format, doubtful labels", "desy check dataset.json -o out", desy_check_command_options, desy_check_command, false},
     {"extract", "DATASET -o STORE", "videos to features, in an HDF5 store", "mpirun -n 2 desy extract dataset.json -o store", desy_extract_command_options, desy_extract_command, false},
     {"train", "STORE|DATASET [--save-dir best_models_pth]", "features to a model", "mpirun -n 2 desy train store --save-dir best_models_pth", desy_train_command_options, desy_train_command, false},
     {"eval", "STORE [--model MODEL] -o REPORT | STORE --protocol lodo -o REPORT | --scores FILE -o REPORT", "a model, or anybody's scores, to a report with ROC and thresholds", "desy eval store --model best_models_pth -o report", desy_eval_command_options, desy_eval_command, false},

@@ -267,3 +267,37 @@ out:
     close_training(&t);
     return rc;
 }
+
+/* The fused logits of the items that are measured. */
+static int copy_out_of_fold(struct desy_out_of_fold *o, const struct training *t)
+{
+    const size_t n = t->fitting.measured.chosen;
+    o->by_source = t->set.by_source;
+    o->ids = malloc((n + 1) * sizeof *o->ids), o->labels = malloc(n + 1), o->logits = malloc((n + 1) * sizeof *o->logits);
+    if (!o->ids || !o->labels || !o->logits) return desy_error_memory("out-of-fold logits");
+    memcpy(o->ids, t->kept_ids, n * sizeof *o->ids);
+    for (size_t i = 0; i < t->set.total; i++)
+        if (t->fitting.item_weights[i] > 0) o->labels[o->n] = t->set.labels[i], o->logits[o->n++] = t->fitting.logits[i];
+    return DESY_OK;
+}
+
+int desy_train_out_of_fold(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_out_of_fold *out_of_fold)
+{
+    struct training t = {.world = world, .options = options};
+    int rc;
+    DESY_TRY(open_training(&t, store));
+    DESY_TRY(desy_fitting_channels(&t.fitting));
+    DESY_TRY(desy_fitting_fuse(&t.fitting));
+    DESY_TRY(desy_agree(world, copy_out_of_fold(out_of_fold, &t)));
+out:
+    close_training(&t);
+    return rc;
+}
+
+void desy_out_of_fold_close(struct desy_out_of_fold *o)
+{
+    free(o->ids);
+    free(o->labels);
+    free(o->logits);
+    *o = (struct desy_out_of_fold){0};
+}

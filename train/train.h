@@ -61,6 +61,18 @@ struct desy_train_result {
  * finite, an extractor of unknown layout; DESY_EENV: it can't be written; DESY_EINTERRUPTED: a signal came. */
 int desy_train(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_train_result *result);
 
+/* What models say of clips that they have not seen, one a fold. */
+struct desy_out_of_fold {
+    size_t n;        /* labelled items that could be read */
+    uint64_t *ids;   /* (n) */
+    uint8_t *labels; /* (n) */
+    double *logits;  /* (n): fused, at equal classes */
+    bool by_source;  /* unit of the folds: sources, else groups */
+};
+/* Collective; writes nothing, the same on every rank. Of the items that these options train on. Errors as desy_train. */
+int desy_train_out_of_fold(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_out_of_fold *out_of_fold);
+void desy_out_of_fold_close(struct desy_out_of_fold *out_of_fold); /* safe on a zeroed one */
+
 /* Collective; writes nothing. A sweep of the learning rate for every full form that these options train: sweeps[*n], new, caller frees. DESY_EUSAGE: there is none. */
 int desy_train_find_rates(desy_world *world, desy_store *store, const struct desy_train_options *options, struct desy_rate_sweep **sweeps, int *n);
 

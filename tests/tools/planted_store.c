@@ -4,9 +4,11 @@
  * clips of label 0 have no sound. "text": noise to look at, and, in half of the clips of label 0 and three of four of label 1, a text, with words
  * of their own in those of label 1. "text-of-one": clips of label 0 have no text.
  * "text-no-sign": one in four clips of label 0 has a text, and three in four of label 1, and the words have nothing to do with the label.
+ * "flipped": as planted, but for the labels of those whose number ends in 3 or 8; ids are those of their paths.
  * "crops": numbers without a signal, four frames, and so two crops, of noise, in which those of label 1 have 2 x 2 pixels of one value; two thirds are for training, a sixth each for validation and tests. */
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "features/store.h"
 
@@ -60,11 +62,12 @@ static int append(desy_segment *segment, size_t i, const char *how)
                                                     {DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST}};
     float features[T * D];
     char path[32], source[32], group[32], text[400] = "";
-    const bool sound = strncmp(how, "sound", 5) == 0, texts = strncmp(how, "text", 4) == 0, crops = strcmp(how, "crops") == 0, signal = i % 2, label = strcmp(how, "shuffled") == 0 ? desy_random_u64(4, 0, i) & 1 : signal;
+    const bool sound = strncmp(how, "sound", 5) == 0, texts = strncmp(how, "text", 4) == 0, crops = strcmp(how, "crops") == 0, signal = i % 2, flipped = strcmp(how, "flipped") == 0,
+               label = strcmp(how, "shuffled") == 0 ? desy_random_u64(4, 0, i) & 1 : flipped ? signal != (i % 10 == 3 || i % 10 == 8) : signal;
     snprintf(path, sizeof path, "%zu.mp4", i);
     snprintf(source, sizeof source, "%s-%zu", label ? "generator" : "camera", i / 10 % 4);
     snprintf(group, sizeof group, "%zu", i);
-    const struct desy_item item = {.id = desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = text, .audio_path = "", .split = crops ? parts[1][i / 2 % 6] : parts[0][i / 2 % 5]};
+    const struct desy_item item = {.id = flipped ? desy_hash64(path, strlen(path)) : desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = text, .audio_path = "", .split = crops ? parts[1][i / 2 % 6] : parts[0][i / 2 % 5]};
     fill(features, i, signal && !sound && !texts && !crops);
     clip.frames = crops ? 4 : T;
     if (crops) fill_crops(&clip.crops[0][0][0][0], i, signal);
