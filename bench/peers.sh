@@ -10,6 +10,7 @@ packages=$(.venv/bin/python3 -c 'import sysconfig; print(sysconfig.get_path("pur
 echo "$packages" >"$($folder/bin/python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/desy.pth"
 # Without dependencies: torch and numpy are there, and must stay as they are.
 $folder/bin/python3 -m pip install --quiet --no-deps torchcodec==0.13.0 decord==0.6.0 av==18.1.0 opencv-python-headless==5.0.0.93 \
-  onnx==1.23.2 onnxruntime==1.32.0 onnxscript==0.7.2 onnx_ir==1.1.0 openvino==2026.4.1 openvino-telemetry ml_dtypes protobuf packaging flatbuffers
-$folder/bin/python3 -c 'import av, cv2, decord, onnxruntime, openvino, torch, torchcodec'
+  onnx==1.23.2 onnxruntime==1.32.0 onnxscript==0.7.2 onnx_ir==1.1.0 openvino==2026.4.1 openvino-telemetry ml_dtypes protobuf packaging flatbuffers \
+  pandas==3.1.1 pyarrow==26.0.1 python-dateutil six
+$folder/bin/python3 -c 'import av, cv2, decord, onnxruntime, openvino, pandas, pyarrow, torch, torchcodec'
 echo "$folder is ready."

@@ -18,14 +18,17 @@ void desy_bins_equal_width(double edges[DESY_BINS + 1])
 static void scores_at(desy_world *world, const desy_ranking *ranking, const int64_t *places, double *values, size_t n)
 {
     const int64_t all = ranking->pos + ranking->neg;
+    struct desy_groups groups;
     size_t left = n;
     for (size_t i = 0; i < n; i++) values[i] = -INFINITY;
-    for (size_t g = 0; g < ranking->n_groups; g++) { /* descending: a group ends where all - tp - fp clips lie below it */
-        const struct desy_group *group = &ranking->groups[g];
-        const int64_t first = all - group->tp - group->fp, end = first + group->pos + group->neg;
-        while (left > 0 && places[left - 1] >= end) left--; /* on a rank above */
-        while (left > 0 && places[left - 1] >= first) values[--left] = group->score;
-    }
+    desy_groups_open(&groups, ranking, false);
+    while (desy_groups_next(&groups))
+        for (size_t g = 0; g < groups.n; g++) { /* descending: a group ends where all - tp - fp clips lie below it */
+            const struct desy_group *group = &groups.group[g];
+            const int64_t first = all - group->tp - group->fp, end = first + group->pos + group->neg;
+            while (left > 0 && places[left - 1] >= end) left--; /* on a rank above */
+            while (left > 0 && places[left - 1] >= first) values[--left] = group->score;
+        }
     desy_max_f64(world, values, n);
 }
 

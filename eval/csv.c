@@ -1,140 +1,195 @@
 #include "eval/csv.h"
 
 #include "base/error.h"
+#include "eval/text_range.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+struct field { size_t start, size; bool quoted; }; /* within the text; without its quotes */
+
 struct desy_csv {
-    FILE *stream;
-    char *path, *text, **fields;
-    size_t text_size, text_room, *starts, n, room; /* fields begin at text + starts[i], each with a NUL */
-    long line, record_line;
+    struct desy_text_range range;
+    struct field *found;
+    char **fields;
+    size_t n, room;
+    uint64_t offset; /* of the last record */
 };
 
-int desy_csv_open(desy_csv **out, const char *path)
+static const bool ends_field[256] = {[','] = true, ['\n'] = true, ['\r'] = true, ['"'] = true, ['\0'] = true};
+
+/* The next byte that ends a field. Eight at a time: all that do are below '-', and few others in a table of scores are. Reads up to 7 bytes beyond. */
+static const char *find_end(const char *c)
 {
-    desy_csv *csv = calloc(1, sizeof *csv);
-    *out = csv;
-    if (!csv || !(csv->path = strdup(path))) {
-        desy_csv_close(out);
-        return desy_error_memory("a CSV reader");
+    static const uint64_t ones = 0x0101010101010101;
+    for (;; c += 8) {
+        uint64_t bytes;
+        memcpy(&bytes, c, sizeof bytes);
+        if (((bytes - ones * '-') & ~bytes & (ones << 7)) == 0) continue; /* the lowest byte that is below sets its highest bit, and none before it does */
+        for (int i = 0; i < 8; i++)
+            if (ends_field[(unsigned char)c[i]]) return c + i;
     }
-    csv->line = 1;
-    csv->stream = fopen(path, "rb");
-    if (!csv->stream) {
-        desy_csv_close(out);
-        return desy_error(DESY_EDATA, "%s: can't be read: %s", path, strerror(errno));
-    }
-    static const char mark[] = "\xef\xbb\xbf";
-    char start[3];
-    if (fread(start, 1, 3, csv->stream) != 3 || memcmp(start, mark, 3) != 0) rewind(csv->stream);
-    return DESY_OK;
 }
 
-static int push(desy_csv *csv, char byte)
+/* To the first line end from text + at on that is outside quotes. */
+static int skip_record(struct desy_text_range *range, bool quoted)
 {
-    if (csv->text_size == csv->text_room) {
-        const size_t room = csv->text_room ? csv->text_room * 2 : 256;
-        char *text = realloc(csv->text, room);
-        if (!text) return desy_error_memory("a CSV record");
-        csv->text = text;
-        csv->text_room = room;
+    for (;;) {
+        for (; range->at < range->used; range->at++) {
+            const char c = range->text[range->at];
+            quoted ^= c == '"';
+            if (c == '\n' && !quoted) {
+                range->at++;
+                return DESY_OK;
+            }
+        }
+        if (range->ended) return DESY_OK;
+        const int rc = desy_text_more(range);
+        if (rc != DESY_OK) return rc;
     }
-    csv->text[csv->text_size++] = byte;
-    return DESY_OK;
 }
 
-static int start_field(desy_csv *csv)
+int desy_csv_open(desy_csv **out, const char *path, uint64_t from, uint64_t to, bool quoted)
+{
+    desy_csv *csv = *out = calloc(1, sizeof *csv);
+    if (!csv) return desy_error_memory("a CSV reader");
+    struct desy_text_range *range = &csv->range;
+    int rc = desy_text_open(range, path, from > 0 ? from - 1 : 0, to);
+    if (rc == DESY_OK && from == 0) range->at = strncmp(range->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    else if (rc == DESY_OK && range->used > 0) { /* a record begins at `from` if a line ends before it */
+        range->at = 1;
+        if (quoted || range->text[0] != '\n') rc = skip_record(range, quoted);
+    }
+    if (rc != DESY_OK) desy_csv_close(out);
+    return rc;
+}
+
+static int start_field(desy_csv *csv, size_t start)
 {
     if (csv->n == csv->room) {
         const size_t room = csv->room ? csv->room * 2 : 16;
-        size_t *starts = realloc(csv->starts, room * sizeof *starts);
-        if (starts) csv->starts = starts;
+        struct field *found = realloc(csv->found, room * sizeof *found);
+        if (found) csv->found = found;
         char **fields = realloc(csv->fields, room * sizeof *fields);
         if (fields) csv->fields = fields;
-        if (!starts || !fields) return desy_error_memory("a CSV record");
+        if (!found || !fields) return desy_error_memory("a CSV record");
         csv->room = room;
     }
-    csv->starts[csv->n++] = csv->text_size;
+    csv->found[csv->n++] = (struct field){.start = start};
     return DESY_OK;
 }
 
-static int bad_quote(const desy_csv *csv, const char *what)
+static int bad(const desy_csv *csv, size_t at, const char *what)
 {
-    return desy_error(DESY_EDATA, "%s:%ld: %s; a field with quotes is written as \"...\", quotes within it doubled", csv->path, csv->line, what);
+    return desy_error(DESY_EDATA, "%s:%ld: %s", csv->range.path, desy_text_line(csv->range.path, csv->range.offset + at), what);
 }
+#define QUOTES "; a field with quotes is written as \"...\", quotes within it doubled"
 
-static int zero_byte(const desy_csv *csv)
+/* The field that begins at text + *at; *at becomes where it ends. *whole: false where more of the file is needed to tell. */
+static int find_field(desy_csv *csv, size_t *at, bool *whole)
 {
-    return desy_error(DESY_EDATA, "%s:%ld: a zero byte; this is not a text file", csv->path, csv->line);
-}
-
-/* One field into `text`; *end: the byte that ended it (',', '\n' or EOF). */
-static int read_field(desy_csv *csv, int first, int *end)
-{
-    int rc = start_field(csv), byte = first;
-    if (rc != DESY_OK) return rc;
-    if (byte == '"') {
-        for (;;) {
-            byte = getc(csv->stream);
-            if (byte == EOF) return bad_quote(csv, "the file ends within quotes");
-            if (byte == '"' && (byte = getc(csv->stream)) != '"') break;
-            if (byte == '\n') csv->line++;
-            if (byte == 0) return zero_byte(csv);
-            DESY_TRY(push(csv, (char)byte));
+    const struct desy_text_range *range = &csv->range;
+    const char *const text = range->text, *const end = text + range->used, *c = text + *at;
+    struct field *field = &csv->found[csv->n - 1];
+    *whole = true;
+    if (*c == '"') {
+        field->quoted = true;
+        field->start++;
+        for (c++;; c += 2) {
+            c = memchr(c, '"', (size_t)(end - c));
+            *whole = range->ended || (c && c + 1 < end);
+            if (!*whole) return DESY_OK;
+            if (!c) return bad(csv, field->start, "the file ends within quotes that begin here" QUOTES);
+            if (c[1] != '"') break;
         }
-    } else
-        for (; byte != ',' && byte != '\n' && byte != '\r' && byte != EOF; byte = getc(csv->stream)) {
-            if (byte == '"') return bad_quote(csv, "a quote inside a field that does not begin with one");
-            if (byte == 0) return zero_byte(csv);
-            DESY_TRY(push(csv, (char)byte));
-        }
-    if (byte == '\r') {
-        byte = getc(csv->stream);
-        if (byte != '\n' && byte != EOF) return desy_error(DESY_EDATA, "%s:%ld: a carriage return within a line", csv->path, csv->line);
+        field->size = (size_t)(c - text) - field->start;
+        if (memchr(text + field->start, 0, field->size)) return bad(csv, field->start, "a zero byte; this is not a text file");
+        c++;
+        if (c < end && *c != ',' && *c != '\n' && *c != '\r') return bad(csv, (size_t)(c - text), "text after a closing quote" QUOTES);
+    } else {
+        c = find_end(c);
+        field->size = (size_t)(c - text) - field->start;
+        if (*c == '"') return bad(csv, (size_t)(c - text), "a quote inside a field that does not begin with one" QUOTES);
+        if (*c == '\0' && c < end) return bad(csv, (size_t)(c - text), "a zero byte; this is not a text file");
     }
-    if (byte != ',' && byte != '\n' && byte != EOF) return bad_quote(csv, "text after a closing quote");
-    if (byte == '\n') csv->line++;
-    *end = byte;
-    rc = push(csv, '\0');
+    *at = (size_t)(c - text);
+    *whole = c < end || range->ended;
+    return DESY_OK;
+}
+
+/* The record that begins at text + at. */
+static int find_record(desy_csv *csv, bool *whole, size_t *next)
+{
+    const struct desy_text_range *range = &csv->range;
+    size_t at = range->at;
+    int rc = DESY_OK;
+    csv->n = 0;
+    for (;; at++) {
+        DESY_TRY(start_field(csv, at));
+        DESY_TRY(find_field(csv, &at, whole));
+        if (!*whole || range->text[at] != ',') break;
+    }
+    if (*whole && range->text[at] == '\r') {
+        at++;
+        *whole = at < range->used || range->ended;
+        if (at < range->used && range->text[at] != '\n') return bad(csv, at, "a carriage return within a line");
+    }
+    *next = at + (at < range->used);
 out:
     return rc;
 }
 
-int desy_csv_next(desy_csv *csv, char ***fields, size_t *n)
+/* A doubled quote is one. Returns the field with a NUL. */
+static char *finish_field(char *text, const struct field *field)
 {
-    int byte;
-    csv->n = csv->text_size = *n = 0;
-    while ((byte = getc(csv->stream)) == '\n' || byte == '\r')
-        if (byte == '\n') csv->line++;
-    csv->record_line = csv->line;
-    if (byte == EOF) return ferror(csv->stream) ? desy_error(DESY_EDATA, "%s: can't be read: %s", csv->path, strerror(errno)) : DESY_OK;
-    for (;;) {
-        int end = EOF, rc = read_field(csv, byte, &end);
-        if (rc != DESY_OK) return rc;
-        if (end != ',') break;
-        byte = getc(csv->stream);
+    char *start = text + field->start, *to = start;
+    start[field->size] = '\0';
+    if (!field->quoted || !memchr(start, '"', field->size)) return start;
+    for (const char *from = start; from < start + field->size; from++) {
+        *to++ = *from;
+        from += *from == '"';
     }
-    for (size_t i = 0; i < csv->n; i++) csv->fields[i] = csv->text + csv->starts[i];
-    *fields = csv->fields;
-    *n = csv->n;
-    return DESY_OK;
+    *to = '\0';
+    return start;
 }
 
-long desy_csv_line(const desy_csv *csv) { return csv->record_line; }
+int desy_csv_next(desy_csv *csv, char ***fields, size_t *n)
+{
+    struct desy_text_range *range = &csv->range;
+    bool whole = false;
+    size_t next = 0;
+    int rc = DESY_OK;
+    *n = 0;
+    for (;;) {
+        while (range->text[range->at] == '\n' || range->text[range->at] == '\r') range->at++;
+        if (range->at < range->used || range->ended) break;
+        DESY_TRY(desy_text_more(range));
+    }
+    csv->offset = range->offset + range->at;
+    if (range->at == range->used || csv->offset >= range->to) return DESY_OK;
+    for (;;) {
+        DESY_TRY(find_record(csv, &whole, &next));
+        if (whole) break;
+        DESY_TRY(desy_text_more(range));
+    }
+    range->at = next;
+    for (size_t i = 0; i < csv->n; i++) csv->fields[i] = finish_field(range->text, &csv->found[i]);
+    *fields = csv->fields;
+    *n = csv->n;
+out:
+    return rc;
+}
+
+uint64_t desy_csv_offset(const desy_csv *csv) { return csv->offset; }
+uint64_t desy_csv_end(const desy_csv *csv) { return csv->range.offset + csv->range.at; }
 
 void desy_csv_close(desy_csv **out)
 {
     desy_csv *csv = *out;
     if (!csv) return;
-    if (csv->stream) fclose(csv->stream);
-    free(csv->path);
-    free(csv->text);
+    desy_text_close(&csv->range);
+    free(csv->found);
     free(csv->fields);
-    free(csv->starts);
     free(csv);
     *out = NULL;
 }

@@ -5,9 +5,9 @@
 static struct desy_forecast row_at(const void *context, size_t i)
 {
     const struct desy_row_forecasts *rows = context;
-    const struct desy_score_row *row = &rows->scores->rows[i];
-    const bool out = isnan(row->score) || (rows->folds && rows->folds[i] == rows->left_out);
-    return (struct desy_forecast){rows->instead ? rows->instead[i] : row->score, out ? 0 : 1, row->label, rows->first + i};
+    const double score = rows->scores->score[i];
+    const bool out = isnan(score) || (rows->folds && rows->folds[i] == rows->left_out);
+    return (struct desy_forecast){rows->instead ? rows->instead[i] : score, out ? 0 : 1, rows->scores->label[i], rows->first + i};
 }
 
 void desy_row_forecasts_open(desy_world *world, struct desy_row_forecasts *rows)

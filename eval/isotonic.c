@@ -16,15 +16,18 @@ static void push(struct desy_isotonic_block *blocks, size_t *n, struct desy_isot
 
 int desy_isotonic_fit(desy_world *world, const desy_ranking *ranking, struct desy_isotonic *isotonic)
 {
-    struct desy_isotonic_block *mine = malloc((ranking->n_groups + 1) * sizeof *mine), *all = NULL;
+    struct desy_isotonic_block *mine = malloc((ranking->n_keys[0] + ranking->n_keys[1] + 2) * sizeof *mine), *all = NULL;
+    struct desy_groups groups;
     size_t n = 0, total = 0, end, *counts = NULL;
     *isotonic = (struct desy_isotonic){0};
     int rc = desy_agree(world, mine ? DESY_OK : desy_error_memory("isotonic regression"));
     if (rc != DESY_OK) goto out;
-    for (size_t i = ranking->n_groups; i-- > 0;) { /* ascending */
-        const struct desy_group *group = &ranking->groups[i];
-        push(mine, &n, (struct desy_isotonic_block){group->score, group->score, group->pos, group->pos + group->neg});
-    }
+    desy_groups_open(&groups, ranking, true); /* ascending */
+    while (desy_groups_next(&groups))
+        for (size_t i = 0; i < groups.n; i++) {
+            const struct desy_group *group = &groups.group[i];
+            push(mine, &n, (struct desy_isotonic_block){group->score, group->score, group->pos, group->pos + group->neg});
+        }
     DESY_TRY(desy_gatherall(world, &n, 1, sizeof n, (void **)&counts, &total));
     DESY_TRY(desy_gatherall(world, mine, n, sizeof *mine, (void **)&all, &total));
     isotonic->blocks = malloc((total + 1) * sizeof *isotonic->blocks);

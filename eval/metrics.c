@@ -1,11 +1,13 @@
 #include "eval/metrics.h"
 
 #include "base/error.h"
+#include "eval/source_auc.h"
 #include "eval/sources.h"
 #include "mpi/fixed_sum.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The records to sort: rows with a score. */
 static int select_scored(const struct desy_scores *scores, const struct desy_sources *sources, struct desy_ranked **ranked, size_t *n)
@@ -14,9 +16,8 @@ static int select_scored(const struct desy_scores *scores, const struct desy_sou
     *ranked = malloc((scores->n + 1) * sizeof **ranked);
     if (!*ranked) return desy_error_memory("scores");
     for (size_t i = 0; i < scores->n; i++) {
-        const struct desy_score_row *row = &scores->rows[i];
-        if (isnan(row->score)) continue;
-        (*ranked)[(*n)++] = (struct desy_ranked){row->score, (uint32_t)desy_sources_find(sources, row->source), (uint32_t)row->label};
+        if (isnan(scores->score[i])) continue;
+        (*ranked)[(*n)++] = (struct desy_ranked){scores->score[i], desy_sources_of(sources, scores, i), scores->label[i]};
     }
     return DESY_OK;
 }
@@ -24,23 +25,16 @@ static int select_scored(const struct desy_scores *scores, const struct desy_sou
 /* The guide's thresholds and the rules'. */
 static int measure_thresholds(desy_world *world, const struct desy_scores *validation, const desy_ranking *ranking, double threshold, struct desy_metrics *metrics)
 {
-    struct desy_sources none = {0};
-    struct desy_ranked *ranked = NULL;
     desy_ranking chooser = {0};
-    size_t n = 0;
     int rc = DESY_OK;
     desy_thresholds_sweep(threshold, metrics->sweep, &metrics->n_sweep);
     DESY_TRY(desy_operating_points_count(world, ranking, metrics->sweep, metrics->n_sweep));
     for (size_t i = 0; i < metrics->n_sweep; i++)
         if (metrics->sweep[i].threshold == threshold) metrics->point = metrics->sweep[i];
-    if (validation) {
-        DESY_TRY(desy_agree(world, select_scored(validation, &none, &ranked, &n)));
-        DESY_TRY(desy_ranking_open(world, ranked, n, &chooser));
-    }
+    if (validation) DESY_TRY(desy_ranking_open(world, validation->score, validation->label, validation->n, &chooser));
     rc = desy_thresholds_compute(world, validation ? &chooser : NULL, ranking, &metrics->thresholds);
 out:
     desy_ranking_close(&chooser);
-    free(ranked);
     return rc;
 }
 
@@ -82,15 +76,14 @@ out:
     return rc;
 }
 
-static int measure_sources(desy_world *world, const struct desy_ranked *ranked, size_t n, double bound, struct desy_sources *sources,
-                           const desy_ranking *ranking, struct desy_metrics *metrics)
+static int measure_sources(desy_world *world, const struct desy_ranked *ranked, size_t n, double bound, struct desy_sources *sources, struct desy_metrics *metrics)
 {
     double *auc = calloc(sources->n + 1, sizeof *auc);
     metrics->sources = calloc(sources->n + 1, sizeof *metrics->sources);
     int rc = desy_agree(world, auc && metrics->sources ? DESY_OK : desy_error_memory("figures by source"));
     if (rc != DESY_OK) goto out;
     DESY_TRY(count_sources(world, ranked, n, bound, sources, metrics));
-    if (metrics->both) DESY_TRY(desy_ranking_source_auc(world, ranking, sources->n + 1, auc));
+    if (metrics->both && sources->n > 0) DESY_TRY(desy_source_auc(world, ranked, n, sources->n + 1, auc));
     for (size_t s = 0; s < sources->n; s++) {
         metrics->sources[s].roc_auc = metrics->both ? auc[s] : NAN;
         metrics->sources[s].name = sources->names[s];
@@ -104,18 +97,16 @@ out:
 
 static int measure_ranking(desy_world *world, const desy_ranking *ranking, struct desy_metrics *metrics)
 {
-    double precision[2];
-    int rc = DESY_OK;
     metrics->both = ranking->pos > 0 && ranking->neg > 0;
     if (!metrics->both) return DESY_OK;
-    metrics->roc_auc = desy_ranking_auc(world, ranking);
-    metrics->equal_error_rate = desy_ranking_equal_error_rate(world, ranking);
-    DESY_TRY(desy_ranking_average_precision(world, ranking, precision));
-    metrics->average_precision = precision[0];
-    metrics->average_precision_real = precision[1];
-    DESY_TRY(desy_ranking_auc_interval(world, ranking, metrics->roc_auc, metrics->roc_auc_ci, &metrics->ci_method));
-out:
-    return rc;
+    metrics->roc_auc = ranking->auc;
+    metrics->equal_error_rate = ranking->equal_error_rate;
+    metrics->average_precision = ranking->average_precision[0];
+    metrics->average_precision_real = ranking->average_precision[1];
+    metrics->partial_auc = ranking->partial_auc;
+    metrics->partial_auc_standardised = ranking->partial_auc_standardised;
+    memcpy(metrics->at_fpr, ranking->at_fpr, sizeof metrics->at_fpr);
+    return desy_ranking_auc_interval(world, ranking, metrics->roc_auc_ci, &metrics->ci_method);
 }
 
 int desy_metrics_compute(desy_world *world, const struct desy_scores *scores, const struct desy_report_options *options, struct desy_metrics *metrics, desy_ranking *ranking)
@@ -129,7 +120,7 @@ int desy_metrics_compute(desy_world *world, const struct desy_scores *scores, co
     *ranking = (desy_ranking){0};
     DESY_TRY(desy_sources_open(world, scores, &sources));
     DESY_TRY(desy_agree(world, select_scored(scores, &sources, &ranked, &n)));
-    DESY_TRY(desy_ranking_open(world, ranked, n, ranking));
+    DESY_TRY(desy_ranking_open(world, scores->score, scores->label, scores->n, ranking));
 
     metrics->n_pos = ranking->pos;
     metrics->n_neg = ranking->neg;
@@ -155,7 +146,7 @@ int desy_metrics_compute(desy_world *world, const struct desy_scores *scores, co
         DESY_TRY(desy_calibration_measure(world, &rows.all, ranking, options->seed, &metrics->calibration));
         DESY_TRY(desy_recalibration_measure(world, scores, options->validation, options->seed, &metrics->recalibration));
     }
-    DESY_TRY(measure_sources(world, ranked, n, bounds[0], &sources, ranking, metrics));
+    DESY_TRY(measure_sources(world, ranked, n, bounds[0], &sources, metrics));
 out:
     desy_sources_close(&sources);
     free(ranked);

@@ -15,14 +15,16 @@ struct desy_source_metrics {
     char *name;
     int64_t n, n_pos, n_neg;
     double mean_score;
-    double roc_auc; /* see desy_ranking_source_auc; NaN: only one class in all */
+    double roc_auc; /* see desy_source_auc; NaN: only one class in all */
 };
 
 struct desy_metrics {
     int64_t n, n_pos, n_neg, n_failed; /* n = n_pos + n_neg: clips with a score */
-    bool both;                         /* classes; else the next six are not set */
+    bool both;                         /* classes; else the next nine are not set */
     double roc_auc, roc_auc_ci[2], average_precision, average_precision_real, equal_error_rate;
     const char *ci_method;
+    double partial_auc, partial_auc_standardised; /* up to DESY_MOST_FPR */
+    struct desy_fpr_point at_fpr[DESY_FPR_LIMITS];
     struct desy_operating_point point; /* at the threshold */
     struct desy_operating_point sweep[DESY_SWEEP]; /* the guide's thresholds and the threshold */
     size_t n_sweep;

@@ -16,6 +16,36 @@ static bool string(cJSON *object, const char *key, const char *value) { return c
 
 static bool note(cJSON *notes, const char *text) { return cJSON_AddItemToArray(notes, cJSON_CreateString(text)); }
 
+static bool add_partial(cJSON *json, const struct desy_metrics *metrics)
+{
+    cJSON *partial = cJSON_AddObjectToObject(json, "partial_auc");
+    return partial && number(partial, "max_fpr", DESY_MOST_FPR) && number(partial, "standardised", metrics->partial_auc_standardised)
+           && number(partial, "raw", metrics->partial_auc);
+}
+
+/* Below 3 false alarms that a limit allows, it is known of no real clip alone: with 3 / n_neg, the upper end of the 95 % interval of none in n_neg. */
+static bool add_fpr_points(cJSON *json, const struct desy_metrics *metrics)
+{
+    cJSON *list = cJSON_AddArrayToObject(json, "tpr_at_fpr");
+    for (int l = 0; list && l < DESY_FPR_LIMITS; l++) {
+        const struct desy_fpr_point *point = &metrics->at_fpr[l];
+        const double limit = desy_fpr_limits[l];
+        const bool measurable = limit * (double)metrics->n_neg >= 3. - 1e-9;
+        cJSON *entry = cJSON_CreateObject();
+        char reason[160];
+        if (!entry || !cJSON_AddItemToArray(list, entry) || !number(entry, "fpr_limit", limit) || !cJSON_AddBoolToObject(entry, "measurable", measurable)) return false;
+        if (!measurable) {
+            snprintf(reason, sizeof reason, "%lld real clips are too few: even none wrong among them leaves an upper bound of 3 / n_neg = %.2g, above the limit", (long long)metrics->n_neg,
+                     3. / (double)metrics->n_neg);
+            if (!string(entry, "reason", reason)) return false;
+            continue;
+        }
+        if (!number(entry, "tpr", (double)point->tp / (double)metrics->n_pos) || !number(entry, "fpr", (double)point->fp / (double)metrics->n_neg)) return false;
+        if (point->tp > 0 ? !number(entry, "threshold", point->threshold) : !string(entry, "reason", "no threshold within the limit finds a clip")) return false;
+    }
+    return list != NULL;
+}
+
 static bool add_ranking(cJSON *json, const struct desy_metrics *metrics)
 {
     if (!metrics->both) return true;
@@ -26,7 +56,7 @@ static bool add_ranking(cJSON *json, const struct desy_metrics *metrics)
     return interval && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[0]))
            && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[1])) && string(json, "roc_auc_ci_unit", unit)
            && number(json, "average_precision", metrics->average_precision) && number(json, "average_precision_real", metrics->average_precision_real)
-           && number(json, "eer", metrics->equal_error_rate);
+           && number(json, "eer", metrics->equal_error_rate) && add_partial(json, metrics) && add_fpr_points(json, metrics);
 }
 
 static bool add_sweep(cJSON *json, const struct desy_metrics *metrics)
@@ -76,7 +106,7 @@ static bool add_notes(cJSON *json, const struct desy_metrics *metrics, const str
     if (options->note) ok = ok && note(notes, options->note);
     if (strcmp(options->split, "all") == 0) ok = ok && note(notes, "These are all clips, those that the model was trained on too: the figures flatter it.");
     if (!metrics->both)
-        ok = ok && note(notes, "Only one class is present: ROC AUC, average precision and the equal error rate are not defined in that case.");
+        ok = ok && note(notes, "Only one class is present: ROC AUC, whole or partial, average precision, the equal error rate, TPR at an FPR and the curves are not defined in that case.");
     if (metrics->n_pos == 0) ok = ok && note(notes, "No AI-generated clip has a score: precision, recall and F1 are not defined.");
     if (metrics->n_pos > 0 && metrics->point.tp + metrics->point.fp == 0)
         ok = ok && note(notes, "No clip reaches the threshold: precision is ill-defined and is set to 0, as scikit-learn does.");
@@ -106,8 +136,8 @@ int desy_metrics_json(cJSON **out, const struct desy_metrics *metrics, const str
 {
     cJSON *json = *out = cJSON_CreateObject();
     if (json && add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
-        && integer(json, "n_neg", metrics->n_neg) && integer(json, "n_failed", metrics->n_failed) && add_ranking(json, metrics)
-        && add_options(json, options) && desy_operating_point_json(json, &metrics->point) && add_probabilities(json, metrics) && add_sources(json, metrics)
+        && integer(json, "n_neg", metrics->n_neg) && integer(json, "n_failed", metrics->n_failed) && number(json, "prevalence", (double)metrics->n_pos / (double)metrics->n)
+        && add_ranking(json, metrics) && add_options(json, options) && desy_operating_point_json(json, &metrics->point) && add_probabilities(json, metrics) && add_sources(json, metrics)
         && add_sweep(json, metrics) && desy_thresholds_json(json, &metrics->thresholds)
         && desy_prevalence_table_json(json, &metrics->point, options->threshold_from, &metrics->thresholds) && add_notes(json, metrics, options) && add_copy(json, "provenance", options->provenance))
         return DESY_OK;

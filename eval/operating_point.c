@@ -7,14 +7,17 @@
 
 int desy_operating_points_count(desy_world *world, const desy_ranking *ranking, struct desy_operating_point *points, size_t n)
 {
+    struct desy_groups groups;
     int64_t(*called)[2] = calloc(n + 1, sizeof *called);
     const int rc = desy_agree(world, called ? DESY_OK : desy_error_memory("counts at thresholds"));
-    for (size_t g = 0; rc == DESY_OK && g < ranking->n_groups; g++)
-        for (size_t i = 0; i < n; i++) {
-            if (!(ranking->groups[g].score >= points[i].threshold)) continue;
-            called[i][0] += ranking->groups[g].pos;
-            called[i][1] += ranking->groups[g].neg;
-        }
+    desy_groups_open(&groups, ranking, false);
+    while (rc == DESY_OK && desy_groups_next(&groups))
+        for (size_t g = 0; g < groups.n; g++)
+            for (size_t i = 0; i < n; i++) {
+                if (!(groups.group[g].score >= points[i].threshold)) continue;
+                called[i][0] += groups.group[g].pos;
+                called[i][1] += groups.group[g].neg;
+            }
     if (rc == DESY_OK) desy_sum_i64(world, &called[0][0], 2 * n);
     for (size_t i = 0; rc == DESY_OK && i < n; i++) {
         const int64_t tp = called[i][0], fp = called[i][1];

@@ -1,223 +1,248 @@
 #include "eval/ranking.h"
 
+#include "base/aligned.h"
 #include "base/error.h"
-#include "mpi/fixed_sum.h"
+#include "eval/keys.h"
+#include "eval/radix.h"
+#include "eval/ranking_figures.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+#define INLINE static inline __attribute__((always_inline)) /* `wide` is a constant in what they become */
 
-int desy_ranking_open(desy_world *world, const struct desy_ranked *mine, size_t n, desy_ranking *ranking)
+/* ---- the distributed sort ---- */
+
+struct input {
+    const void *scores; /* double if wide, else float */
+    const uint8_t *labels;
+    size_t n;
+    struct desy_splitters splitters;
+    size_t ranks;
+};
+
+/* false: no score. */
+INLINE bool key_at(const struct input *input, size_t i, bool wide, uint64_t *key)
 {
-    *ranking = (desy_ranking){0};
-    int rc = desy_sort_scores(world, mine, n, &ranking->items, &ranking->n_items);
-    if (rc != DESY_OK) return rc;
-    ranking->groups = malloc((ranking->n_items + 1) * sizeof *ranking->groups);
-    rc = desy_agree(world, ranking->groups ? DESY_OK : desy_error_memory("groups of equal scores"));
-    if (rc != DESY_OK) {
-        desy_ranking_close(ranking);
-        return rc;
+    if (wide) {
+        const double score = ((const double *)input->scores)[i];
+        *key = desy_key_of_double(score);
+        return !isnan(score);
     }
+    const float score = ((const float *)input->scores)[i];
+    *key = desy_key_of_float(score);
+    return !isnan(score);
+}
 
-    struct desy_group *group = NULL;
-    int64_t totals[3] = {0}; /* positives, negatives, groups */
-    for (size_t i = 0; i < ranking->n_items; i++) {
-        const struct desy_ranked *item = &ranking->items[i];
-        if (!group || group->score != item->score) {
-            group = &ranking->groups[ranking->n_groups++];
-            *group = (struct desy_group){.score = item->score};
+static uint64_t wide_key(const void *key) { return *(const uint64_t *)key; }
+static uint64_t narrow_key(const void *key) { return *(const uint32_t *)key; }
+
+/* Puts every key where it belongs, at[label * ranks + rank]++; without `keys` that counts alone, and the keys that are splitters, tied[2 * splitter + label]. */
+INLINE void place(const struct input *input, bool wide, size_t *at, int64_t *tied, void *const *keys)
+{
+    const struct desy_splitters splitters = input->splitters;
+    for (size_t i = 0; i < input->n; i++) {
+        uint64_t key;
+        if (!key_at(input, i, wide, &key)) continue;
+        const size_t label = input->labels[i], part = desy_key_part(key, &splitters);
+        if (splitters.keys[part] == key) {
+            if (!keys) tied[2 * part + label]++;
+            continue;
         }
-        if (item->label) group->pos++;
-        else group->neg++;
-        totals[item->label ? 0 : 1]++;
+        const size_t to = at[label * input->ranks + part]++;
+        if (!keys) continue;
+        if (wide) ((uint64_t *)keys[label])[to] = key;
+        else ((uint32_t *)keys[label])[to] = (uint32_t)key;
     }
-    totals[2] = (int64_t)ranking->n_groups;
-    int64_t tp = desy_prefix_i64(world, totals[0]), fp = desy_prefix_i64(world, totals[1]);
-    ranking->first_group = desy_prefix_i64(world, totals[2]);
-    for (size_t i = 0; i < ranking->n_groups; i++) {
-        ranking->groups[i].tp = tp += ranking->groups[i].pos;
-        ranking->groups[i].fp = fp += ranking->groups[i].neg;
+}
+
+static int choose_splitters(desy_world *world, struct input *input, bool wide)
+{
+    uint64_t samples[DESY_KEY_SAMPLES];
+    const size_t most = input->n < DESY_KEY_SAMPLES ? input->n : DESY_KEY_SAMPLES;
+    size_t taken = 0;
+    for (size_t i = 0; i < most; i++) taken += wide ? key_at(input, desy_key_sample(input->n, i, most), true, &samples[taken])
+                                                    : key_at(input, desy_key_sample(input->n, i, most), false, &samples[taken]);
+    return desy_key_splitters(world, samples, taken, &input->splitters);
+}
+
+/* The keys of one class go to their ranks, and are sorted there. */
+static int exchange_and_sort(desy_world *world, const size_t *counts, desy_ranking *ranking, int label)
+{
+    int rc = DESY_OK;
+    void **keys = &ranking->keys[label], *received = NULL, *scratch = NULL;
+    const size_t width = ranking->wide ? sizeof(uint64_t) : sizeof(uint32_t);
+    size_t n = counts[0];
+    if (desy_size(world) > 1) {
+        DESY_TRY(desy_exchange(world, *keys, counts, width, &received, &n));
+        free(*keys);
+        *keys = received;
     }
-    desy_sum_i64(world, totals, 3);
-    ranking->pos = totals[0];
-    ranking->neg = totals[1];
-    ranking->all_groups = totals[2];
-    return DESY_OK;
+    ranking->n_keys[label] = n;
+    scratch = desy_aligned_alloc((n + 1) * width);
+    DESY_TRY(desy_agree(world, scratch ? DESY_OK : desy_error_memory("scores to sort")));
+    void *sorted = ranking->wide ? desy_radix_sort(*keys, scratch, n, sizeof(uint64_t), 8, wide_key) : desy_radix_sort(*keys, scratch, n, sizeof(uint32_t), 4, narrow_key);
+    free(sorted == scratch ? *keys : scratch);
+    *keys = sorted;
+out:
+    return rc;
+}
+
+static int sort_keys(desy_world *world, struct input *input, desy_ranking *ranking)
+{
+    const size_t ranks = input->ranks, width = ranking->wide ? sizeof(uint64_t) : sizeof(uint32_t);
+    size_t *counts = calloc(4 * ranks, sizeof *counts), *at = counts ? counts + 2 * ranks : NULL;
+    int64_t *tied = calloc(2 * ranks, sizeof *tied);
+    int rc = DESY_OK;
+    DESY_TRY(desy_agree(world, counts && tied ? DESY_OK : desy_error_memory("scores to sort")));
+    DESY_TRY(choose_splitters(world, input, ranking->wide));
+    if (ranking->wide) place(input, true, counts, tied, NULL);
+    else place(input, false, counts, tied, NULL);
+    for (int label = 0; label < 2; label++) {
+        size_t n = 0;
+        for (size_t r = 0; r < ranks; r++) {
+            at[label * ranks + r] = n;
+            n += counts[label * ranks + r];
+        }
+        ranking->keys[label] = desy_aligned_alloc((n + 1) * width);
+        if (!ranking->keys[label]) rc = desy_error_memory("scores to sort");
+    }
+    DESY_TRY(desy_agree(world, rc));
+    if (ranking->wide) place(input, true, at, tied, ranking->keys);
+    else place(input, false, at, tied, ranking->keys);
+    for (int label = 0; label < 2; label++) DESY_TRY(exchange_and_sort(world, counts + label * ranks, ranking, label));
+
+    desy_sum_i64(world, tied, 2 * input->splitters.n);
+    const size_t rank = (size_t)desy_rank(world);
+    if (rank < input->splitters.n)
+        ranking->tie = (struct desy_group){.score = ranking->wide ? desy_double_of_key(input->splitters.keys[rank]) : (double)desy_float_of_key((uint32_t)input->splitters.keys[rank]),
+                                           .neg = tied[2 * rank], .pos = tied[2 * rank + 1]};
+out:
+    free(counts);
+    free(tied);
+    return rc;
+}
+
+static int open_ranking(desy_world *world, struct input *input, bool wide, desy_ranking *ranking)
+{
+    *ranking = (desy_ranking){.wide = wide};
+    int rc = sort_keys(world, input, ranking);
+    free(input->splitters.keys);
+    if (rc == DESY_OK) {
+        int64_t totals[2] = {(int64_t)ranking->n_keys[0] + ranking->tie.neg, (int64_t)ranking->n_keys[1] + ranking->tie.pos};
+        for (int label = 0; label < 2; label++) ranking->before[label] = desy_prefix_i64(world, totals[label]);
+        desy_sum_i64(world, totals, 2);
+        ranking->neg = totals[0];
+        ranking->pos = totals[1];
+        rc = desy_ranking_measure(world, ranking);
+    }
+    if (rc != DESY_OK) desy_ranking_close(ranking);
+    return rc;
+}
+
+int desy_ranking_open(desy_world *world, const double *scores, const uint8_t *labels, size_t n, desy_ranking *ranking)
+{
+    return open_ranking(world, &(struct input){.scores = scores, .labels = labels, .n = n, .ranks = (size_t)desy_size(world)}, true, ranking);
+}
+
+int desy_ranking_open_floats(desy_world *world, const float *scores, const uint8_t *labels, size_t n, desy_ranking *ranking)
+{
+    return open_ranking(world, &(struct input){.scores = scores, .labels = labels, .n = n, .ranks = (size_t)desy_size(world)}, false, ranking);
 }
 
 void desy_ranking_close(desy_ranking *ranking)
 {
-    free(ranking->items);
-    free(ranking->groups);
+    free(ranking->keys[0]);
+    free(ranking->keys[1]);
     *ranking = (desy_ranking){0};
 }
 
-double desy_ranking_auc(desy_world *world, const desy_ranking *ranking)
+/* ---- groups ---- */
+
+void desy_groups_open(struct desy_groups *groups, const desy_ranking *ranking, bool backwards)
 {
-    int64_t twice = 0; /* twice the pairs ranked right */
-    for (size_t i = 0; i < ranking->n_groups; i++) {
-        const struct desy_group *group = &ranking->groups[i];
-        twice += group->neg * (2 * (group->tp - group->pos) + group->pos);
+    groups->ranking = ranking;
+    groups->backwards = backwards;
+    groups->tie_left = ranking->tie.pos + ranking->tie.neg > 0;
+    groups->n = 0;
+    const int64_t tied[2] = {ranking->tie.neg, ranking->tie.pos};
+    for (int label = 0; label < 2; label++) {
+        groups->at[label] = backwards ? ranking->n_keys[label] : 0;
+        groups->seen[label] = ranking->before[label] + (backwards ? (int64_t)ranking->n_keys[label] + tied[label] : 0);
     }
-    desy_sum_i64(world, &twice, 1);
-    return (double)twice / (2. * (double)ranking->pos * (double)ranking->neg);
 }
 
-int desy_ranking_average_precision(desy_world *world, const desy_ranking *ranking, double precision[2])
+INLINE uint64_t get(const void *keys, size_t i, bool wide) { return wide ? ((const uint64_t *)keys)[i] : ((const uint32_t *)keys)[i]; }
+
+INLINE double score_of(uint64_t key, bool wide) { return wide ? desy_double_of_key(key) : (double)desy_float_of_key((uint32_t)key); }
+
+/* How many of the keys from `at` on are `key`. A second one is rare in most data: the first costs no branch that depends on the data. */
+INLINE size_t run(const void *keys, size_t n, size_t at, uint64_t key, bool wide)
 {
-    double *terms = malloc((2 * ranking->n_groups + 1) * sizeof *terms);
-    int rc = desy_agree(world, terms ? DESY_OK : desy_error_memory("average precision"));
-    const double pos = (double)ranking->pos, neg = (double)ranking->neg;
-    for (size_t i = 0; rc == DESY_OK && i < ranking->n_groups; i++) {
-        const struct desy_group *group = &ranking->groups[i];
-        const double tn = (double)(ranking->neg - group->fp + group->neg), fn = (double)(ranking->pos - group->tp + group->pos);
-        terms[2 * i] = (double)group->pos / pos * ((double)group->tp / (double)(group->tp + group->fp));
-        terms[2 * i + 1] = (double)group->neg / neg * (tn / (tn + fn));
-    }
-    if (rc == DESY_OK) rc = desy_fixed_sum(world, terms, ranking->n_groups, 2, (uint64_t)ranking->all_groups, precision);
-    free(terms);
-    return rc;
+    if (at >= n) return 0;
+    const size_t first = get(keys, at, wide) == key;
+    if (__builtin_expect(!first || at + 1 >= n || get(keys, at + 1, wide) != key, 1)) return first;
+    size_t next = at + 2;
+    while (next < n && get(keys, next, wide) == key) next++;
+    return next - at;
 }
 
-double desy_ranking_equal_error_rate(desy_world *world, const desy_ranking *ranking)
+INLINE size_t fill(struct desy_groups *groups, bool wide)
 {
-    double rate = -1;
-    const double pos = (double)ranking->pos, neg = (double)ranking->neg;
-    for (size_t i = 0; i < ranking->n_groups; i++) {
-        const struct desy_group *group = &ranking->groups[i];
-        const double before_fpr = (double)(group->fp - group->neg) / neg, fpr = (double)group->fp / neg;
-        const double before = 1. - (double)(group->tp - group->pos) / pos - before_fpr, after = 1. - (double)group->tp / pos - fpr;
-        if (before > 0 && after <= 0) rate = before_fpr + (fpr - before_fpr) * before / (before - after); /* one rank, one group */
+    const void *const *keys = (const void *const *)groups->ranking->keys;
+    const size_t *n = groups->ranking->n_keys;
+    size_t made = 0, neg_at = groups->at[0], pos_at = groups->at[1];
+    int64_t fp = groups->seen[0], tp = groups->seen[1];
+    while (made < DESY_GROUPS && (neg_at < n[0] || pos_at < n[1])) {
+        const uint64_t of_neg = neg_at < n[0] ? get(keys[0], neg_at, wide) : UINT64_MAX, of_pos = pos_at < n[1] ? get(keys[1], pos_at, wide) : UINT64_MAX;
+        const uint64_t key = of_neg < of_pos ? of_neg : of_pos;
+        const size_t neg = run(keys[0], n[0], neg_at, key, wide), pos = run(keys[1], n[1], pos_at, key, wide);
+        neg_at += neg, pos_at += pos;
+        fp += (int64_t)neg, tp += (int64_t)pos;
+        groups->group[made++] = (struct desy_group){score_of(key, wide), (int64_t)pos, (int64_t)neg, tp, fp};
     }
-    desy_max_f64(world, &rate, 1);
-    return rate;
+    groups->at[0] = neg_at, groups->at[1] = pos_at;
+    groups->seen[0] = fp, groups->seen[1] = tp;
+    return made;
 }
 
-/* Newcombe's V: Hanley and McNeil's variance with both sample sizes as their mean. */
-static double newcombe_variance(double theta, double pos, double neg)
+static size_t fill_backwards(struct desy_groups *groups)
 {
-    const double star = (pos + neg) / 2. - 1.;
-    return theta * (1. - theta) * (1. + star * (1. - theta) / (2. - theta) + star * theta / (1. + theta)) / (pos * neg);
-}
-
-#define QUANTILE 1.959963984540054 /* of the normal distribution, .975 */
-
-/* The theta between auc and `end` at which |auc - theta| = z sqrt(V(theta)). */
-static double newcombe_bound(double auc, double end, double pos, double neg)
-{
-    double inside = auc, outside = end;
-    for (int i = 0; i < 100; i++) {
-        const double middle = (inside + outside) / 2.;
-        if (fabs(auc - middle) <= QUANTILE * sqrt(newcombe_variance(middle, pos, neg))) inside = middle;
-        else outside = middle;
-    }
-    return inside;
-}
-
-int desy_ranking_auc_interval(desy_world *world, const desy_ranking *ranking, double auc, double interval[2], const char **method)
-{
-    const double pos = (double)ranking->pos, neg = (double)ranking->neg;
-    double sums[2] = {0};
-    double *terms = malloc((2 * ranking->n_groups + 1) * sizeof *terms);
-    int rc = desy_agree(world, terms ? DESY_OK : desy_error_memory("the interval of the AUC"));
-    if (rc != DESY_OK) goto out;
-    for (size_t i = 0; i < ranking->n_groups; i++) { /* placements: the share of the other class on the right side */
-        const struct desy_group *group = &ranking->groups[i];
-        const double of_pos = (2. * (neg - (double)group->fp) + (double)group->neg) / (2. * neg) - auc;
-        const double of_neg = (2. * (double)(group->tp - group->pos) + (double)group->pos) / (2. * pos) - auc;
-        terms[2 * i] = (double)group->pos * of_pos * of_pos;
-        terms[2 * i + 1] = (double)group->neg * of_neg * of_neg;
-    }
-    DESY_TRY(desy_fixed_sum(world, terms, ranking->n_groups, 2, (uint64_t)ranking->all_groups, sums));
-    const double variance = pos > 1 && neg > 1 ? sums[0] / (pos - 1.) / pos + sums[1] / (neg - 1.) / neg : 0.;
-    if (variance > 0) {
-        *method = "DeLong";
-        interval[0] = fmax(0., auc - QUANTILE * sqrt(variance));
-        interval[1] = fmin(1., auc + QUANTILE * sqrt(variance));
-    } else {
-        *method = "Newcombe";
-        interval[0] = newcombe_bound(auc, 0., pos, neg);
-        interval[1] = newcombe_bound(auc, 1., pos, neg);
-    }
-out:
-    free(terms);
-    return rc;
-}
-
-struct source_counts { int64_t pos, neg, tied, against_all[2], within; };
-
-/* One group: twice the pairs ranked right, of each source against all and within itself. */
-static void count_pairs(struct source_counts *sources, const desy_ranking *ranking, const struct desy_group *group, const struct desy_ranked *items)
-{
-    const int64_t n = group->pos + group->neg;
-    for (int64_t i = 0; i < n; i++) {
-        struct source_counts *source = &sources[items[i].source];
-        if (items[i].label) {
-            source->against_all[1] += 2 * (ranking->neg - group->fp) + group->neg;
-            source->tied++;
-        } else {
-            source->against_all[0] += 2 * (group->tp - group->pos) + group->pos;
-            source->within += 2 * source->pos;
+    const desy_ranking *ranking = groups->ranking;
+    const bool wide = ranking->wide;
+    size_t made = 0;
+    while (made < DESY_GROUPS && (groups->at[0] > 0 || groups->at[1] > 0)) {
+        uint64_t key = 0;
+        int64_t counts[2];
+        for (int label = 0; label < 2; label++)
+            if (groups->at[label] > 0 && get(ranking->keys[label], groups->at[label] - 1, wide) > key) key = get(ranking->keys[label], groups->at[label] - 1, wide);
+        for (int label = 0; label < 2; label++) {
+            const size_t before = groups->at[label];
+            while (groups->at[label] > 0 && get(ranking->keys[label], groups->at[label] - 1, wide) == key) groups->at[label]--;
+            counts[label] = (int64_t)(before - groups->at[label]);
         }
+        groups->group[made++] = (struct desy_group){score_of(key, wide), counts[1], counts[0], groups->seen[1], groups->seen[0]};
+        groups->seen[0] -= counts[0], groups->seen[1] -= counts[1];
     }
-    for (int64_t i = 0; i < n; i++)
-        if (!items[i].label) sources[items[i].source].within += sources[items[i].source].tied;
-    for (int64_t i = 0; i < n; i++) {
-        struct source_counts *source = &sources[items[i].source];
-        source->pos += source->tied;
-        source->tied = 0;
-        if (!items[i].label) source->neg++;
-    }
+    return made;
 }
 
-/* *before: positives of each source on the ranks above (with higher scores). */
-static int count_before(desy_world *world, const desy_ranking *ranking, size_t n_sources, struct source_counts *sources)
+static size_t fill_tie(struct desy_groups *groups)
 {
-    int64_t *mine = calloc(n_sources + 1, sizeof *mine), *all = NULL;
-    size_t total = 0;
-    int rc = desy_agree(world, mine ? DESY_OK : desy_error_memory("counts by source"));
-    if (rc != DESY_OK) goto out;
-    for (size_t i = 0; i < ranking->n_items; i++)
-        if (ranking->items[i].label) mine[ranking->items[i].source]++;
-    DESY_TRY(desy_gatherall(world, mine, n_sources, sizeof *mine, (void **)&all, &total));
-    for (size_t i = 0; i < n_sources * (size_t)desy_rank(world); i++) sources[i % n_sources].pos += all[i];
-out:
-    free(mine);
-    free(all);
-    return rc;
+    struct desy_group tie = groups->ranking->tie;
+    if (!groups->tie_left) return 0;
+    groups->tie_left = false;
+    tie.fp = groups->seen[0] + (groups->backwards ? 0 : tie.neg);
+    tie.tp = groups->seen[1] + (groups->backwards ? 0 : tie.pos);
+    groups->seen[0] += groups->backwards ? -tie.neg : tie.neg;
+    groups->seen[1] += groups->backwards ? -tie.pos : tie.pos;
+    groups->group[0] = tie;
+    return 1;
 }
 
-int desy_ranking_source_auc(desy_world *world, const desy_ranking *ranking, size_t n_sources, double *auc)
+bool desy_groups_next(struct desy_groups *groups)
 {
-    struct source_counts *sources = calloc(n_sources + 1, sizeof *sources);
-    int64_t *sums = calloc(5 * n_sources + 1, sizeof *sums);
-    int rc = desy_agree(world, sources && sums ? DESY_OK : desy_error_memory("counts by source"));
-    if (rc != DESY_OK) goto out;
-    DESY_TRY(count_before(world, ranking, n_sources, sources));
-    for (size_t s = 0; s < n_sources; s++) sums[5 * s] = -sources[s].pos; /* those counted on other ranks */
-
-    const struct desy_ranked *items = ranking->items;
-    for (size_t i = 0; i < ranking->n_groups; i++) {
-        count_pairs(sources, ranking, &ranking->groups[i], items);
-        items += ranking->groups[i].pos + ranking->groups[i].neg;
-    }
-    for (size_t s = 0; s < n_sources; s++) {
-        sums[5 * s] += sources[s].pos;
-        sums[5 * s + 1] = sources[s].neg;
-        sums[5 * s + 2] = sources[s].against_all[0];
-        sums[5 * s + 3] = sources[s].against_all[1];
-        sums[5 * s + 4] = sources[s].within;
-    }
-    desy_sum_i64(world, sums, 5 * n_sources);
-    for (size_t s = 0; s < n_sources; s++) {
-        const double pos = (double)sums[5 * s], neg = (double)sums[5 * s + 1];
-        if (pos > 0 && neg > 0) auc[s] = (double)sums[5 * s + 4] / (2. * pos * neg);
-        else if (pos > 0) auc[s] = (double)sums[5 * s + 3] / (2. * pos * (double)ranking->neg);
-        else if (neg > 0) auc[s] = (double)sums[5 * s + 2] / (2. * neg * (double)ranking->pos);
-        else auc[s] = NAN;
-    }
-out:
-    free(sources);
-    free(sums);
-    return rc;
+    groups->n = groups->backwards ? fill_tie(groups) : groups->ranking->wide ? fill(groups, true) : fill(groups, false);
+    if (groups->n == 0) groups->n = groups->backwards ? fill_backwards(groups) : fill_tie(groups);
+    return groups->n > 0;
 }

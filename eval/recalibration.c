@@ -28,17 +28,21 @@ static double curve_at(const struct curve *curve, enum desy_recalibration_method
 static int fit_isotonic(desy_world *world, const struct desy_forecasts *forecasts, struct desy_isotonic *steps)
 {
     desy_ranking ranking = {0};
-    struct desy_ranked *clips = malloc((forecasts->n + 1) * sizeof *clips);
+    double *scores = malloc((forecasts->n + 1) * sizeof *scores);
+    uint8_t *labels = malloc(forecasts->n + 1);
     size_t n = 0;
-    int rc = desy_agree(world, clips ? DESY_OK : desy_error_memory("scores to recalibrate"));
+    int rc = desy_agree(world, scores && labels ? DESY_OK : desy_error_memory("scores to recalibrate"));
     for (size_t i = 0; rc == DESY_OK && i < forecasts->n; i++) {
         const struct desy_forecast forecast = forecasts->at(forecasts->context, i);
-        if (forecast.weight > 0) clips[n++] = (struct desy_ranked){forecast.probability, 0, (uint32_t)forecast.label};
+        if (forecast.weight == 0) continue;
+        scores[n] = forecast.probability;
+        labels[n++] = (uint8_t)forecast.label;
     }
-    if (rc == DESY_OK) rc = desy_ranking_open(world, clips, n, &ranking);
+    if (rc == DESY_OK) rc = desy_ranking_open(world, scores, labels, n, &ranking);
     if (rc == DESY_OK) rc = desy_isotonic_fit(world, &ranking, steps);
     desy_ranking_close(&ranking);
-    free(clips);
+    free(scores);
+    free(labels);
     return rc;
 }
 
@@ -78,14 +82,15 @@ static void apply(const struct desy_scores *scores, const uint8_t *folds, int fo
         method->done = method->done && curves[m].exists;
         method->slope = curves[m].line.slope, method->intercept = curves[m].line.intercept, method->steps = curves[m].steps.n;
         for (size_t i = 0; curves[m].exists && i < scores->n; i++)
-            if (!isnan(scores->rows[i].score) && (!folds || folds[i] == fold)) new_scores[m][i] = curve_at(&curves[m], m, scores->rows[i].score);
+            if (!isnan(scores->score[i]) && (!folds || folds[i] == fold)) new_scores[m][i] = curve_at(&curves[m], m, scores->score[i]);
     }
     desy_isotonic_close(&curves[DESY_ISOTONIC].steps);
 }
 
-static int fold_of(const struct desy_score_row *row, uint64_t seed)
+static int fold_of(const struct desy_scores *scores, size_t i, uint64_t seed)
 {
-    const char *name = *row->group ? row->group : row->id;
+    const struct desy_score_row row = desy_scores_row(scores, i);
+    const char *name = *row.group ? row.group : row.id;
     return (int)(desy_random_u64(seed, STREAM, desy_hash64(name, strlen(name))) % DESY_RECALIBRATION_FOLDS);
 }
 
@@ -94,7 +99,7 @@ static int cross_fit(desy_world *world, const struct desy_scores *scores, uint64
 {
     uint8_t *folds = malloc(scores->n + 1);
     int rc = desy_agree(world, folds ? DESY_OK : desy_error_memory("folds"));
-    for (size_t i = 0; rc == DESY_OK && i < scores->n; i++) folds[i] = (uint8_t)fold_of(&scores->rows[i], seed);
+    for (size_t i = 0; rc == DESY_OK && i < scores->n; i++) folds[i] = (uint8_t)fold_of(scores, i, seed);
     for (int fold = 0; fold < DESY_RECALIBRATION_FOLDS && rc == DESY_OK; fold++) {
         struct desy_row_forecasts others = {.scores = scores, .folds = folds, .left_out = fold};
         struct curve curves[DESY_RECALIBRATIONS] = {0};

@@ -23,19 +23,19 @@ static void write_scores(FILE *stream, const void *context)
 {
     const struct desy_scores *scores = context;
     for (size_t i = 0; i < scores->n; i++) {
-        const struct desy_score_row *row = &scores->rows[i];
-        desy_csv_put(stream, row->id);
+        const struct desy_score_row row = desy_scores_row(scores, i);
+        desy_csv_put(stream, row.id);
         putc(',', stream);
-        desy_csv_put(stream, row->video_path);
-        fprintf(stream, ",%d,", row->label);
-        desy_csv_put(stream, row->source);
+        desy_csv_put(stream, row.video_path);
+        fprintf(stream, ",%d,", row.label);
+        desy_csv_put(stream, row.source);
         putc(',', stream);
-        desy_csv_put(stream, row->group);
+        desy_csv_put(stream, row.group);
         putc(',', stream);
-        desy_csv_put(stream, row->split);
+        desy_csv_put(stream, row.split);
         putc(',', stream);
-        put_number(stream, row->score, ",");
-        for (int l = 0; l < 3; l++) put_number(stream, row->level[l], l < 2 ? "," : "\n");
+        put_number(stream, row.score, ",");
+        for (int l = 0; l < 3; l++) put_number(stream, row.level[l], l < 2 ? "," : "\n");
     }
 }
 

@@ -1,4 +1,4 @@
-/* The report directory: metrics.json, scores.csv, roc.csv, pr.csv, thresholds.csv, report.html (docs/evaluation.md). */
+/* The report directory: metrics.json, scores.csv, roc.csv, pr.csv, det.csv, thresholds.csv, report.html (docs/evaluation.md). */
 #ifndef DESY_EVAL_REPORT_H
 #define DESY_EVAL_REPORT_H
 

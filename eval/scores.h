@@ -2,34 +2,51 @@
 #ifndef DESY_EVAL_SCORES_H
 #define DESY_EVAL_SCORES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "eval/names.h"
+#include "mpi/world.h"
 
+/* One row, as it is given and shown. */
 struct desy_score_row {
-    char *id, *video_path, *source, *group, *split; /* owned by the row; "" where absent */
-    int label;       /* 0 real, 1 AI; -1: read without labels */
+    const char *id, *video_path, *source, *group, *split; /* "" where absent */
+    int label;       /* 0 real, 1 AI; read without labels: 0 */
     double score;    /* NaN: failed, without a score */
     double level[3]; /* low, mid, high; NaN: not computed */
 };
 
-struct desy_scores {
-    struct desy_score_row *rows;
-    size_t n, allocated;
+/* A column of texts that repeat; one of which every text was empty so far takes no memory. */
+struct desy_name_column {
+    struct desy_names names; /* number 0 is "" */
+    uint32_t *of;            /* [rows]; NULL: all empty */
 };
 
-/* Appends a row with copies of the strings (NULL is ""). Not collective. DESY_EENV: memory. */
+/* Rows by column: some 20 bytes and the id for each. All zeros: empty. */
+struct desy_scores {
+    size_t n, allocated;
+    double *score;    /* NaN: none */
+    uint8_t *label;
+    double *level[3]; /* NULL: all NaN */
+    struct desy_texts id, video_path; /* paths: none as long as all are "" */
+    struct desy_name_column source, group, split;
+};
+
+/* Row i; its texts are borrowed, until the next append. */
+struct desy_score_row desy_scores_row(const struct desy_scores *scores, size_t i);
+
+/* Appends a row with copies of the texts (NULL is ""). Not collective. DESY_EENV: memory. */
 int desy_scores_append(struct desy_scores *scores, const struct desy_score_row *row);
 void desy_scores_close(struct desy_scores *scores);
 
 /* Rows first..first + count - 1 of n are rank's of `ranks`. */
 void desy_scores_share(uint64_t n, int rank, int ranks, uint64_t *first, uint64_t *count);
 
-/* Reads the share of `rank` of a table of scores: FILE.jsonl (or .json, an array), else CSV (RFC 4180: quotes, CRLF; a byte
- * order mark is skipped) with a header that names at least id, label, score; source, group, video_path, split, low, mid, high
- * if there. Other columns are left alone. An empty score (JSON: none, or null) is a failed row. Not collective: every rank reads the file, twice,
- * keeps its share, and finds the same errors. DESY_EDATA with file and line: a label other than 0 or 1, a score that is not
- * a finite number, a row of another length, no column of a needed name, no rows. labelled false: labels need not be there, and are not read. */
-int desy_scores_read(struct desy_scores *scores, const char *path, bool labelled, int rank, int ranks);
+/* Collective; agreed. Reads this rank's share of a table of scores with at least id, label and score; source, group, video_path, split, low, mid, high if there:
+ *   FILE.jsonl   JSON Lines, an object a line; ranks read ranges of bytes
+ *   FILE.json    a JSON array, which every rank reads whole
+ *   FILE.h5      HDF5 with a data set a column (features/scores_h5.h); ranks read ranges of rows
+ *   else         CSV (eval/csv.h) with a header; ranks read ranges of bytes
+ * Other columns are left alone. An empty score (JSON: none, or null; HDF5: NaN) is a failed row. DESY_EDATA with file and line, the first of the file and the same at
+ * any number of ranks: no id, or one that an earlier row has, a label other than 0 or 1, a score that is not a finite number, a row of another length, no column of
+ * a needed name, no rows. labelled false: labels need not be there, and are not read. */
+int desy_scores_read(desy_world *world, struct desy_scores *scores, const char *path, bool labelled);
 
 #endif

@@ -1,66 +1,75 @@
 #include "eval/sort.h"
 
 #include "base/error.h"
+#include "eval/keys.h"
+#include "eval/radix.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLES 64 /* of each rank: parts differ by a few per cent */
+static uint64_t key_of(const void *item) { return desy_key_of_double(((const struct desy_ranked *)item)->score); }
 
-static int descending(const void *left, const void *right)
+static int by_label_and_source(const void *left, const void *right)
 {
     const struct desy_ranked *a = left, *b = right;
-    if (a->score != b->score) return a->score < b->score ? 1 : -1;
     if (a->label != b->label) return a->label < b->label ? -1 : 1;
     return (a->source > b->source) - (a->source < b->source);
 }
 
-static int descending_double(const void *left, const void *right)
+/* *items is freed, or becomes what is sorted. */
+static int sort_here(struct desy_ranked **items, size_t n)
 {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a < b) - (a > b);
+    struct desy_ranked *scratch = malloc((n + 1) * sizeof *scratch);
+    if (!scratch) return desy_error_memory("scores to sort");
+    struct desy_ranked *sorted = desy_radix_sort(*items, scratch, n, sizeof *sorted, 8, key_of);
+    free(sorted == scratch ? *items : scratch);
+    *items = sorted;
+    for (size_t first = 0, next; first < n; first = next) {
+        for (next = first + 1; next < n && sorted[next].score == sorted[first].score; next++) continue;
+        if (next - first > 1) qsort(sorted + first, next - first, sizeof *sorted, by_label_and_source);
+    }
+    return DESY_OK;
 }
 
-/* size - 1 values that part all scores into about equal shares, the same on every rank; fewer if there are few scores. */
-static int choose_splitters(desy_world *world, const struct desy_ranked *sorted, size_t n, double **splitters, size_t *count)
+static int choose_splitters(desy_world *world, const struct desy_ranked *mine, size_t n, struct desy_splitters *splitters)
 {
-    const size_t size = (size_t)desy_size(world);
-    double samples[SAMPLES];
-    const size_t taken = n < SAMPLES ? n : SAMPLES;
-    size_t total = 0;
-    for (size_t i = 0; i < taken; i++) samples[i] = sorted[(2 * i + 1) * n / (2 * taken)].score;
-    int rc = desy_gatherall(world, samples, taken, sizeof *samples, (void **)splitters, &total);
-    if (rc != DESY_OK) return rc;
-
-    qsort(*splitters, total, sizeof **splitters, descending_double);
-    *count = total < size ? total : size - 1;
-    for (size_t i = 0; i < *count; i++) (*splitters)[i] = (*splitters)[(i + 1) * total / (*count + 1)];
-    return DESY_OK;
+    uint64_t samples[DESY_KEY_SAMPLES];
+    const size_t taken = n < DESY_KEY_SAMPLES ? n : DESY_KEY_SAMPLES;
+    for (size_t i = 0; i < taken; i++) samples[i] = key_of(&mine[desy_key_sample(n, i, taken)]);
+    return desy_key_splitters(world, samples, taken, splitters);
 }
 
 int desy_sort_scores(desy_world *world, const struct desy_ranked *mine, size_t n, struct desy_ranked **sorted, size_t *count)
 {
     int rc = DESY_OK;
-    double *splitters = NULL;
-    size_t parts = 0, destination = 0;
+    struct desy_splitters splitters = {0};
     struct desy_ranked *local = malloc((n + 1) * sizeof *local);
-    size_t *counts = calloc((size_t)desy_size(world), sizeof *counts);
+    const size_t size = (size_t)desy_size(world);
+    size_t *counts = calloc(2 * size, sizeof *counts), *at = counts ? counts + size : NULL;
     *sorted = NULL;
     *count = 0;
     DESY_TRY(desy_agree(world, local && counts ? DESY_OK : desy_error_memory("scores to sort")));
-    if (n > 0) memcpy(local, mine, n * sizeof *local);
-    qsort(local, n, sizeof *local, descending);
-
-    DESY_TRY(choose_splitters(world, local, n, &splitters, &parts));
-    for (size_t i = 0; i < n; i++) { /* a rank gets what is at most its splitter, and above the next one: ties stay together */
-        while (destination < parts && local[i].score <= splitters[destination]) destination++;
-        counts[destination]++;
-    }
-    DESY_TRY(desy_exchange(world, local, counts, sizeof *local, (void **)sorted, count));
-    qsort(*sorted, *count, sizeof **sorted, descending);
+    DESY_TRY(choose_splitters(world, mine, n, &splitters));
+    for (size_t i = 0; i < n; i++) counts[desy_key_part(key_of(&mine[i]), &splitters)]++;
+    for (size_t r = 1; r < size; r++) at[r] = at[r - 1] + counts[r - 1];
+    for (size_t i = 0; i < n; i++) local[at[desy_key_part(key_of(&mine[i]), &splitters)]++] = mine[i];
+    if (size == 1) {
+        *sorted = local;
+        *count = n;
+        local = NULL;
+    } else
+        DESY_TRY(desy_exchange(world, local, counts, sizeof *local, (void **)sorted, count));
+    free(local);
+    local = NULL;
+    rc = desy_agree(world, sort_here(sorted, *count));
 out:
+    if (rc != DESY_OK) {
+        free(*sorted);
+        *sorted = NULL;
+        *count = 0;
+    }
     free(local);
     free(counts);
-    free(splitters);
+    free(splitters.keys);
     return rc;
 }

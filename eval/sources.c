@@ -23,12 +23,13 @@ static size_t distinct(char **names, size_t n)
 /* This rank's distinct names, one after the other, each with its NUL. */
 static int pack(const struct desy_scores *scores, char **text, size_t *size)
 {
-    char **names = malloc((scores->n + 1) * sizeof *names);
+    const struct desy_texts *texts = &scores->source.names.texts;
+    char **names = malloc((texts->n + 1) * sizeof *names);
     *text = NULL;
     *size = 0;
     if (!names) return desy_error_memory("names of sources");
-    for (size_t i = 0; i < scores->n; i++) names[i] = scores->rows[i].source;
-    const size_t n = distinct(names, scores->n);
+    for (size_t i = 0; i < texts->n; i++) names[i] = texts->text + texts->starts[i];
+    const size_t n = distinct(names, texts->n);
     for (size_t i = 0; i < n; i++) *size += strlen(names[i]) + 1;
     *text = malloc(*size + 1);
     char *at = *text;
@@ -54,6 +55,22 @@ static int unpack(struct desy_sources *sources, char *text, size_t size)
     return i == n ? DESY_OK : desy_error_memory("names of sources");
 }
 
+static size_t find(const struct desy_sources *sources, const char *name)
+{
+    char **found = *name ? bsearch(&name, sources->names, sources->n, sizeof *sources->names, ascending) : NULL;
+    return found ? (size_t)(found - sources->names) : sources->n;
+}
+
+/* What each of the rows' own names is here. */
+static int number(struct desy_sources *sources, const struct desy_scores *scores)
+{
+    const struct desy_texts *texts = &scores->source.names.texts;
+    sources->number = malloc((texts->n + 1) * sizeof *sources->number);
+    if (!sources->number) return desy_error_memory("names of sources");
+    for (size_t i = 0; i < texts->n; i++) sources->number[i] = (uint32_t)find(sources, desy_texts_at(texts, i));
+    return DESY_OK;
+}
+
 int desy_sources_open(desy_world *world, const struct desy_scores *scores, struct desy_sources *sources)
 {
     char *mine = NULL, *all = NULL;
@@ -62,7 +79,9 @@ int desy_sources_open(desy_world *world, const struct desy_scores *scores, struc
     int rc = DESY_OK;
     DESY_TRY(desy_agree(world, pack(scores, &mine, &size)));
     DESY_TRY(desy_gatherall(world, mine, size, 1, (void **)&all, &total));
-    DESY_TRY(desy_agree(world, unpack(sources, all, total)));
+    rc = unpack(sources, all, total);
+    if (rc == DESY_OK) rc = number(sources, scores);
+    rc = desy_agree(world, rc);
 out:
     free(mine);
     free(all);
@@ -70,15 +89,15 @@ out:
     return rc;
 }
 
-size_t desy_sources_find(const struct desy_sources *sources, const char *name)
+uint32_t desy_sources_of(const struct desy_sources *sources, const struct desy_scores *scores, size_t row)
 {
-    char **found = *name && sources->n > 0 ? bsearch(&name, sources->names, sources->n, sizeof *sources->names, ascending) : NULL;
-    return found ? (size_t)(found - sources->names) : sources->n;
+    return scores->source.of ? sources->number[scores->source.of[row]] : (uint32_t)sources->n;
 }
 
 void desy_sources_close(struct desy_sources *sources)
 {
     for (size_t i = 0; i < sources->n; i++) free(sources->names[i]);
     free(sources->names);
+    free(sources->number);
     *sources = (struct desy_sources){0};
 }

@@ -38,15 +38,18 @@ static bool rate(enum desy_threshold_rule rule, const desy_ranking *ranking, dou
 }
 
 /* The best of this rank's thresholds. */
-static struct candidate choose(enum desy_threshold_rule rule, const desy_ranking *ranking)
+static void choose(const desy_ranking *ranking, struct candidate best[DESY_RULES])
 {
-    struct candidate best, candidate;
-    rate(rule, ranking, INFINITY, 0, 0, &best);
-    for (size_t i = 0; i < ranking->n_groups; i++) {
-        const struct desy_group *group = &ranking->groups[i];
-        if (rate(rule, ranking, group->score, group->tp, group->fp, &candidate) && is_better(&candidate, &best)) best = candidate;
-    }
-    return best;
+    struct desy_groups groups;
+    struct candidate candidate;
+    for (int rule = 0; rule < DESY_RULES; rule++) rate(rule, ranking, INFINITY, 0, 0, &best[rule]);
+    desy_groups_open(&groups, ranking, false);
+    while (desy_groups_next(&groups))
+        for (size_t i = 0; i < groups.n; i++) {
+            const struct desy_group *group = &groups.group[i];
+            for (int rule = 0; rule < DESY_RULES; rule++)
+                if (rate(rule, ranking, group->score, group->tp, group->fp, &candidate) && is_better(&candidate, &best[rule])) best[rule] = candidate;
+        }
 }
 
 /* thresholds[rule]; NaN: not measurable. */
@@ -54,7 +57,7 @@ static int choose_all(desy_world *world, const desy_ranking *ranking, double thr
 {
     struct candidate mine[DESY_RULES], *all = NULL;
     size_t total = 0;
-    for (int rule = 0; rule < DESY_RULES; rule++) mine[rule] = choose(rule, ranking);
+    choose(ranking, mine);
     const int rc = desy_gatherall(world, mine, DESY_RULES, sizeof *mine, (void **)&all, &total);
     if (rc != DESY_OK) return rc;
     for (size_t rule = 0; rule < DESY_RULES; rule++) {

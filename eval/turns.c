@@ -5,20 +5,63 @@
 
 #include <stdlib.h>
 
-static int format_part(const struct desy_part *part, char **text, size_t *size)
+#define PIECE ((size_t)1 << 20) /* bytes that travel at once */
+
+struct turn {
+    desy_world *world;
+    size_t *counts; /* [ranks], zeros */
+    char *buffer;   /* [PIECE] */
+    int owner;      /* whose turn it is */
+    FILE *file;     /* of rank 0 */
+    int rc;         /* agreed */
+};
+
+/* One piece of the owner's goes to rank 0; false: there was none, or it did not arrive. Collective. */
+static bool pass_piece(struct turn *turn, const char *text, size_t size)
 {
-    FILE *stream = open_memstream(text, size);
-    if (!stream) return desy_error_memory("a part of a report");
-    part->write(stream, part->context);
-    const bool failed = ferror(stream);
-    return fclose(stream) != 0 || failed ? desy_error_memory("a part of a report") : DESY_OK;
+    void *received = NULL;
+    size_t total = 0;
+    if (turn->rc != DESY_OK) return false;
+    desy_broadcast(turn->world, &size, sizeof size, turn->owner);
+    if (size == 0) return false;
+    turn->counts[0] = desy_rank(turn->world) == turn->owner ? size : 0;
+    turn->rc = desy_exchange(turn->world, text, turn->counts, 1, &received, &total);
+    if (turn->rc == DESY_OK && turn->file) fwrite(received, 1, total, turn->file); /* a failure stays with the stream until the commit */
+    free(received);
+    return turn->rc == DESY_OK;
+}
+
+static ssize_t write_piece(void *cookie, const char *text, size_t size)
+{
+    return size == 0 || pass_piece(cookie, text, size) ? (ssize_t)size : 0;
+}
+
+/* The owner writes to a stream that passes on what it gets, the others take part until the piece that is none. */
+static int take_turn(struct turn *turn, const struct desy_part *part)
+{
+    FILE *stream = NULL;
+    if (desy_rank(turn->world) == turn->owner) {
+        stream = fopencookie(turn, "w", (cookie_io_functions_t){.write = write_piece});
+        if (stream) setvbuf(stream, turn->buffer, _IOFBF, PIECE);
+    }
+    const bool ready = stream || desy_rank(turn->world) != turn->owner;
+    int rc = desy_agree(turn->world, ready ? DESY_OK : desy_error_memory("a part of a report"));
+    if (rc != DESY_OK) return rc;
+    if (stream) {
+        part->write(stream, part->context);
+        const bool failed = ferror(stream) | (fclose(stream) != 0);
+        pass_piece(turn, NULL, 0);
+        rc = failed ? desy_error_memory("a part of a report") : DESY_OK;
+    } else
+        while (pass_piece(turn, NULL, 0)) continue;
+    return desy_agree(turn->world, rc != DESY_OK ? rc : turn->rc);
 }
 
 static int open_file(struct desy_atomic_file *file, const char *directory, const char *name, const char *header)
 {
     char *path = desy_path_join(directory, name);
     int rc = path ? desy_atomic_open(file, path) : desy_error_memory("a path");
-    if (rc == DESY_OK) fputs(header, file->stream); /* a failure stays with the stream until the commit */
+    if (rc == DESY_OK) fputs(header, file->stream);
     free(path);
     return rc;
 }
@@ -28,20 +71,15 @@ int desy_write_in_turn(desy_world *world, const char *directory, const char *nam
     int rc = DESY_OK;
     const int ranks = desy_size(world), rank = desy_rank(world);
     struct desy_atomic_file file = {0};
-    char *text = NULL, *received = NULL;
-    size_t size = 0, total = 0;
-    size_t *counts = calloc((size_t)ranks, sizeof *counts);
+    struct turn turn = {.world = world, .counts = calloc((size_t)ranks, sizeof *turn.counts), .buffer = malloc(PIECE)};
 
-    if (!counts) rc = desy_error_memory("a part of a report");
-    if (rc == DESY_OK) rc = format_part(part, &text, &size);
+    if (!turn.counts || !turn.buffer) rc = desy_error_memory("a part of a report");
     if (rc == DESY_OK && rank == 0) rc = open_file(&file, directory, name, part->header);
     DESY_TRY(desy_agree(world, rc));
-    for (int turn = 0; turn < ranks; turn++) {
-        counts[0] = rank == (part->backwards ? ranks - 1 - turn : turn) ? size : 0;
-        DESY_TRY(desy_exchange(world, text, counts, 1, (void **)&received, &total));
-        if (rank == 0) fwrite(received, 1, total, file.stream);
-        free(received);
-        received = NULL;
+    turn.file = file.stream;
+    for (int i = 0; i < ranks; i++) {
+        turn.owner = part->backwards ? ranks - 1 - i : i;
+        DESY_TRY(take_turn(&turn, part));
     }
     if (rank == 0) {
         fputs(part->footer, file.stream);
@@ -50,8 +88,7 @@ int desy_write_in_turn(desy_world *world, const char *directory, const char *nam
     rc = desy_agree(world, rc);
 out:
     desy_atomic_abort(&file);
-    free(text);
-    free(received);
-    free(counts);
+    free(turn.counts);
+    free(turn.buffer);
     return rc;
 }

@@ -1,4 +1,4 @@
-/* One file from what all ranks hold, in rank order: rank 0 writes, and holds no more than one rank's part at a time. */
+/* One file from what all ranks hold, in rank order: rank 0 writes, and holds no more than a piece of a part at a time. */
 #ifndef DESY_EVAL_TURNS_H
 #define DESY_EVAL_TURNS_H
 

@@ -29,7 +29,7 @@ static struct {
 
 const struct poptOption desy_eval_options[] = {
     {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
-    {"scores", 0, POPT_ARG_STRING, &settings.scores, 0, "a report from these scores, no model: CSV or JSON Lines with id,label,score", "FILE"},
+    {"scores", 0, POPT_ARG_STRING, &settings.scores, 0, "a report from these scores, no model: CSV, JSON Lines or HDF5 with id,label,score", "FILE"},
     {"split", 0, POPT_ARG_STRING, &settings.split, 0, "which part of the store (default test)", "test|val|all"},
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels together, or one (default all)", "all|low|mid|high"},
     {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "called AI-generated from this score on (default: the model's; .5 for --scores)", "T"},
@@ -102,13 +102,14 @@ static int eval_scores(struct desy_invocation *invocation, const char *file, con
     int rc, level;
     struct desy_scores scores = {0}, validation = {0};
     struct desy_parts parts;
-    char sha256[DESY_SHA256_HEX], note[200];
+    char sha256[DESY_SHA256_HEX] = "", note[200];
     cJSON *provenance = cJSON_CreateObject();
     struct desy_report_options options = {.directory = directory, .threshold = .5, .threshold_from = "default", .seed = invocation->seed, .subject = base_name(file),
                                           .level = "", .split = "", .provenance = provenance};
     rc = parse_settings(&level, &options.threshold, &options.threshold_from);
-    if (rc == DESY_OK) rc = desy_scores_read(&scores, file, true, desy_rank(invocation->world), desy_size(invocation->world));
-    if (rc == DESY_OK) rc = desy_sha256_file(sha256, file);
+    DESY_TRY(desy_agree(invocation->world, rc));
+    DESY_TRY(desy_scores_read(invocation->world, &scores, file, true));
+    if (desy_rank(invocation->world) == 0) rc = desy_sha256_file(sha256, file); /* whose provenance counts */
     if (rc == DESY_OK && (!cJSON_AddStringToObject(provenance, "desy", DESY_VERSION) || !cJSON_AddStringToObject(provenance, "scores", base_name(file))
                           || !cJSON_AddStringToObject(provenance, "scores_sha256", sha256)))
         rc = desy_error_memory("the provenance");
@@ -262,7 +263,7 @@ static int score_item(struct evaluation *evaluation, uint64_t index, const struc
     if (rc != DESY_OK) return rc;
     snprintf(id, sizeof id, "%016llx", (unsigned long long)stored.id);
     struct desy_score_row row = {.id = id, .video_path = stored.video_path, .source = stored.source, .group = stored.group, .label = stored.label,
-                                 .split = (char *)desy_split_name(evaluation->items.split[index].part), .score = NAN, .level = {NAN, NAN, NAN}};
+                                 .split = desy_split_name(evaluation->items.split[index].part), .score = NAN, .level = {NAN, NAN, NAN}};
     DESY_TRY(score_windows(evaluation, index, stored.text, arrays, &score));
     if (score.windows > 0) {
         row.level[0] = score.low, row.level[1] = score.mid, row.level[2] = score.high;

@@ -60,9 +60,9 @@ int desy_prevalence_stage(struct desy_invocation *invocation, const char *file, 
     struct desy_prevalence estimate;
     struct count count = {0};
     int rc;
-    DESY_TRY(desy_agree(world, desy_scores_read(&scores, file, false, desy_rank(world), desy_size(world))));
+    DESY_TRY(desy_scores_read(world, &scores, file, false));
     for (size_t i = 0; i < scores.n; i++) {
-        if (isnan(scores.rows[i].score)) count.failed++;
+        if (isnan(scores.score[i])) count.failed++;
         else count.clips++;
     }
     desy_sum_i64(world, &count.clips, 1);

@@ -1,6 +1,7 @@
 /* The distributed sort and what is counted from it, against a count over all pairs. */
 #include "base/random.h"
 #include "eval/ranking.h"
+#include "eval/source_auc.h"
 #include "tests/mpi/check.h"
 
 #include <math.h>
@@ -64,19 +65,57 @@ static double pairs(int source_of_pos, int source_of_neg)
 static void test_counts(int values)
 {
     desy_ranking ranking = {0};
-    double auc[5];
+    double auc[5], scores[ITEMS];
+    uint8_t labels[ITEMS];
     size_t n = deal(values);
     for (size_t i = 0; i < ITEMS; i++) /* sources 0 and 1 hold both classes, 2 reals alone, 3 AI alone */
         if (all[i].source >= 2) all[i].source = all[i].label ? 3 : 2;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (mine[i].source >= 2) mine[i].source = mine[i].label ? 3 : 2;
-    check(desy_ranking_open(world, mine, n, &ranking) == DESY_OK);
+        scores[i] = mine[i].score;
+        labels[i] = (uint8_t)mine[i].label;
+    }
+    check(desy_ranking_open(world, scores, labels, n, &ranking) == DESY_OK);
     check(ranking.pos + ranking.neg == ITEMS);
-    check(fabs(desy_ranking_auc(world, &ranking) - pairs(-1, -1)) < 1e-12);
-    check(desy_ranking_source_auc(world, &ranking, 5, auc) == DESY_OK);
+    check(fabs(ranking.auc - pairs(-1, -1)) < 1e-12);
+    check((ranking.n_keys[0] + ranking.n_keys[1]) < 2 * (size_t)(ITEMS / desy_size(world))); /* however many share a score */
+    desy_ranking_close(&ranking);
+    check(desy_source_auc(world, mine, n, 5, auc) == DESY_OK);
     check(fabs(auc[0] - pairs(0, 0)) < 1e-12 && fabs(auc[1] - pairs(1, 1)) < 1e-12);
     check(fabs(auc[2] - pairs(-1, 2)) < 1e-12 && fabs(auc[3] - pairs(3, -1)) < 1e-12);
     check(isnan(auc[4]));
+}
+
+/* Groups forwards are those backwards, add up, and hold every clip at its score: zeros of either sign are one. */
+static void test_groups(void)
+{
+    static const float scores[] = {-0.F, 0.F, -1.F, 1e-40F, 3.F, -1e30F, 0.F, NAN, 3.F, -0.F};
+    static const uint8_t labels[] = {1, 0, 1, 0, 1, 0, 1, 1, 0, 0};
+    static const struct desy_group wanted[] = {{3, 1, 1, 1, 1}, {1e-40F, 0, 1, 1, 2}, {0, 2, 2, 3, 4}, {-1, 1, 0, 4, 4}, {-1e30F, 0, 1, 4, 5}};
+    desy_ranking ranking = {0};
+    struct desy_groups groups;
+    struct desy_group *gathered = NULL;
+    float some[10];
+    uint8_t of_some[10];
+    size_t n = 0, total = 0;
+    for (size_t i = 0; i < 10; i++)
+        if ((int)(i % (size_t)desy_size(world)) == desy_rank(world)) some[n] = scores[i], of_some[n++] = labels[i];
+    check(desy_ranking_open_floats(world, some, of_some, n, &ranking) == DESY_OK);
+    for (int backwards = 0; backwards < 2; backwards++) {
+        struct desy_group found[10];
+        n = 0;
+        for (desy_groups_open(&groups, &ranking, backwards); desy_groups_next(&groups); n += groups.n) memcpy(found + n, groups.group, groups.n * sizeof *found);
+        for (size_t i = 0; backwards && i < n / 2; i++) {
+            const struct desy_group swapped = found[i];
+            found[i] = found[n - 1 - i];
+            found[n - 1 - i] = swapped;
+        }
+        check(desy_gatherall(world, found, n, sizeof *found, (void **)&gathered, &total) == DESY_OK);
+        check(total == 5 && ranking.all_groups == 5);
+        for (size_t i = 0; i < 5; i++)
+            check(gathered[i].score == wanted[i].score && gathered[i].pos == wanted[i].pos && gathered[i].neg == wanted[i].neg && gathered[i].tp == wanted[i].tp && gathered[i].fp == wanted[i].fp);
+        free(gathered);
+    }
     desy_ranking_close(&ranking);
 }
 
@@ -97,6 +136,7 @@ int main(void)
         test_sort(values[i]);
         test_counts(values[i]);
     }
+    test_groups();
     test_nothing();
     desy_world_close(&world);
     return 0;

@@ -1,13 +1,14 @@
-"""Every figure of `desy eval --scores` against scikit-learn (1e-12), with ties, failed clips, few clips, at 1 to 4 ranks;
-and the same bytes at any number of ranks."""
+"""Every figure of `desy eval --scores` against scikit-learn (1e-12), with ties, failed clips, few clips;
+and the same bytes at any number of ranks. Many more cases: test_ranking.py."""
 import csv, filecmp, json, math, os, subprocess, sys, tempfile, warnings
 
+import h5py
 import numpy as np
 from scipy.optimize import brentq
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
-FILES = ["metrics.json", "scores.csv", "roc.csv", "pr.csv", "thresholds.csv", "report.html"]
+FILES = ["metrics.json", "scores.csv", "roc.csv", "pr.csv", "det.csv", "thresholds.csv", "report.html"]
 
 
 def desy(ranks, *arguments, check=True):
@@ -113,6 +114,32 @@ def check_files(report, label, score, source, failed, all_label, all_score):
     assert [row["source"] for row in got] == list(source)
 
 
+def check_det(report, label, score):
+    got = rows(report + "/det.csv")
+    for name, values in zip(("fpr", "fnr", "threshold"), sk.det_curve(label, score)):
+        np.testing.assert_allclose([float(row[name]) for row in got], values, rtol=0, atol=1e-15)
+
+
+def check_low_rates(m, label, score):
+    """The partial area, and what is found at few false alarms."""
+    close("prevalence", m["prevalence"], label.mean())
+    close("partial auc", m["partial_auc"]["standardised"], sk.roc_auc_score(label, score, max_fpr=m["partial_auc"]["max_fpr"]))
+    close("partial auc", m["partial_auc"]["raw"], .005 + (2 * m["partial_auc"]["standardised"] - 1) * .095)
+    assert [point["fpr_limit"] for point in m["tpr_at_fpr"]] == [.05, .01, .001]
+    fpr, tpr, threshold = sk.roc_curve(label, score, drop_intermediate=False)
+    for point in m["tpr_at_fpr"]:
+        measurable = point["fpr_limit"] >= 3 / (label == 0).sum()
+        assert point["measurable"] == measurable, point
+        if not measurable:
+            assert point["reason"] and not {"tpr", "fpr", "threshold"} & set(point), point
+            continue
+        within = np.flatnonzero(fpr <= point["fpr_limit"])
+        at = within[np.argmax(tpr[within])]
+        close("tpr", point["tpr"], tpr[at])
+        close("fpr", point["fpr"], fpr[at])
+        assert point["threshold"] == threshold[at] if tpr[at] > 0 else "threshold" not in point and point["reason"], point
+
+
 def check_sources(m, label, score, source):
     assert set(m["by_source"]) == set(source) - {""}
     for name, got in m["by_source"].items():
@@ -142,7 +169,7 @@ def check_case(directory, name, label, score, random):
     failed = (random.random(n) < .05) & (np.arange(n) > 4) if n > 5 else np.zeros(n, bool)
     path, report = f"{directory}/{name}.csv", f"{directory}/{name}-"
     write(path, label, score, source, failed)
-    for ranks in 1, 2, 3, 4:
+    for ranks in (1, {"ties": 3, "heavy_ties": 4, "fewer_than_ranks": 8}.get(name, 2)):
         desy(ranks, "--scores", path, "-o", report + str(ranks))
         for file in FILES:
             assert filecmp.cmp(report + "1/" + file, report + f"{ranks}/{file}", shallow=False), f"{name}: {file} differs at {ranks} ranks"
@@ -158,6 +185,8 @@ def check_case(directory, name, label, score, random):
     assert m["threshold"] == .5 and m["threshold_from"] == "default"
     check_point(m, y, s, .5, name)
     check_interval(m, y, s)
+    check_low_rates(m, y, s)
+    check_det(report + "1", y, s)
     check_calibration(m, y, s)
     check_sources(m, y, s, k)
     check_files(report + "1", y, s, source, failed, label, score)
@@ -170,12 +199,13 @@ def check_one_class(directory):
     assert "Only one class is present" in done.stderr, done.stderr
     with open(f"{directory}/one/metrics.json") as file:
         m = json.load(file)
-    assert not {"roc_auc", "roc_auc_ci", "average_precision", "average_precision_real", "eer", "fpr"} & set(m), m
+    assert open(f"{directory}/one/det.csv").read() == "fpr,fnr,threshold\n"
+    assert not {"roc_auc", "partial_auc", "tpr_at_fpr", "roc_auc_ci", "average_precision", "average_precision_real", "eer", "fpr"} & set(m), m
     assert m["threshold"] == .6 and m["threshold_from"] == "option" and m["accuracy"] == 2 / 3 and m["precision"] == 1
 
 
 def check_refusals(directory):
-    for text, wanted in ("a,1,nan\n", ":3: "), ("a,2,.5\n", ":3: label \"2\""), ("a,1,inf\n", ":3: "), ("a,1\n", ":3: 2 fields"):
+    for text, wanted in ("a,1,nan\n", ":3: "), ("a,2,.5\n", ":3: label \"2\""), ("a,1,inf\n", ":3: "), ("b,1,.5\na,1,.5\nb,0,.2\n", ":5: the id \"b\" is that of line 3"), ("a,1\n", ":3: 2 fields"):
         with open(f"{directory}/bad.csv", "w") as file:
             file.write("id,label,score\nx,0,.5\n" + text)
         done = desy(3, "--scores", f"{directory}/bad.csv", "-o", f"{directory}/bad", check=False)
@@ -184,13 +214,26 @@ def check_refusals(directory):
 
 
 def check_json_lines(directory):
-    """The same scores as JSON Lines and as a report's own scores.csv give the same figures."""
+    """The same scores as JSON Lines, as HDF5 and as a report's own scores.csv give the same figures."""
     table = rows(f"{directory}/ties-1/scores.csv")
     with open(f"{directory}/same.jsonl", "w") as file:
         for row in table:
             value = {"id": row["id"], "label": int(row["label"]), "score": float(row["score"]) if row["score"] else None, "source": row["source"], "group": row["group"]}
             file.write(json.dumps(value) + "\n")
-    for path in f"{directory}/same.jsonl", f"{directory}/ties-1/scores.csv":
+    label, score = [int(row["label"]) for row in table], [float(row["score"] or "nan") for row in table]
+    texts = h5py.string_dtype()
+    for number in range(2):  # texts of either kind, labels as numbers and as booleans, all chunked or not
+        with h5py.File(f"{directory}/same{number}.h5", "w") as file:
+            file.create_dataset("id", data=[row["id"] for row in table], dtype=texts) if number else file.create_dataset("id", data=np.array([row["id"] for row in table], "S"))
+            file.create_dataset("source", data=np.array([row["source"] for row in table], "S" if number else object), dtype=None if number else texts)
+            file.create_dataset("group", data=np.array([row["group"] for row in table], object), dtype=texts)
+            file.create_dataset("label", data=np.array(label, bool if number else np.int8))
+            file.create_dataset("score", data=np.array(score), chunks=(100,) if number else None)
+    with h5py.File(f"{directory}/bad.h5", "w") as file:
+        file["id"], file["label"], file["score"] = [3, 4, 5, 6], [0, 1, 1, 2], [.1, .2, .3, .4]
+    done = desy(3, "--scores", f"{directory}/bad.h5", "-o", f"{directory}/bad", check=False)
+    assert done.returncode == 2 and "bad.h5:4: label 2 of 6" in done.stderr, done.stderr
+    for path in f"{directory}/same.jsonl", f"{directory}/same0.h5", f"{directory}/same1.h5", f"{directory}/ties-1/scores.csv":
         desy(2, "--scores", path, "-o", f"{directory}/same")
         with open(f"{directory}/same/metrics.json") as file, open(f"{directory}/ties-1/metrics.json") as other:
             a, b = json.load(file), json.load(other)
