@@ -12,6 +12,11 @@ extern "C" {
 /* Philox-4x32-10 (Salmon et al., SC 2011): key = seed, counter = (stream, counter); the first 64 bits. */
 uint64_t desy_random_u64(uint64_t seed, uint64_t stream, uint64_t counter);
 
+/* Many at once: words[32 w + i] is word w (of four) of counter `first` + i; of desy_random_u64 words 0 and 1 are the low and the high half. */
+#define DESY_RANDOM_COUNTERS 32
+#define DESY_RANDOM_WORDS (4 * DESY_RANDOM_COUNTERS)
+void desy_random_words(uint64_t seed, uint64_t stream, uint64_t first, uint32_t words[DESY_RANDOM_WORDS]);
+
 /* Uniform in [0, 1), 53 bits. */
 double desy_random_uniform(uint64_t seed, uint64_t stream, uint64_t counter);
 

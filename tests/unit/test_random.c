@@ -12,6 +12,20 @@ static void known_answers(void **state)
     assert_true(desy_random_u64(UINT64_C(0x299f31d0a4093822), UINT64_C(0x0370734413198a2e), UINT64_C(0x85a308d3243f6a88)) == UINT64_C(0x94fdccebd16cfe09));
 }
 
+/* Words 2 and 3 too; and the others of many at once are those that come one at a time, across 2^32 as well. */
+static void many_at_once(void **state)
+{
+    (void)state;
+    uint32_t words[DESY_RANDOM_WORDS];
+    desy_random_words(UINT64_C(0x299f31d0a4093822), UINT64_C(0x0370734413198a2e), UINT64_C(0x85a308d3243f6a88), words);
+    const uint32_t known[4] = {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1};
+    for (int w = 0; w < 4; w++) assert_int_equal(words[DESY_RANDOM_COUNTERS * w], known[w]);
+    const uint64_t first = UINT64_C(0xfffffff0);
+    desy_random_words(5, 6, first, words);
+    for (uint64_t i = 0; i < DESY_RANDOM_COUNTERS; i++)
+        assert_true(desy_random_u64(5, 6, first + i) == ((uint64_t)words[DESY_RANDOM_COUNTERS + i] << 32 | words[i]));
+}
+
 static void uniform_and_normal_have_their_moments(void **state)
 {
     (void)state;
@@ -61,7 +75,7 @@ static void permutations_of_three_are_equally_likely(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(known_answers), cmocka_unit_test(uniform_and_normal_have_their_moments),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(known_answers), cmocka_unit_test(many_at_once), cmocka_unit_test(uniform_and_normal_have_their_moments),
         cmocka_unit_test(permutation_is_one_and_depends_on_stream), cmocka_unit_test(permutations_of_three_are_equally_likely)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
