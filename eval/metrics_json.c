@@ -52,7 +52,7 @@ static bool add_ranking(cJSON *json, const struct desy_metrics *metrics)
     if (!number(json, "roc_auc", metrics->roc_auc)) return false;
     cJSON *interval = cJSON_AddArrayToObject(json, "roc_auc_ci");
     char unit[64];
-    snprintf(unit, sizeof unit, "clip (%s, 95 %%)", metrics->ci_method);
+    snprintf(unit, sizeof unit, "clip (%s, 95 %%, independence assumed)", metrics->ci_method);
     return interval && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[0]))
            && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[1])) && string(json, "roc_auc_ci_unit", unit)
            && number(json, "average_precision", metrics->average_precision) && number(json, "average_precision_real", metrics->average_precision_real)

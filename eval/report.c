@@ -8,6 +8,8 @@
 #include "eval/metrics_json.h"
 #include "eval/page.h"
 #include "eval/turns.h"
+#include "eval/uncertainty.h"
+#include "eval/versus.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -88,10 +90,10 @@ int desy_report_write(desy_world *world, const struct desy_scores *scores, const
                                 &(struct desy_part){"id,video_path,label,source,group,split,score,low,mid,high\n", "", write_scores, scores, false}));
     DESY_TRY(desy_curves_write(world, &ranking, options->directory));
     if (metrics.both) DESY_TRY(desy_curves_thin(world, &ranking, &points, &n_points));
-    if (desy_rank(world) == 0) {
-        rc = desy_metrics_json(summary, &metrics, options);
-        if (rc == DESY_OK) rc = write_figures(&(struct desy_page){options, *summary, points, n_points}, &metrics);
-    }
+    DESY_TRY(desy_agree(world, desy_rank(world) == 0 ? desy_metrics_json(summary, &metrics, options) : DESY_OK));
+    DESY_TRY(desy_uncertainty_add(world, scores, &metrics, options, *summary));
+    if (options->rival) DESY_TRY(desy_versus_add(world, scores, options, *summary));
+    if (desy_rank(world) == 0) rc = write_figures(&(struct desy_page){options, *summary, points, n_points}, &metrics);
     rc = desy_agree(world, rc);
 out:
     if (rc != DESY_OK) {

@@ -7,16 +7,20 @@
 
 #include <cjson/cJSON.h>
 
+struct desy_rival;
+
 struct desy_report_options {
     const char *directory;
     double threshold;
     const char *threshold_from; /* "default", "option", "validation" */
     const struct desy_scores *validation; /* of the validation part, which thresholds and recalibration come from; NULL: there is none, or it is evaluated itself */
     const char *note;           /* one more to show among the notes; NULL: none */
-    uint64_t seed;              /* of draws and folds */
+    uint64_t seed;              /* of draws, folds and resamples */
     const char *subject;        /* what was evaluated, for the title: "scores.csv", "hybrid-1 on the test split" */
     const char *level;          /* "all", "low", "mid", "high"; "" where unknown */
     const char *split;          /* "test", "val", "all"; "" where unknown */
+    size_t resamples;           /* of the bootstrap; 0: none */
+    const struct desy_rival *rival; /* other scores of the same clips, to compare with (eval/versus.h); NULL: none */
     const cJSON *out_of_fold;   /* of the model's training, with `roc_auc` and `over`, in words; shown first. NULL: none. Rank 0's counts */
     const cJSON *model;         /* model.json, of which the page shows the learning curves and the diagnosis. NULL: none. Rank 0's counts */
     const cJSON *provenance;    /* an object. Rank 0's counts */

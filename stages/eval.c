@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "eval/parts.h"
 #include "eval/report.h"
+#include "eval/versus.h"
 #include "features/store.h"
 #include "model/model.h"
 #include "stages/default_model.h"
@@ -21,11 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RESAMPLES 2000
+
 static struct {
-    const char *model, *scores, *split, *level, *device, *threshold, *protocol;
+    const char *model, *scores, *split, *level, *device, *threshold, *protocol, *versus;
     double false_alarms, prior;
-    int unlabelled;
-} settings = {.false_alarms = 1, .prior = .5, .split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
+    int unlabelled, resamples;
+} settings = {.false_alarms = 1, .prior = .5, .resamples = RESAMPLES, .split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
 
 const struct poptOption desy_eval_options[] = {
     {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
@@ -34,12 +37,14 @@ const struct poptOption desy_eval_options[] = {
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "all levels together, or one (default all)", "all|low|mid|high"},
     {"threshold", 't', POPT_ARG_STRING, &settings.threshold, 0, "called AI-generated from this score on (default: the model's; .5 for --scores)", "T"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    {"bootstrap", 0, POPT_ARG_INT, &settings.resamples, 0, "resamples that intervals are made of; 0: none (default 2000)", "N"},
     POPT_TABLEEND,
 };
 
 /* `desy run` has a model and a part, and does not offer these. */
 const struct poptOption desy_eval_command_options[] = {
     {"protocol", 0, POPT_ARG_STRING, &settings.protocol, 0, "holdout: one model on one part; lodo: models fitted without a generator and a group of real sources (docs/evaluation.md)", "holdout|lodo"},
+    {"versus", 0, POPT_ARG_STRING, &settings.versus, 0, "compare with this one on the same clips: another model, or with --scores another file", "OTHER"},
     {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "of --protocol lodo: as of train (default 1)", "R"},
     {"unlabelled", 0, POPT_ARG_NONE, &settings.unlabelled, 0, "of --scores without labels: how many of the clips are AI-generated? (prevalence.json)", NULL},
     {"prior", 0, POPT_ARG_DOUBLE, &settings.prior, 0, "of --unlabelled: the share of AI-generated clips that the scores were calibrated for (default 0.5)", "P"},
@@ -60,6 +65,7 @@ static int parse_settings(int *level, double *threshold, const char **threshold_
     if (*level < 0 && strcmp(settings.level, "all") != 0) return desy_error(DESY_EUSAGE, "--level must be all, low, mid or high, not %s", settings.level);
     if (strcmp(settings.split, "all") != 0 && (desy_split_parse(&part, settings.split) != DESY_OK || (part != DESY_SPLIT_TEST && part != DESY_SPLIT_VAL)))
         return desy_error(DESY_EUSAGE, "--split must be test, val or all, not %s", settings.split);
+    if (settings.resamples < 0 || settings.resamples > 1000000) return desy_error(DESY_EUSAGE, "--bootstrap must lie in 0 to 1000000, not %d", settings.resamples);
     if (!settings.threshold) return DESY_OK;
     *threshold = strtod(settings.threshold, &end);
     *threshold_from = "option";
@@ -74,11 +80,13 @@ static int report(struct desy_invocation *invocation, const struct desy_scores *
     int rc = desy_report_write(invocation->world, scores, options, &summary);
     if (rc == DESY_OK && summary) {
         const cJSON *auc = cJSON_GetObjectItemCaseSensitive(summary, "roc_auc"), *interval = cJSON_GetObjectItemCaseSensitive(summary, "roc_auc_ci");
-        const cJSON *note;
+        const cJSON *note, *line;
         if (auc)
             desy_log_info("eval: ROC AUC %.4f (95 %% interval %.4f to %.4f) over %d clips", auc->valuedouble, interval->child->valuedouble,
                           interval->child->next->valuedouble, cJSON_GetObjectItemCaseSensitive(summary, "n")->valueint);
         cJSON_ArrayForEach(note, cJSON_GetObjectItemCaseSensitive(summary, "notes")) desy_log_warning("eval: %s", note->valuestring);
+        cJSON_ArrayForEach(line, cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(summary, "versus"), "words"))
+            if (!invocation->json && puts(line->valuestring) < 0) rc = desy_error(DESY_EENV, "stdout can't be written");
         desy_log_info("eval: the report is %s/report.html", options->directory);
         if (invocation->json) {
             char *text = cJSON_PrintUnformatted(summary);
@@ -100,21 +108,29 @@ static const char *base_name(const char *path)
 static int eval_scores(struct desy_invocation *invocation, const char *file, const char *directory)
 {
     int rc, level;
-    struct desy_scores scores = {0}, validation = {0};
-    struct desy_parts parts;
+    struct desy_scores scores = {0}, validation = {0}, others = {0}, others_left_out = {0};
+    struct desy_parts parts, other_parts;
     char sha256[DESY_SHA256_HEX] = "", note[200];
     cJSON *provenance = cJSON_CreateObject();
-    struct desy_report_options options = {.directory = directory, .threshold = .5, .threshold_from = "default", .seed = invocation->seed, .subject = base_name(file),
+    struct desy_rival rival = {.scores = &others, .name = settings.versus, .ours = file};
+    struct desy_report_options options = {.directory = directory, .threshold = .5, .threshold_from = "default", .seed = invocation->seed, .rival = settings.versus ? &rival : NULL, .subject = base_name(file),
                                           .level = "", .split = "", .provenance = provenance};
     rc = parse_settings(&level, &options.threshold, &options.threshold_from);
     DESY_TRY(desy_agree(invocation->world, rc));
     DESY_TRY(desy_scores_read(invocation->world, &scores, file, true));
+    if (settings.versus) DESY_TRY(desy_scores_read(invocation->world, &others, settings.versus, true));
     if (desy_rank(invocation->world) == 0) rc = desy_sha256_file(sha256, file); /* whose provenance counts */
     if (rc == DESY_OK && (!cJSON_AddStringToObject(provenance, "desy", DESY_VERSION) || !cJSON_AddStringToObject(provenance, "scores", base_name(file))
                           || !cJSON_AddStringToObject(provenance, "scores_sha256", sha256)))
         rc = desy_error_memory("the provenance");
+    options.resamples = (size_t)settings.resamples; /* checked by now */
+    rival.threshold = options.threshold;
+    if (rc == DESY_OK && settings.versus && desy_rank(invocation->world) == 0) rc = desy_sha256_file(sha256, settings.versus);
+    if (rc == DESY_OK && settings.versus && (!cJSON_AddStringToObject(provenance, "versus", base_name(settings.versus)) || !cJSON_AddStringToObject(provenance, "versus_sha256", sha256)))
+        rc = desy_error_memory("the provenance");
     DESY_TRY(desy_agree(invocation->world, rc));
     DESY_TRY(desy_scores_divide(invocation->world, &scores, &validation, &parts));
+    if (settings.versus) DESY_TRY(desy_scores_divide(invocation->world, &others, &others_left_out, &other_parts));
     if (parts.validation > 0 && parts.test > 0) {
         snprintf(note, sizeof note, "Of the file, the %lld rows of the split test are evaluated, and the %lld of val choose thresholds and recalibration; %lld others are left out.",
                  (long long)parts.test, (long long)parts.validation, (long long)parts.others);
@@ -124,6 +140,8 @@ static int eval_scores(struct desy_invocation *invocation, const char *file, con
 out:
     desy_scores_close(&scores);
     desy_scores_close(&validation);
+    desy_scores_close(&others);
+    desy_scores_close(&others_left_out);
     cJSON_Delete(provenance);
     return rc;
 }
@@ -310,6 +328,26 @@ static int describe(const struct evaluation *evaluation, const char *store, cJSO
                : desy_error_memory("the provenance");
 }
 
+/* The same clips by another model. */
+static int score_rival(struct desy_invocation *invocation, const struct evaluation *evaluation, const struct chosen *evaluated, const char *store, struct desy_scores *scores,
+                       struct desy_rival *rival, cJSON *provenance)
+{
+    struct evaluation other = *evaluation; /* all but the detector */
+    char device[16];
+    int rc = DESY_OK;
+    other.detector = NULL;
+    DESY_TRY(desy_torch_device(device, settings.device, desy_local_rank(invocation->world)));
+    DESY_TRY(desy_detector_open(&other.detector, settings.versus, device));
+    DESY_TRY(check_fit(&other, store, settings.versus, desy_rank(invocation->world) == 0));
+    DESY_TRY(score_share(&other, evaluated, invocation->world, scores));
+    if (!cJSON_AddStringToObject(provenance, "versus", desy_detector_name(other.detector)) || !cJSON_AddStringToObject(provenance, "versus_sha256", desy_detector_sha256(other.detector)))
+        DESY_TRY(desy_error_memory("the provenance"));
+    rival->threshold = settings.threshold ? strtod(settings.threshold, NULL) : other.level < 0 ? desy_detector_threshold(other.detector) : .5;
+out:
+    desy_detector_close(&other.detector);
+    return rc;
+}
+
 /* Is the report that is there of this model, this store and these options? metrics.json is the last of its files. */
 static bool is_done(const struct desy_report_options *options)
 {
@@ -319,6 +357,8 @@ static bool is_done(const struct desy_report_options *options)
     char *path = desy_path_join(options->directory, "metrics.json");
     bool done = path && desy_file_exists(path) && desy_json_read(&metrics, path) == DESY_OK
                 && cJSON_Compare(cJSON_GetObjectItemCaseSensitive(metrics, "provenance"), options->provenance, true)
+                && (isnan(desy_json_number_of(metrics, "roc_auc"))
+                    || desy_json_number_of(cJSON_GetObjectItemCaseSensitive(metrics, "bootstrap"), "resamples") == (double)options->resamples)
                 && desy_json_double(&threshold, metrics, "threshold", path) == DESY_OK && threshold == options->threshold
                 && desy_json_string(&split, metrics, "split", path) == DESY_OK && strcmp(split, options->split) == 0
                 && desy_json_string(&level, metrics, "level", path) == DESY_OK && strcmp(level, options->level) == 0;
@@ -332,11 +372,13 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     desy_world *world = invocation->world;
     struct evaluation evaluation = {.level = -1};
     struct chosen evaluated = {0}, choosers = {0};
-    struct desy_scores scores = {0}, validation = {0};
+    struct desy_scores scores = {0}, validation = {0}, others = {0};
+    struct desy_rival rival = {.scores = &others, .name = settings.versus, .ours = model};
     char *subject = NULL;
     bool done = false;
     cJSON *provenance = cJSON_CreateObject();
-    struct desy_report_options options = {.directory = directory, .level = settings.level, .split = settings.split, .seed = invocation->seed, .provenance = provenance};
+    struct desy_report_options options = {.directory = directory, .level = settings.level, .split = settings.split, .seed = invocation->seed, .provenance = provenance,
+                                          .resamples = (size_t)settings.resamples, .rival = settings.versus ? &rival : NULL};
 
     int rc = parse_settings(&evaluation.level, &options.threshold, &options.threshold_from);
     if (rc == DESY_OK) rc = open_both(&evaluation, invocation, store, model);
@@ -363,12 +405,14 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     }
     rc = score_share(&evaluation, &evaluated, world, &scores);
     if (rc == DESY_OK) rc = score_share(&evaluation, &choosers, world, &validation);
+    if (rc == DESY_OK && settings.versus) rc = score_rival(invocation, &evaluation, &evaluated, store, &others, &rival, provenance);
     DESY_TRY(desy_agree(world, rc));
     if (choosers.n > 0) options.validation = &validation;
     DESY_TRY(report(invocation, &scores, &options));
 out:
     desy_scores_close(&scores);
     desy_scores_close(&validation);
+    desy_scores_close(&others);
     desy_items_close(&evaluation.items);
     desy_detector_close(&evaluation.detector);
     desy_store_close(&evaluation.store);
@@ -394,8 +438,9 @@ int desy_eval_command(struct desy_invocation *invocation)
     if (settings.unlabelled || settings.prior != .5) return desy_error(DESY_EUSAGE, "--unlabelled and its --prior go with --scores FILE");
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");
     if (strcmp(settings.protocol, "lodo") == 0) {
-        if (settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || settings.threshold)
-            return desy_error(DESY_EUSAGE, "eval --protocol lodo fits its own models, on all parts: it takes no --model, --split, --level and --threshold");
+        if (settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || settings.threshold || settings.versus ||
+            settings.resamples != RESAMPLES)
+            return desy_error(DESY_EUSAGE, "eval --protocol lodo fits its own models, on all parts: it takes no --model, --split, --level, --threshold, --bootstrap and --versus");
         if (!(settings.false_alarms >= 0 && settings.false_alarms <= 1)) return desy_error(DESY_EUSAGE, "--false-alarms must lie in [0, 1], not %g", settings.false_alarms);
         return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output, settings.false_alarms);
     }

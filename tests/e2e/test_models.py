@@ -162,6 +162,26 @@ class Models(program.ModelCase):
         self.assertNotIn("Learning curve", page)
         self.assertNotIn("Of the model's training", page)
 
+    def test_versus(self):
+        """Each model has the figures that it has alone; words on stdout; the same on two ranks."""
+        models, alone = [self.dir / "v0001", self.dir / "v0002"], []
+        for k, model in enumerate(models):
+            program.run(1, "eval", self.store, "--model", model, "--split", "all", "--bootstrap", 0, "-o", self.dir / f"alone{k}")
+            alone.append(program.read_json(self.dir / f"alone{k}", "metrics.json"))
+        for ranks in 1, 2:
+            said = program.run(ranks, "eval", self.store, "--model", models[0], "--versus", models[1], "--split", "all", "--bootstrap", 200, "-o", self.dir / f"versus{ranks}")[0]
+            report = program.read_json(self.dir / f"versus{ranks}", "metrics.json")
+            versus = report["versus"]
+            self.assertEqual(said.splitlines(), versus["words"])
+            for side, one in zip(("ours", "rival"), alone):
+                self.assertAlmostEqual(versus["roc_auc"][side], one["roc_auc"], 12)
+                self.assertEqual(versus["accuracy"][side], one["accuracy"])
+                self.assertEqual(versus["rival_threshold" if side == "rival" else "threshold"], one["threshold"])
+            self.assertEqual(report["provenance"]["versus_sha256"], alone[1]["provenance"]["model_sha256"])
+        self.assertEqual((self.dir / "versus1" / "metrics.json").read_bytes(), (self.dir / "versus2" / "metrics.json").read_bytes())
+        words = program.run(1, "eval", self.store, "--protocol", "lodo", "--versus", models[1], "-o", self.dir / "no", code=1)[1]
+        self.assertIn("--versus", words)
+
     def test_trainings_at_once(self):
         """Each has a whole version of its own, and the history knows both."""
         started = [program.start(1, "train", self.store, "--save-dir", self.dir, "--size", "small", "--seed", seed) for seed in (4, 5, 6)]
