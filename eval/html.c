@@ -63,6 +63,19 @@ void desy_html_with_interval(FILE *stream, const cJSON *object, const char *key)
     fprintf(stream, " <span class=\"soft\">(%.*f to %.*f)</span>", places, low->valuedouble, places, high->valuedouble);
 }
 
+void desy_html_notes(FILE *stream, const cJSON *notes)
+{
+    const cJSON *note;
+    if (cJSON_GetArraySize(notes) == 0) return;
+    fputs("<div class=\"notes\" role=\"note\"><ul>\n", stream);
+    cJSON_ArrayForEach(note, notes) {
+        fputs("<li>", stream);
+        desy_html_put(stream, cJSON_GetStringValue(note));
+        fputs("</li>\n", stream);
+    }
+    fputs("</ul></div>\n", stream);
+}
+
 static bool is_there(const cJSON *list, const struct desy_html_column *column)
 {
     const cJSON *row;

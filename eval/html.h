@@ -14,6 +14,9 @@ void desy_html_percent(FILE *stream, double share);
 /* "0.93 (0.90 to 0.96)" of object.key and object.key_ci; nothing where there is no number. */
 void desy_html_with_interval(FILE *stream, const cJSON *object, const char *key);
 
+/* A box with a list of sentences; nothing where there are none. */
+void desy_html_notes(FILE *stream, const cJSON *notes);
+
 /* A table's column: a member of each row, or the row's own name. */
 enum desy_html_kind { DESY_HTML_TEXT, DESY_HTML_NUMBER, DESY_HTML_PERCENT, DESY_HTML_INTERVAL, DESY_HTML_NAME };
 struct desy_html_column {

@@ -196,32 +196,25 @@ static void put_over(FILE *stream, const struct desy_page *page)
     if (failed > 0) fprintf(stream, "; %.0f more could not be read and have no score", failed);
 }
 
-static void put_notes(FILE *stream, const cJSON *notes)
+void desy_page_begin(FILE *stream, const char *title)
 {
-    const cJSON *note;
-    if (cJSON_GetArraySize(notes) == 0) return;
-    fputs("<div class=\"notes\" role=\"note\"><ul>\n", stream);
-    cJSON_ArrayForEach(note, notes) {
-        fputs("<li>", stream);
-        desy_html_put(stream, cJSON_GetStringValue(note));
-        fputs("</li>\n", stream);
-    }
-    fputs("</ul></div>\n", stream);
+    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: file:\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>DeSY: ", stream);
+    desy_html_put(stream, title);
+    fprintf(stream, "</title>\n<style>\n%s</style></head><body>\n", desy_page_style);
+    desy_svg_definitions(stream);
 }
 
 static void put_page(FILE *stream, const struct desy_page *page)
 {
-    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: file:\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>DeSY: ", stream);
-    desy_html_put(stream, page->options->subject);
-    fprintf(stream, "</title>\n<style>\n%s</style></head><body>\n<header><h1>Detection of AI-generated video: evaluation</h1>\n<p>", desy_page_style);
+    desy_page_begin(stream, page->options->subject);
+    fputs("<header><h1>Detection of AI-generated video: evaluation</h1>\n<p>", stream);
     desy_html_put(stream, page->options->subject);
     fputs("</p>\n<p class=\"soft\">", stream);
     put_over(stream, page);
     fputs(". Positive means AI-generated; a video is flagged if its score is at least the threshold.</p></header>\n<main>\n", stream);
-    desy_svg_definitions(stream);
     desy_page_summary(stream, page);
-    put_notes(stream, member(page->json, "notes"));
+    desy_html_notes(stream, member(page->json, "notes"));
     fputs("<nav aria-label=\"Sections\">", stream);
     for (int i = 0; i < SECTIONS; i++)
         if (sections[i].is_there(page)) fprintf(stream, "<a href=\"#%s\">%s</a>", sections[i].id, sections[i].title);

@@ -22,11 +22,15 @@ int desy_page_write(const struct desy_page *page);
 
 extern const char desy_page_style[];
 
+/* Everything up to the body's first element. title: not yet escaped. */
+void desy_page_begin(FILE *stream, const char *title);
+
 /* What somebody reads who has a minute. */
 void desy_page_summary(FILE *stream, const struct desy_page *page);
 void desy_page_curves(FILE *stream, const struct desy_page *page);      /* ROC, precision and recall, DET, scores */
 void desy_page_reliability(FILE *stream, const struct desy_page *page); /* the diagram */
 void desy_page_learning(FILE *stream, const struct desy_page *page);    /* of the model's training */
+/* A point with its interval for each row of `list` that has a number `key` and, as text, a `name`; at most 60. */
 void desy_page_rows(FILE *stream, const char *title, const char *what, const char *axis, const cJSON *list, const char *name, const char *key, const char *css);
 
 #endif

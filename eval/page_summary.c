@@ -64,6 +64,8 @@ static void put_verdict(FILE *stream, const struct desy_page *page)
     const cJSON *interval = headline(json, &unit), *low = cJSON_GetArrayItem(interval, 0);
     fputs("<div class=\"verdict\"><p>", stream);
     if (strcmp(page->options->split, "all") == 0) fputs("These are all videos, and the detector was trained on most of them: this shows what it remembers, not what it would do.", stream);
+    else if (cJSON_IsFalse(member(member(json, "provenance"), "training_part_as_in_training")))
+        fputs("It was trained on another choice of these videos, and may have seen some of them: the figures may flatter it.", stream);
     else if (cJSON_IsNumber(low)) fputs(how_well(low->valuedouble), stream);
     else fputs("One class alone is here: how well it tells AI-generated from real video can't be said.", stream);
     if (controls && strcmp(controls, "shortcut suspected") == 0) fputs(" <strong>But a shortcut is suspected: it may judge by something else than the pictures.</strong>", stream);

@@ -1,0 +1,110 @@
+#include "eval/robustness.h"
+
+#include "base/error.h"
+#include "eval/interval.h"
+#include "eval/keys.h"
+#include "eval/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Real clips that are flagged. Collective. */
+static int64_t false_alarms(desy_world *world, const struct desy_scores *scores, double threshold)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < scores->n; i++) count += scores->label[i] == 0 && scores->score[i] >= threshold;
+    desy_sum_i64(world, &count, 1);
+    return count;
+}
+
+/* The lowest threshold that flags at most so many real clips: found by halving the whole range of doubles, so that no rank needs the others' scores. Collective. */
+static double lowest_threshold(desy_world *world, const struct desy_scores *scores, int64_t most)
+{
+    uint64_t high = desy_key_of_double(-INFINITY), low = desy_key_of_double(INFINITY); /* keys ascend where scores descend: `low` flags none */
+    while (high - low > 1) {
+        const uint64_t middle = low + (high - low) / 2;
+        if (false_alarms(world, scores, desy_double_of_key(middle)) <= most) low = middle;
+        else high = middle;
+    }
+    return desy_double_of_key(low);
+}
+
+static struct desy_operating_point count(desy_world *world, const struct desy_scores *scores, double threshold)
+{
+    int64_t counts[4] = {0}; /* flagged and not, [label] */
+    for (size_t i = 0; i < scores->n; i++)
+        if (!isnan(scores->score[i])) counts[2 * scores->label[i] + (scores->score[i] >= threshold)]++;
+    desy_sum_i64(world, counts, 4);
+    return (struct desy_operating_point){.threshold = threshold, .tp = counts[3], .fn = counts[2], .fp = counts[1], .tn = counts[0]};
+}
+
+static bool add_interval(cJSON *json, const char *key, const double interval[2])
+{
+    return cJSON_AddItemToObject(json, key, cJSON_CreateDoubleArray(interval, 2));
+}
+
+static bool add_rate(cJSON *json, const char *key, const char *interval_key, int64_t k, int64_t n)
+{
+    double interval[2];
+    if (n == 0) return true;
+    desy_clopper_pearson(k, n, interval);
+    return cJSON_AddNumberToObject(json, key, (double)k / (double)n) && add_interval(json, interval_key, interval);
+}
+
+static bool add_point(cJSON *json, const struct desy_operating_point *point)
+{
+    return cJSON_AddNumberToObject(json, "threshold", point->threshold) && add_rate(json, "tpr", "tpr_ci", point->tp, point->tp + point->fn)
+           && add_rate(json, "fpr", "fpr_ci", point->fp, point->fp + point->tn) && add_rate(json, "accuracy", "accuracy_ci", point->tp + point->tn, point->tp + point->tn + point->fp + point->fn);
+}
+
+/* Of clips that were read in both forms: those whose verdict is another. */
+static void count_changes(desy_world *world, const struct desy_scores *before, const struct desy_scores *after, double threshold, int64_t changes[2])
+{
+    changes[0] = changes[1] = 0;
+    for (size_t i = 0; i < before->n; i++) {
+        if (isnan(before->score[i]) || isnan(after->score[i])) continue;
+        changes[0] += (before->score[i] >= threshold) != (after->score[i] >= threshold);
+        changes[1]++;
+    }
+    desy_sum_i64(world, changes, 2);
+}
+
+static int add_alteration(desy_world *world, const struct desy_altered_scores *altered, size_t k, double threshold, cJSON *list)
+{
+    const struct desy_scores *scores = &altered[k].evaluated;
+    const struct desy_operating_point point = count(world, scores, threshold);
+    int64_t changes[2], failed = 0;
+    desy_ranking ranking = {0};
+    double interval[2];
+    const char *method;
+    cJSON *entry = list ? cJSON_CreateObject() : NULL;
+    bool ok = true;
+    int rc = desy_ranking_open(world, scores->score, scores->label, scores->n, &ranking);
+    if (rc == DESY_OK && ranking.pos > 0 && ranking.neg > 0) rc = desy_ranking_auc_interval(world, &ranking, interval, &method);
+    for (size_t i = 0; i < scores->n; i++) failed += isnan(scores->score[i]);
+    desy_sum_i64(world, &failed, 1);
+    count_changes(world, &altered[0].evaluated, scores, threshold, changes);
+    int64_t reals = 0;
+    for (size_t i = 0; i < altered[k].validation.n; i++) reals += altered[k].validation.label[i] == 0 && !isnan(altered[k].validation.score[i]);
+    desy_sum_i64(world, &reals, 1);
+    struct desy_operating_point again = {0};
+    if (reals > 0) again = count(world, scores, lowest_threshold(world, &altered[k].validation, false_alarms(world, &altered[0].validation, threshold)));
+    if (list) {
+        ok = entry && cJSON_AddItemToArray(list, entry) && cJSON_AddStringToObject(entry, "name", altered[k].name) && cJSON_AddStringToObject(entry, "words", altered[k].words)
+             && cJSON_AddNumberToObject(entry, "n", (double)(ranking.pos + ranking.neg)) && cJSON_AddNumberToObject(entry, "n_failed", (double)failed);
+        if (ok && ranking.pos > 0 && ranking.neg > 0) ok = cJSON_AddNumberToObject(entry, "roc_auc", ranking.auc) && add_interval(entry, "roc_auc_ci", interval);
+        if (ok) ok = add_point(entry, &point) && (k == 0 || add_rate(entry, "verdicts_changed", "verdicts_changed_ci", changes[0], changes[1]));
+        if (ok && reals > 0 && k > 0) ok = add_point(cJSON_AddObjectToObject(entry, "recalibrated"), &again);
+        if (rc == DESY_OK && !ok) rc = desy_error_memory("the figures of alterations");
+    }
+    desy_ranking_close(&ranking);
+    return desy_agree(world, rc);
+}
+
+int desy_robustness_add(desy_world *world, const struct desy_altered_scores *altered, size_t n, double threshold, cJSON *json)
+{
+    cJSON *list = json ? cJSON_AddArrayToObject(cJSON_AddObjectToObject(json, "robustness"), "alterations") : NULL;
+    int rc = desy_agree(world, !json || list ? DESY_OK : desy_error_memory("the figures of alterations"));
+    for (size_t k = 0; rc == DESY_OK && k < n; k++) rc = add_alteration(world, altered, k, threshold, list);
+    return rc;
+}
