@@ -1,30 +1,9 @@
 #include "base/error.h"
+#include "eval/auc_interval.h"
 #include "eval/ranking.h"
 #include "mpi/fixed_sum.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-/* Newcombe's V: Hanley and McNeil's variance with both sample sizes as their mean. */
-static double newcombe_variance(double theta, double pos, double neg)
-{
-    const double star = (pos + neg) / 2. - 1.;
-    return theta * (1. - theta) * (1. + star * (1. - theta) / (2. - theta) + star * theta / (1. + theta)) / (pos * neg);
-}
-
-#define QUANTILE 1.959963984540054 /* of the normal distribution, .975 */
-
-/* The theta between auc and `end` at which |auc - theta| = z sqrt(V(theta)). */
-static double newcombe_bound(double auc, double end, double pos, double neg)
-{
-    double inside = auc, outside = end;
-    for (int i = 0; i < 100; i++) {
-        const double middle = (inside + outside) / 2.;
-        if (fabs(auc - middle) <= QUANTILE * sqrt(newcombe_variance(middle, pos, neg))) inside = middle;
-        else outside = middle;
-    }
-    return inside;
-}
 
 /* Sums of squares of placements (the share of the other class on the right side) about the AUC: [0] of positives, [1] of negatives, each over its class and hence
  * at most 1, which a fixed scale holds. */
@@ -51,19 +30,11 @@ static int sum_placements(desy_world *world, const desy_ranking *ranking, double
 
 int desy_ranking_auc_interval(desy_world *world, const desy_ranking *ranking, double interval[2], const char **method)
 {
-    const double pos = (double)ranking->pos, neg = (double)ranking->neg, auc = ranking->auc;
+    const double pos = (double)ranking->pos, neg = (double)ranking->neg;
     double sums[2] = {0};
     const int rc = sum_placements(world, ranking, sums);
     if (rc != DESY_OK) return rc;
     const double variance = pos > 1 && neg > 1 ? sums[0] / (pos - 1.) + sums[1] / (neg - 1.) : 0.;
-    if (variance > 0) {
-        *method = "DeLong";
-        interval[0] = fmax(0., auc - QUANTILE * sqrt(variance));
-        interval[1] = fmin(1., auc + QUANTILE * sqrt(variance));
-    } else {
-        *method = "Newcombe";
-        interval[0] = newcombe_bound(auc, 0., pos, neg);
-        interval[1] = newcombe_bound(auc, 1., pos, neg);
-    }
+    desy_auc_interval(ranking->auc, variance, ranking->pos, ranking->neg, interval, method);
     return DESY_OK;
 }

@@ -3,10 +3,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "eval/breakdown.h"
+#include "eval/controls.h"
 #include "eval/csv.h"
 #include "eval/curves.h"
+#include "eval/hardest.h"
 #include "eval/metrics_json.h"
 #include "eval/page.h"
+#include "eval/strata.h"
 #include "eval/turns.h"
 #include "eval/uncertainty.h"
 #include "eval/versus.h"
@@ -75,6 +79,21 @@ static int write_figures(const struct desy_page *page, const struct desy_metrics
     return rc;
 }
 
+/* For whom it fails, and what else it may go by. */
+static int look_closer(desy_world *world, const struct desy_scores *scores, const struct desy_report_options *options, cJSON *json)
+{
+    struct desy_evaluated evaluated = {0};
+    int rc = DESY_OK;
+    DESY_TRY(desy_evaluated_open(world, scores, &evaluated));
+    DESY_TRY(desy_breakdown_add(world, &evaluated, options, json));
+    DESY_TRY(desy_strata_add(world, &evaluated, options, json));
+    DESY_TRY(desy_hardest_add(world, scores, &evaluated, options, json));
+    if (options->controls) DESY_TRY(desy_controls_add(world, &evaluated, options, json));
+out:
+    desy_evaluated_close(&evaluated);
+    return rc;
+}
+
 int desy_report_write(desy_world *world, const struct desy_scores *scores, const struct desy_report_options *options, cJSON **summary)
 {
     int rc = DESY_OK;
@@ -93,6 +112,7 @@ int desy_report_write(desy_world *world, const struct desy_scores *scores, const
     DESY_TRY(desy_agree(world, desy_rank(world) == 0 ? desy_metrics_json(summary, &metrics, options) : DESY_OK));
     DESY_TRY(desy_uncertainty_add(world, scores, &metrics, options, *summary));
     if (options->rival) DESY_TRY(desy_versus_add(world, scores, options, *summary));
+    DESY_TRY(look_closer(world, scores, options, *summary));
     if (desy_rank(world) == 0) rc = write_figures(&(struct desy_page){options, *summary, points, n_points}, &metrics);
     rc = desy_agree(world, rc);
 out:

@@ -1,4 +1,4 @@
-/* The report directory: metrics.json, scores.csv, roc.csv, pr.csv, det.csv, thresholds.csv, report.html (docs/evaluation.md). */
+/* The report directory: metrics.json, scores.csv, roc.csv, pr.csv, det.csv, thresholds.csv, breakdown.csv, thumbnails/, report.html (docs/evaluation.md). */
 #ifndef DESY_EVAL_REPORT_H
 #define DESY_EVAL_REPORT_H
 
@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 struct desy_rival;
+struct desy_known;
 
 struct desy_report_options {
     const char *directory;
@@ -24,6 +25,10 @@ struct desy_report_options {
     const cJSON *out_of_fold;   /* of the model's training, with `roc_auc` and `over`, in words; shown first. NULL: none. Rank 0's counts */
     const cJSON *model;         /* model.json, of which the page shows the learning curves and the diagnosis. NULL: none. Rank 0's counts */
     const cJSON *provenance;    /* an object. Rank 0's counts */
+    bool controls;              /* also the controls (eval/controls.h) */
+    int thumbnails;             /* of the hardest clips of either kind */
+    const cJSON *lodo;          /* lodo.json of the protocol, which the controls quote; NULL: none. Rank 0's counts */
+    const struct desy_known *known; /* what a store knows of the clips (eval/known.h); NULL: there is none */
 };
 
 /* Collective; agreed. Every file appears complete or not at all. *summary (rank 0; NULL elsewhere; caller deletes): what

@@ -6,14 +6,17 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "eval/hardest.h"
 #include "eval/parts.h"
 #include "eval/report.h"
 #include "eval/versus.h"
 #include "features/store.h"
 #include "model/model.h"
 #include "stages/default_model.h"
+#include "stages/known.h"
 #include "stages/lodo.h"
 #include "stages/prevalence.h"
+#include "stages/thumbnails.h"
 #include "train/detector.h"
 #include "train/items.h"
 
@@ -25,10 +28,10 @@
 #define RESAMPLES 2000
 
 static struct {
-    const char *model, *scores, *split, *level, *device, *threshold, *protocol, *versus;
+    const char *model, *scores, *split, *level, *device, *threshold, *protocol, *versus, *controls, *lodo;
     double false_alarms, prior;
-    int unlabelled, resamples;
-} settings = {.false_alarms = 1, .prior = .5, .resamples = RESAMPLES, .split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
+    int unlabelled, resamples, thumbnails;
+} settings = {.false_alarms = 1, .prior = .5, .resamples = RESAMPLES, .thumbnails = DESY_HARDEST, .controls = "all", .split = "test", .level = "all", .device = "auto", .protocol = "holdout"};
 
 const struct poptOption desy_eval_options[] = {
     {"model", 'm', POPT_ARG_STRING, &settings.model, 0, "a model directory, or a save directory (its current version)", "MODEL"},
@@ -48,6 +51,9 @@ const struct poptOption desy_eval_command_options[] = {
     {"false-alarms", 0, POPT_ARG_DOUBLE, &settings.false_alarms, 0, "of --protocol lodo: as of train (default 1)", "R"},
     {"unlabelled", 0, POPT_ARG_NONE, &settings.unlabelled, 0, "of --scores without labels: how many of the clips are AI-generated? (prevalence.json)", NULL},
     {"prior", 0, POPT_ARG_DOUBLE, &settings.prior, 0, "of --unlabelled: the share of AI-generated clips that the scores were calibrated for (default 0.5)", "P"},
+    {"controls", 0, POPT_ARG_STRING, &settings.controls, 0, "all: what else the score may go by (docs/evaluation.md); none: not looked for (default all)", "none|all"},
+    {"lodo", 0, POPT_ARG_STRING, &settings.lodo, 0, "quote this lodo.json of --protocol lodo among the controls (default: the one in REPORT, if there is one)", "FILE"},
+    {"thumbnails", 0, POPT_ARG_INT, &settings.thumbnails, 0, "of a store: pictures of so many of the hardest clips of either kind, 0 to 20 (default 20)", "N"},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_eval_options, 0, NULL, NULL},
     POPT_TABLEEND,
 };
@@ -66,6 +72,8 @@ static int parse_settings(int *level, double *threshold, const char **threshold_
     if (strcmp(settings.split, "all") != 0 && (desy_split_parse(&part, settings.split) != DESY_OK || (part != DESY_SPLIT_TEST && part != DESY_SPLIT_VAL)))
         return desy_error(DESY_EUSAGE, "--split must be test, val or all, not %s", settings.split);
     if (settings.resamples < 0 || settings.resamples > 1000000) return desy_error(DESY_EUSAGE, "--bootstrap must lie in 0 to 1000000, not %d", settings.resamples);
+    if (strcmp(settings.controls, "all") != 0 && strcmp(settings.controls, "none") != 0) return desy_error(DESY_EUSAGE, "--controls must be none or all, not %s", settings.controls);
+    if (settings.thumbnails < 0 || settings.thumbnails > DESY_HARDEST) return desy_error(DESY_EUSAGE, "--thumbnails must lie in 0 to %d, not %d", DESY_HARDEST, settings.thumbnails);
     if (!settings.threshold) return DESY_OK;
     *threshold = strtod(settings.threshold, &end);
     *threshold_from = "option";
@@ -73,11 +81,26 @@ static int parse_settings(int *level, double *threshold, const char **threshold_
     return DESY_OK;
 }
 
-/* Writes the report and says what came out. Collective; takes an agreed state. */
-static int report(struct desy_invocation *invocation, const struct desy_scores *scores, const struct desy_report_options *options)
+/* lodo.json, where it is given or stands in the report. Rank 0. */
+static int read_lodo(const char *directory, cJSON **lodo)
 {
-    cJSON *summary = NULL;
-    int rc = desy_report_write(invocation->world, scores, options, &summary);
+    char *path = settings.lodo ? strdup(settings.lodo) : desy_path_join(directory, "lodo.json");
+    int rc = path ? DESY_OK : desy_error_memory("a path");
+    if (rc == DESY_OK && (settings.lodo || desy_file_exists(path))) rc = desy_json_read(lodo, path);
+    free(path);
+    return rc;
+}
+
+/* Writes the report and says what came out. Collective; takes an agreed state. */
+static int report(struct desy_invocation *invocation, const struct desy_scores *scores, struct desy_report_options *options)
+{
+    cJSON *summary = NULL, *lodo = NULL;
+    options->controls = strcmp(settings.controls, "all") == 0;
+    options->thumbnails = settings.thumbnails;
+    int rc = desy_agree(invocation->world, desy_rank(invocation->world) == 0 && options->controls ? read_lodo(options->directory, &lodo) : DESY_OK);
+    options->lodo = lodo;
+    if (rc == DESY_OK) rc = desy_report_write(invocation->world, scores, options, &summary);
+    cJSON_Delete(lodo);
     if (rc == DESY_OK && summary) {
         const cJSON *auc = cJSON_GetObjectItemCaseSensitive(summary, "roc_auc"), *interval = cJSON_GetObjectItemCaseSensitive(summary, "roc_auc_ci");
         const cJSON *note, *line;
@@ -87,6 +110,8 @@ static int report(struct desy_invocation *invocation, const struct desy_scores *
         cJSON_ArrayForEach(note, cJSON_GetObjectItemCaseSensitive(summary, "notes")) desy_log_warning("eval: %s", note->valuestring);
         cJSON_ArrayForEach(line, cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(summary, "versus"), "words"))
             if (!invocation->json && puts(line->valuestring) < 0) rc = desy_error(DESY_EENV, "stdout can't be written");
+        const char *verdict = desy_json_text_of(cJSON_GetObjectItemCaseSensitive(summary, "controls"), "verdict");
+        if (verdict) desy_log_info("eval: controls: %s", verdict);
         desy_log_info("eval: the report is %s/report.html", options->directory);
         if (invocation->json) {
             char *text = cJSON_PrintUnformatted(summary);
@@ -374,6 +399,8 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     struct chosen evaluated = {0}, choosers = {0};
     struct desy_scores scores = {0}, validation = {0}, others = {0};
     struct desy_rival rival = {.scores = &others, .name = settings.versus, .ours = model};
+    struct desy_known known = {0};
+    desy_thumbnails *thumbnails = NULL;
     char *subject = NULL;
     bool done = false;
     cJSON *provenance = cJSON_CreateObject();
@@ -408,8 +435,15 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     if (rc == DESY_OK && settings.versus) rc = score_rival(invocation, &evaluation, &evaluated, store, &others, &rival, provenance);
     DESY_TRY(desy_agree(world, rc));
     if (choosers.n > 0) options.validation = &validation;
+    DESY_TRY(desy_known_open(world, evaluation.store, &evaluation.items, evaluated.items, evaluated.n, invocation->seed, strcmp(settings.controls, "all") == 0, &known));
+    DESY_TRY(desy_agree(world, desy_thumbnails_open(&thumbnails, evaluation.store, store, &evaluation.items, evaluated.items)));
+    known.of_model = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(provenance, "training_part_as_in_training"));
+    known.draw = desy_thumbnails_draw, known.context = thumbnails;
+    options.known = &known;
     DESY_TRY(report(invocation, &scores, &options));
 out:
+    desy_thumbnails_close(&thumbnails);
+    desy_known_close(&known);
     desy_scores_close(&scores);
     desy_scores_close(&validation);
     desy_scores_close(&others);
@@ -439,8 +473,8 @@ int desy_eval_command(struct desy_invocation *invocation)
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");
     if (strcmp(settings.protocol, "lodo") == 0) {
         if (settings.model || strcmp(settings.split, "test") != 0 || strcmp(settings.level, "all") != 0 || settings.threshold || settings.versus ||
-            settings.resamples != RESAMPLES)
-            return desy_error(DESY_EUSAGE, "eval --protocol lodo fits its own models, on all parts: it takes no --model, --split, --level, --threshold, --bootstrap and --versus");
+            settings.resamples != RESAMPLES || settings.lodo)
+            return desy_error(DESY_EUSAGE, "eval --protocol lodo fits its own models, on all parts: it takes no --model, --split, --level, --threshold, --bootstrap, --versus and --lodo");
         if (!(settings.false_alarms >= 0 && settings.false_alarms <= 1)) return desy_error(DESY_EUSAGE, "--false-alarms must lie in [0, 1], not %g", settings.false_alarms);
         return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output, settings.false_alarms);
     }

@@ -12,7 +12,7 @@
 
 static float logarithm(double x) { return (float)log(x > 1e-3 ? x : 1e-3); }
 
-static void take_facts(float facts[DESY_PROBE_FACTS], const struct desy_store_row *row)
+void desy_probe_facts(float facts[DESY_PROBE_FACTS], const struct desy_store_row *row)
 {
     const float values[DESY_PROBE_FACTS] = {
         logarithm(row->width), logarithm(row->height), logarithm(row->fps), logarithm(row->duration), logarithm((double)row->bit_rate), logarithm((double)row->size),
@@ -31,7 +31,7 @@ int desy_probes_read(struct desy_probes *probes, desy_store *store, const struct
         if (items->clips[c].row < 0) continue;
         const size_t r = (size_t)items->clips[c].row;
         rc = desy_store_read_rows(store, c, 1, &row);
-        if (rc == DESY_OK) take_facts(probes->facts + r * DESY_PROBE_FACTS, &row);
+        if (rc == DESY_OK) desy_probe_facts(probes->facts + r * DESY_PROBE_FACTS, &row);
         desy_store_row_free(&row);
         probes->n_frames[r] = items->clips[c].n_frames;
         probes->moves[r] = desy_pool_moves(&set->layout, set->vectors + r * width);

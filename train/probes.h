@@ -10,6 +10,9 @@
 
 #define DESY_PROBE_FACTS 10
 
+/* What a format tells without a look at the pictures: logarithms of width, height, frame rate, duration, bit rate and size; 1 or 0 for H.264, for GIF, for MP4; the depth of reordering. */
+void desy_probe_facts(float facts[DESY_PROBE_FACTS], const struct desy_store_row *row);
+
 /* Of every row of a training set that is one rank's. */
 struct desy_probes {
     float *facts;      /* (total, DESY_PROBE_FACTS): what a format tells without a look at the pictures */

@@ -94,6 +94,14 @@ class Pipeline(program.Case):
         self.assertEqual([youden["tp"], youden["fp"]], [sum(score >= youden["threshold"] for score, y in rows["test"] if y == label) for label in (1, 0)])
         self.assertNotIn("validation", program.read_json(reports["val"], "metrics.json")["thresholds"])
 
+    def test_the_hardest_videos_have_pictures(self):
+        report = self.runs[2] / "report"
+        hardest = program.read_json(report, "metrics.json")["hardest"]
+        listed = hardest["missed"] + hardest["false_alarms"]
+        self.assertEqual(len(listed), 24)
+        for entry in listed:
+            self.assertEqual((report / entry["thumbnail"]).read_bytes()[:3], b"\xff\xd8\xff", entry)
+
     def test_the_report_needs_no_network(self):
         page = (self.runs[1] / "report" / "report.html").read_text()
         self.assertGreaterEqual(page.count("<svg"), 3)

@@ -5,6 +5,8 @@
  * of their own in those of label 1. "text-of-one": clips of label 0 have no text.
  * "text-no-sign": one in four clips of label 0 has a text, and three in four of label 1, and the words have nothing to do with the label.
  * "flipped": as planted, but for the labels of those whose number ends in 3 or 8; ids are those of their paths.
+ * "controls": as planted, and what the controls look for: the metadata know the label a little, a quarter of the test clips are copies of clips of the training part, and another is
+ * of sources that it does not have.
  * "crops": numbers without a signal, four frames, and so two crops, of noise, in which those of label 1 have 2 x 2 pixels of one value; two thirds are for training, a sixth each for validation and tests. */
 #include "base/error.h"
 #include "base/file.h"
@@ -61,14 +63,22 @@ static int append(desy_segment *segment, size_t i, const char *how)
     static const enum desy_split_part parts[2][6] = {{DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST},
                                                     {DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_TRAIN, DESY_SPLIT_VAL, DESY_SPLIT_TEST}};
     float features[T * D];
+    const bool controls = strcmp(how, "controls") == 0, tested = i / 2 % 5 == 4;
     char path[32], source[32], group[32], text[400] = "";
     const bool sound = strncmp(how, "sound", 5) == 0, texts = strncmp(how, "text", 4) == 0, crops = strcmp(how, "crops") == 0, signal = i % 2, flipped = strcmp(how, "flipped") == 0,
                label = strcmp(how, "shuffled") == 0 ? desy_random_u64(4, 0, i) & 1 : flipped ? signal != (i % 10 == 3 || i % 10 == 8) : signal;
     snprintf(path, sizeof path, "%zu.mp4", i);
-    snprintf(source, sizeof source, "%s-%zu", label ? "generator" : "camera", i / 10 % 4);
+    snprintf(source, sizeof source, "%s-%zu", label ? "generator" : "camera", controls && tested && i / 10 % 4 == 3 ? 9 : i / 10 % 4);
     snprintf(group, sizeof group, "%zu", i);
     const struct desy_item item = {.id = flipped ? desy_hash64(path, strlen(path)) : desy_random_u64(5, 0, i), .video_path = path, .label = label, .source = source, .group = group, .text = text, .audio_path = "", .split = crops ? parts[1][i / 2 % 6] : parts[0][i / 2 % 5]};
-    fill(features, i, signal && !sound && !texts && !crops);
+    fill(features, controls && tested && i / 10 % 4 == 0 ? i - 8 : i, signal && !sound && !texts && !crops);
+    if (controls) {
+        clip.width = 64 + 16 * (int)(desy_random_u64(9, i, 0) % 8), clip.height = 64 + 16 * (int)(desy_random_u64(9, i, 1) % 8);
+        clip.duration = 1 + 40 * pow(desy_random_uniform(9, i, 2), 3);
+        clip.bit_rate = (int64_t)(1e5 * exp(desy_random_normal(9, i, 3) + .7 * signal));
+        clip.size = (int64_t)(1e5 * exp(desy_random_normal(9, i, 4)));
+        snprintf(clip.codec, sizeof clip.codec, "%s", desy_random_u64(9, i, 5) % 3 ? "h264" : "vp9");
+    }
     clip.frames = crops ? 4 : T;
     if (crops) fill_crops(&clip.crops[0][0][0][0], i, signal);
     clip.audio_samples = 0;
