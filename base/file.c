@@ -22,6 +22,12 @@ char *desy_format(const char *format, ...)
     return text;
 }
 
+const char *desy_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 char *desy_path_join(const char *directory, const char *name)
 {
     if (!directory || !*directory || *name == '/') return strdup(name);

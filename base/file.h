@@ -9,6 +9,8 @@
 
 /* "a" + "b" -> "a/b"; `name` alone if it is absolute or `directory` is "" or NULL. New string, caller frees; NULL: no memory. */
 char *desy_path_join(const char *directory, const char *name);
+/* What follows the last slash. Borrowed. */
+const char *desy_base_name(const char *path);
 
 /* printf into a new string; caller frees; NULL: no memory. */
 char *desy_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

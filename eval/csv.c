@@ -194,13 +194,23 @@ void desy_csv_close(desy_csv **out)
     *out = NULL;
 }
 
+static bool neutralised;
+
+void desy_csv_neutralise(bool on)
+{
+    neutralised = on;
+}
+
 void desy_csv_put(FILE *stream, const char *field)
 {
+    const bool formula = neutralised && *field && strchr("=+-@\t\r", *field);
     if (!strpbrk(field, ",\"\r\n")) {
+        if (formula) putc('\'', stream);
         fputs(field, stream);
         return;
     }
     putc('"', stream);
+    if (formula) putc('\'', stream);
     for (; *field; field++) {
         if (*field == '"') putc('"', stream);
         putc(*field, stream);

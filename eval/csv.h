@@ -22,5 +22,7 @@ void desy_csv_close(desy_csv **csv);           /* NULL-safe */
 
 /* Writes a field, quoted if it has to be. */
 void desy_csv_put(FILE *stream, const char *field);
+/* From now on fields that begin with = + - @, a tab or a carriage return get a ' before them, as spreadsheets run them as formulas. Of the whole process. */
+void desy_csv_neutralise(bool on);
 
 #endif

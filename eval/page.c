@@ -123,13 +123,6 @@ static void section_calibration(FILE *stream, const struct desy_page *page)
     cJSON_Delete(rows);
 }
 
-static void section_sources(FILE *stream, const struct desy_page *page)
-{
-    static const struct desy_html_column columns[] = {{NULL, "source", DESY_HTML_NAME}, {"n", "videos", DESY_HTML_NUMBER}, {"n_pos", "AI-generated", DESY_HTML_NUMBER}, {"n_neg", "real", DESY_HTML_NUMBER},
-                                                      {"mean_score", "mean score", DESY_HTML_NUMBER}, {"roc_auc", "ROC AUC", DESY_HTML_NUMBER}, {0}};
-    desy_html_table(stream, member(page->json, "by_source"), "Each source against all videos of the other class; one with both classes, within itself", columns);
-}
-
 static void section_training(FILE *stream, const struct desy_page *page)
 {
     const cJSON *finding;
@@ -165,7 +158,10 @@ static void section_all(FILE *stream, const struct desy_page *page)
 }
 
 static bool always(const struct desy_page *page) { return page != NULL; }
-static bool has_sources(const struct desy_page *page) { return has(page, "by_source"); }
+static bool has_breakdown(const struct desy_page *page) { return has(page, "breakdown"); }
+static bool has_controls(const struct desy_page *page) { return has(page, "controls"); }
+static bool has_robustness(const struct desy_page *page) { return has(page, "robustness"); }
+static bool has_versus(const struct desy_page *page) { return has(page, "versus"); }
 static bool has_calibration(const struct desy_page *page) { return has(page, "brier"); }
 
 /* A section joins by a line here. */
@@ -177,7 +173,10 @@ static const struct {
     {"ranking", "How well it ranks", always, section_ranking},
     {"thresholds", "At a threshold", always, section_thresholds},
     {"calibration", "Are its scores probabilities?", has_calibration, section_calibration},
-    {"sources", "By source", has_sources, section_sources},
+    {"breakdown", "For whom it fails", has_breakdown, desy_page_breakdown},
+    {"controls", "What else it may go by", has_controls, desy_page_controls},
+    {"robustness", "Altered videos", has_robustness, desy_page_robustness},
+    {"versus", "Compared with another", has_versus, desy_page_versus},
     {"training", "The model's training", has_training, section_training},
     {"all", "Every figure", always, section_all},
 };

@@ -30,6 +30,11 @@ void desy_page_summary(FILE *stream, const struct desy_page *page);
 void desy_page_curves(FILE *stream, const struct desy_page *page);      /* ROC, precision and recall, DET, scores */
 void desy_page_reliability(FILE *stream, const struct desy_page *page); /* the diagram */
 void desy_page_learning(FILE *stream, const struct desy_page *page);    /* of the model's training */
+/* Sections (page_failures.c). */
+void desy_page_breakdown(FILE *stream, const struct desy_page *page);
+void desy_page_controls(FILE *stream, const struct desy_page *page);
+void desy_page_robustness(FILE *stream, const struct desy_page *page);
+void desy_page_versus(FILE *stream, const struct desy_page *page);
 /* A point with its interval for each row of `list` that has a number `key` and, as text, a `name`; at most 60. */
 void desy_page_rows(FILE *stream, const char *title, const char *what, const char *axis, const cJSON *list, const char *name, const char *key, const char *css);
 

@@ -10,6 +10,7 @@
 #include "eval/hardest.h"
 #include "eval/metrics_json.h"
 #include "eval/page.h"
+#include "eval/robustness.h"
 #include "eval/strata.h"
 #include "eval/turns.h"
 #include "eval/uncertainty.h"
@@ -113,6 +114,7 @@ int desy_report_write(desy_world *world, const struct desy_scores *scores, const
     DESY_TRY(desy_uncertainty_add(world, scores, &metrics, options, *summary));
     if (options->rival) DESY_TRY(desy_versus_add(world, scores, options, *summary));
     DESY_TRY(look_closer(world, scores, options, *summary));
+    if (options->altered) DESY_TRY(desy_robustness_add(world, options->altered, options->n_altered, options->threshold, *summary));
     if (desy_rank(world) == 0) rc = write_figures(&(struct desy_page){options, *summary, points, n_points}, &metrics);
     rc = desy_agree(world, rc);
 out:

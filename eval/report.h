@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 struct desy_rival;
+struct desy_altered_scores;
 struct desy_known;
 
 struct desy_report_options {
@@ -25,6 +26,8 @@ struct desy_report_options {
     const cJSON *out_of_fold;   /* of the model's training, with `roc_auc` and `over`, in words; shown first. NULL: none. Rank 0's counts */
     const cJSON *model;         /* model.json, of which the page shows the learning curves and the diagnosis. NULL: none. Rank 0's counts */
     const cJSON *provenance;    /* an object. Rank 0's counts */
+    const struct desy_altered_scores *altered; /* (n_altered): of the same clips, altered (eval/robustness.h); NULL: none */
+    size_t n_altered;
     bool controls;              /* also the controls (eval/controls.h) */
     int thumbnails;             /* of the hardest clips of either kind */
     const cJSON *lodo;          /* lodo.json of the protocol, which the controls quote; NULL: none. Rank 0's counts */

@@ -141,7 +141,7 @@ static int check_classes(const struct desy_split_item *items, size_t n, bool req
     if (labelled == 0 && require) return desy_error(DESY_EDATA, "no video has a label: give each item \"label\": 0 (real) or 1 (AI-generated)");
     for (int p = 0; p < 3; p++)
         for (int label = 0; label < 2; label++) {
-            if (counts[p][label]) continue;
+            if (counts[p][label] || (!require && counts[p][0] + counts[p][1] == 0)) continue; /* a part that nobody asked for may be empty */
             const char *what = label ? "AI-generated" : "real";
             if (!require) desy_log_warning("the part '%s' has no %s video", part_names[p], what);
             else return desy_error(DESY_EDATA, "the part '%s' has no %s video: add videos of that class (in more groups), or give each item a \"split\"", part_names[p], what);

@@ -32,13 +32,12 @@ static bool describe(cJSON *json, const struct count *count, const struct desy_p
 /* Rank 0. */
 static int write_estimate(const struct desy_invocation *invocation, const struct count *count, const struct desy_prevalence *estimate, double prior, const char *file, const char *directory)
 {
-    const char *slash = strrchr(file, '/');
     char sha256[DESY_SHA256_HEX], *path = desy_path_join(directory, "prevalence.json");
     char *words = desy_format("an estimated %.2f %% of the %lld clips are AI-generated (95 %% interval %.2f to %.2f %%)", 100 * estimate->share, (long long)count->clips,
                               100 * estimate->interval[0], 100 * estimate->interval[1]);
     cJSON *json = cJSON_CreateObject();
     int rc = path && words && json ? desy_sha256_file(sha256, file) : desy_error_memory("the estimate");
-    if (rc == DESY_OK && !describe(json, count, estimate, prior, words, slash ? slash + 1 : file, sha256)) rc = desy_error_memory("the estimate");
+    if (rc == DESY_OK && !describe(json, count, estimate, prior, words, desy_base_name(file), sha256)) rc = desy_error_memory("the estimate");
     if (rc == DESY_OK) rc = desy_make_directory(directory);
     if (rc == DESY_OK) rc = desy_json_write(json, path);
     if (rc == DESY_OK) {
