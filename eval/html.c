@@ -1,5 +1,8 @@
 #include "eval/html.h"
 
+#include "base/base64.h"
+#include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #include <math.h>
@@ -74,6 +77,17 @@ void desy_html_notes(FILE *stream, const cJSON *notes)
         fputs("</li>\n", stream);
     }
     fputs("</ul></div>\n", stream);
+}
+
+void desy_html_jpeg(FILE *stream, const char *directory, const char *name, const char *alternative)
+{
+    char *path = desy_path_join(directory, name), *bytes = NULL, *text = NULL;
+    size_t size = 0;
+    if (path && desy_file_read(&bytes, &size, path) == DESY_OK) text = desy_base64(bytes, size);
+    if (text) fprintf(stream, "<img alt=\"%s\" src=\"data:image/jpeg;base64,%s\">", alternative, text);
+    free(text);
+    free(bytes);
+    free(path);
 }
 
 static bool is_there(const cJSON *list, const struct desy_html_column *column)

@@ -17,6 +17,9 @@ void desy_html_with_interval(FILE *stream, const cJSON *object, const char *key)
 /* A box with a list of sentences; nothing where there are none. */
 void desy_html_notes(FILE *stream, const cJSON *notes);
 
+/* A picture that is a file in the directory, as part of the page; nothing where it can't be read. alternative: what those who can't see it are told. */
+void desy_html_jpeg(FILE *stream, const char *directory, const char *name, const char *alternative);
+
 /* A table's column: a member of each row, or the row's own name. */
 enum desy_html_kind { DESY_HTML_TEXT, DESY_HTML_NUMBER, DESY_HTML_PERCENT, DESY_HTML_INTERVAL, DESY_HTML_NAME };
 struct desy_html_column {

@@ -135,7 +135,7 @@ static bool add_copy(cJSON *json, const char *key, const cJSON *value)
 int desy_metrics_json(cJSON **out, const struct desy_metrics *metrics, const struct desy_report_options *options)
 {
     cJSON *json = *out = cJSON_CreateObject();
-    if (json && add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
+    if (json && string(json, "schema", DESY_METRICS_SCHEMA) && add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
         && integer(json, "n_neg", metrics->n_neg) && integer(json, "n_failed", metrics->n_failed) && number(json, "prevalence", (double)metrics->n_pos / (double)metrics->n)
         && add_ranking(json, metrics) && add_options(json, options) && desy_operating_point_json(json, &metrics->point) && add_probabilities(json, metrics) && add_sources(json, metrics)
         && add_sweep(json, metrics) && desy_thresholds_json(json, &metrics->thresholds)

@@ -5,6 +5,8 @@
 #include "eval/metrics.h"
 #include "eval/report.h"
 
+#define DESY_METRICS_SCHEMA "desy-metrics-1" /* docs/metrics.schema.json */
+
 /* *json: new, caller deletes. What was not computed is absent, and said in `notes`. DESY_EENV: memory. */
 int desy_metrics_json(cJSON **json, const struct desy_metrics *metrics, const struct desy_report_options *options);
 

@@ -197,7 +197,7 @@ static void put_over(FILE *stream, const struct desy_page *page)
 
 void desy_page_begin(FILE *stream, const char *title)
 {
-    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data: file:\">\n"
+    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>DeSY: ", stream);
     desy_html_put(stream, title);
     fprintf(stream, "</title>\n<style>\n%s</style></head><body>\n", desy_page_style);

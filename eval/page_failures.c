@@ -12,7 +12,7 @@ static const cJSON *member(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-static void put_hardest(FILE *stream, const cJSON *list, const char *title)
+static void put_hardest(FILE *stream, const char *directory, const cJSON *list, const char *title)
 {
     const cJSON *entry;
     if (cJSON_GetArraySize(list) == 0) return;
@@ -20,11 +20,7 @@ static void put_hardest(FILE *stream, const cJSON *list, const char *title)
     cJSON_ArrayForEach(entry, list) {
         const char *thumbnail = desy_json_text_of(entry, "thumbnail"), *path = desy_json_text_of(entry, "video_path"), *source = desy_json_text_of(entry, "source"), *id = desy_json_text_of(entry, "id");
         fputs("<li>", stream);
-        if (thumbnail) {
-            fputs("<img alt=\"a frame of this video\" src=\"", stream);
-            desy_html_put(stream, thumbnail);
-            fputs("\">", stream);
-        }
+        if (thumbnail) desy_html_jpeg(stream, directory, thumbnail, "a frame of this video");
         fputs("<b>", stream);
         desy_html_number(stream, desy_json_number_of(entry, "score"));
         fputs("</b> ", stream);
@@ -63,8 +59,8 @@ void desy_page_breakdown(FILE *stream, const struct desy_page *page)
         snprintf(caption, sizeof caption, "By %.100s", stratum->string);
         desy_html_table(stream, stratum, caption, strata);
     }
-    put_hardest(stream, member(hardest, "missed"), "AI-generated videos with the lowest scores");
-    put_hardest(stream, member(hardest, "false_alarms"), "Real videos with the highest scores");
+    put_hardest(stream, page->options->directory, member(hardest, "missed"), "AI-generated videos with the lowest scores");
+    put_hardest(stream, page->options->directory, member(hardest, "false_alarms"), "Real videos with the highest scores");
 }
 
 void desy_page_controls(FILE *stream, const struct desy_page *page)

@@ -189,18 +189,12 @@ static void answer_calibration(FILE *stream, const cJSON *json)
 
 static void answer_controls(FILE *stream, const cJSON *json)
 {
-    const cJSON *controls = member(json, "controls"), *reason;
-    const char *verdict = desy_json_text_of(controls, "verdict");
+    const char *verdict = desy_json_text_of(member(json, "controls"), "verdict");
     if (!verdict) return;
     ask(stream, "May it have judged by something else?");
-    fputs("<b>", stream);
+    fputs("Controls say: <b>", stream);
     desy_html_put(stream, verdict);
-    fputs("</b>.", stream);
-    cJSON_ArrayForEach(reason, member(controls, "reasons")) {
-        if (!cJSON_IsString(reason)) continue;
-        fputs(" ", stream);
-        desy_html_put(stream, reason->valuestring);
-    }
+    fputs("</b> (<a href=\"#controls\">why</a>).", stream);
     end(stream);
 }
 

@@ -3,10 +3,12 @@
 #include "eval/html.h"
 
 #include <math.h>
+#include <string.h>
 
 #define TOP 12.
 #define SIDE 280.
 #define ROW 22.
+#define ROW_NAME 26 /* bytes of a name that are shown */
 
 /* Of the figure that is open: one at a time, rank 0 alone. */
 static struct {
@@ -72,13 +74,17 @@ static double middle_of(int row, int rows)
 
 void desy_svg_open_rows(FILE *stream, const char *title, const char *description, const struct desy_svg_axis *x, const char *const *names, int rows)
 {
-    open_figure.left = 150, open_figure.height = ROW * rows;
-    open_svg(stream, title, description, 446, TOP + open_figure.height + 48);
+    open_figure.left = 180, open_figure.height = ROW * rows;
+    open_svg(stream, title, description, 476, TOP + open_figure.height + 48);
     put_axis(stream, x, false);
     for (int i = 0; i < rows; i++) {
+        char name[ROW_NAME + 1];
+        snprintf(name, sizeof name, "%s", names[i]);
         fprintf(stream, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"end\">", across(0) - 8, up(middle_of(i, rows)) + 4);
+        desy_html_put(stream, name);
+        fputs(strlen(names[i]) > ROW_NAME ? "...<title>" : "<title>", stream);
         desy_html_put(stream, names[i]);
-        fputs("</text>\n", stream);
+        fputs("</title></text>\n", stream);
     }
 }
 
