@@ -81,7 +81,7 @@ static int exchange_and_sort(desy_world *world, const size_t *counts, desy_ranki
     ranking->n_keys[label] = n;
     scratch = desy_aligned_alloc((n + 1) * width);
     DESY_TRY(desy_agree(world, scratch ? DESY_OK : desy_error_memory("scores to sort")));
-    void *sorted = ranking->wide ? desy_radix_sort(*keys, scratch, n, sizeof(uint64_t), 8, wide_key) : desy_radix_sort(*keys, scratch, n, sizeof(uint32_t), 4, narrow_key);
+    void *sorted = ranking->wide ? desy_radix_sort(*keys, scratch, n, sizeof(uint64_t), wide_key) : desy_radix_sort(*keys, scratch, n, sizeof(uint32_t), narrow_key);
     free(sorted == scratch ? *keys : scratch);
     *keys = sorted;
 out:

@@ -18,7 +18,8 @@ static uint64_t hash_of(const struct desy_texts *texts, size_t i)
 /* The rank that looks after a hash. */
 static size_t rank_of(uint64_t hash, size_t ranks) { return (size_t)((unsigned __int128)hash * ranks >> 64); }
 
-static uint64_t key_of_hash(const void *hash) { return *(const uint64_t *)hash; }
+#define SOME_BITS UINT64_C(0xffffffff)
+static uint64_t some_bits_of_hash(const void *hash) { return *(const uint64_t *)hash & SOME_BITS; }
 static uint64_t key_of_numbered(const void *item) { return ((const struct numbered *)item)->hash; }
 
 /* Hashes, with the numbers of their texts or alone, at the ranks that look after them, in the order of the texts. *items: new, caller frees. */
@@ -54,9 +55,9 @@ static int any_equal(uint64_t **hashes, size_t n, bool *found)
     uint64_t *scratch = malloc((n + 1) * sizeof *scratch);
     *found = false;
     if (!scratch) return desy_error_memory("hashes of ids");
-    uint64_t *sorted = n < (size_t)1 << 26 ? desy_radix_sort(*hashes, scratch, n, sizeof *sorted, 3, key_of_hash) : desy_radix_sort(*hashes, scratch, n, sizeof *sorted, 4, key_of_hash);
+    uint64_t *sorted = desy_radix_sort(*hashes, scratch, n, sizeof *sorted, some_bits_of_hash);
     for (size_t i = 0; i < n && !*found; i++)
-        for (size_t j = i + 1; j < n && ((sorted[j] ^ sorted[i]) & 0xffffff) == 0 && !*found; j++) *found = sorted[j] == sorted[i];
+        for (size_t j = i + 1; j < n && ((sorted[j] ^ sorted[i]) & SOME_BITS) == 0 && !*found; j++) *found = sorted[j] == sorted[i];
     free(scratch == sorted ? *hashes : scratch);
     *hashes = sorted;
     return DESY_OK;
@@ -98,7 +99,7 @@ static int find_texts(desy_world *world, const struct desy_texts *texts, int64_t
     DESY_TRY(deal(world, texts, true, base, (void **)&items, &n));
     scratch = malloc((n + 1) * sizeof *scratch);
     DESY_TRY(desy_agree(world, scratch ? DESY_OK : desy_error_memory("hashes of ids")));
-    sorted = desy_radix_sort(items, scratch, n, sizeof *sorted, 8, key_of_numbered);
+    sorted = desy_radix_sort(items, scratch, n, sizeof *sorted, key_of_numbered);
     for (*second = -1;;) {
         find_candidate(world, sorted, n, *second, first, second);
         if (*second < 0) break;

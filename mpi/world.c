@@ -1,5 +1,6 @@
 #include "mpi/world.h"
 
+#include "base/aligned.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "mpi/wait.h"
@@ -310,7 +311,7 @@ int desy_exchange(desy_world *world, const void *mine, const size_t *counts, siz
         desy_mpi_wait(&request);
     }
     for (int r = 0; r < world->size; r++) *total += incoming[r];
-    *received = malloc(*total * element + 1);
+    *received = desy_aligned_alloc(*total * element + 1);
     DESY_TRY(desy_agree(world, *received ? DESY_OK : desy_error_memory("what ranks exchange")));
     exchange_steps(world, mine, counts, element, *received, incoming);
 out:
