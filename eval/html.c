@@ -23,7 +23,7 @@ static int character(const unsigned char *text)
 
 void desy_html_put(FILE *stream, const char *text)
 {
-    while (*text) {
+    while (text && *text) {
         const int n = character((const unsigned char *)text);
         const bool control = n == 1 && ((*text < 0x20 && *text != '\t' && *text != '\n') || *text == 0x7f);
         if (n == 0 || control) fputs("\xef\xbf\xbd", stream);
@@ -41,7 +41,7 @@ void desy_html_number(FILE *stream, double value)
 {
     char text[DESY_NUMBER_TEXT];
     desy_number_text(text, value);
-    if (strlen(text) <= 7) fputs(text, stream);
+    if (strlen(text) <= 7 || value == rint(value)) fputs(text, stream);
     else fprintf(stream, fabs(value) < 1e-3 ? "<span title=\"%s\">%.2e</span>" : "<span title=\"%s\">%.4f</span>", text, value);
 }
 

@@ -92,7 +92,8 @@ static int add_sources(const struct desy_lodo *lodo, cJSON *json, int label)
         for (int view = 0; rc == DESY_OK && view < lodo->views; view++) {
             struct desy_pairs pairs;
             rc = open_pairs(&pairs, lodo, 0, view);
-            if (rc == DESY_OK) cJSON_AddItemToArray(shares, cJSON_CreateNumber(desy_pairs_share(&pairs, weights)));
+            const double share = rc == DESY_OK ? desy_pairs_share(&pairs, weights) : NAN;
+            if (isfinite(share)) cJSON_AddItemToArray(shares, cJSON_CreateNumber(share)); /* none: no clip of it could be read */
             if (rc == DESY_OK && view == 0) rc = desy_pairs_interval(&pairs, weights, DESY_PAIRS_CLIPS, lodo->seed, interval);
             desy_pairs_close(&pairs);
         }
@@ -200,7 +201,8 @@ static struct desy_forecast saying_at(const void *context, size_t k)
 {
     const struct weighted *w = context;
     const struct saying *saying = &w->list[k];
-    return (struct desy_forecast){desy_probability(saying->logit), saying->weight * times_of(w, saying) / (2 * w->total[saying->label]), saying->label, saying->item};
+    const double times = times_of(w, saying); /* of a draw without a clip of its class: 0, and so is the total */
+    return (struct desy_forecast){desy_probability(saying->logit), times > 0 ? saying->weight * times / (2 * w->total[saying->label]) : 0, saying->label, saying->item};
 }
 
 static struct desy_forecasts weigh(struct weighted *w, size_t n)

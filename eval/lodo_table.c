@@ -96,10 +96,12 @@ int desy_lodo_table(const cJSON *json, char **text)
     print_sources(out, cJSON_GetObjectItemCaseSensitive(json, "by_generator"), "by generator");
     print_channels(out, cJSON_GetObjectItemCaseSensitive(json, "views"));
     print_controls(out, cJSON_GetObjectItemCaseSensitive(json, "controls"));
-    fprintf(out, "calibration  slope %.2f", number(c, "slope"));
-    interval(out, c, "slope_ci", "95 %");
-    fprintf(out, "; intercept %.2f", number(c, "intercept"));
-    interval(out, c, "intercept_ci", "95 %");
+    if (cJSON_GetObjectItemCaseSensitive(c, "slope")) {
+        fprintf(out, "calibration  slope %.2f", number(c, "slope"));
+        interval(out, c, "slope_ci", "95 %");
+        fprintf(out, "; intercept %.2f", number(c, "intercept"));
+        interval(out, c, "intercept_ci", "95 %");
+    } else fputs("calibration  no slope: the classes do not overlap", out);
     fprintf(out, "; Brier %.3f (base rate %.3f); ECE %.3f (perfect calibration would show %.3f)\n", number(c, "brier"), number(c, "brier_of_base_rate"), number(c, "ece"),
             number(c, "ece_of_perfect_calibration"));
     fprintf(out, "operating point  false alarms %.1f %%, detected %.1f %%; at .5 %.1f %% and %.1f %%\n", 100 * number(o, "false_alarms"), 100 * number(o, "detected"),

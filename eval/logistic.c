@@ -80,10 +80,14 @@ static int minimise(const struct problem *problem, bool free_intercept, struct d
     double slope = 1, intercept = 0, sums[TERMS], step[2];
     int rc = DESY_OK;
     DESY_TRY(sum_terms(problem, slope, intercept, sums));
+    bool found = false;
     for (int pass = 0; pass < 200; pass++) {
         newton_step(sums, free_intercept, step);
         if (!isfinite(step[0]) || !isfinite(step[1])) goto out; /* as good as separated: no minimum that doubles can find */
-        if (fabs(step[0]) * problem->largest + fabs(step[1]) < 1e-8 * (1 + fabs(slope) + fabs(intercept))) break;
+        if (fabs(step[0]) * problem->largest + fabs(step[1]) < 1e-8 * (1 + fabs(slope) + fabs(intercept))) {
+            found = true;
+            break;
+        }
         const double before = sums[LOSS];
         for (double part = 1;; part /= 2) {
             DESY_TRY(sum_terms(problem, slope + part * step[0], intercept + part * step[1], sums));
@@ -93,7 +97,7 @@ static int minimise(const struct problem *problem, bool free_intercept, struct d
         }
     }
     const double determinant = free_intercept ? sums[H_SLOPE] * sums[H_INTERCEPT] - sums[H_BOTH] * sums[H_BOTH] : sums[H_SLOPE];
-    *fit = (struct desy_logistic){determinant > 0, slope + step[0], intercept + step[1], sqrt(free_intercept ? sums[H_INTERCEPT] / determinant : 1 / determinant),
+    *fit = (struct desy_logistic){found && determinant > 0, slope + step[0], intercept + step[1], sqrt(free_intercept ? sums[H_INTERCEPT] / determinant : 1 / determinant),
                                   free_intercept ? sqrt(sums[H_SLOPE] / determinant) : 0};
 out:
     return rc;

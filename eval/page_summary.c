@@ -201,8 +201,11 @@ static void answer_controls(FILE *stream, const cJSON *json)
 static void answer_robustness(FILE *stream, const cJSON *json)
 {
     const cJSON *row, *worst = NULL;
-    cJSON_ArrayForEach(row, member(member(json, "robustness"), "alterations"))
+    cJSON_ArrayForEach(row, member(member(json, "robustness"), "alterations")) {
+        const char *name = desy_json_text_of(row, "name");
+        if (isnan(desy_json_number_of(row, "roc_auc")) || (name && strcmp(name, "as_is") == 0)) continue;
         if (!worst || desy_json_number_of(row, "roc_auc") < desy_json_number_of(worst, "roc_auc")) worst = row;
+    }
     const char *words = desy_json_text_of(worst, "words");
     if (!words) return;
     ask(stream, "And once videos were altered?");

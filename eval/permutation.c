@@ -107,7 +107,7 @@ static int approximate(desy_world *world, const struct desy_ranked *mine, size_t
     const double all = (double)(pos + neg);
     double tied = 0;
     const int rc = tied_share(world, mine, n, all, &tied);
-    const double deviation = sqrt((all + 1 - tied * all * all / (all - 1)) / (12. * (double)pos * (double)neg));
+    const double deviation = sqrt(fmax(0, all + 1 - tied * all * all / (all - 1)) / (12. * (double)pos * (double)neg));
     test->mean = .5;
     test->band[0] = fmax(0, .5 - DESY_NORMAL_QUANTILE * deviation);
     test->band[1] = fmin(1, .5 + DESY_NORMAL_QUANTILE * deviation);

@@ -54,6 +54,6 @@ bool desy_prevalence_table_json(cJSON *json, const struct desy_operating_point *
     cJSON *list = cJSON_AddArrayToObject(json, "prevalence_table");
     if (!list || !add_rows(list, "threshold", threshold_from, point)) return false;
     for (int rule = DESY_RULE_FPR_5; rule < DESY_RULES; rule++)
-        if (isfinite(points[rule].threshold) && !add_rows(list, desy_rule_name(rule), thresholds->chosen ? "validation" : "oracle", &points[rule])) return false;
+        if (isfinite(points[rule].threshold) && points[rule].fp + points[rule].tn >= desy_rule_real_clips((enum desy_threshold_rule)rule) && !add_rows(list, desy_rule_name(rule), thresholds->chosen ? "validation" : "oracle", &points[rule])) return false;
     return true;
 }

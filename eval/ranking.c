@@ -66,21 +66,29 @@ static int choose_splitters(desy_world *world, struct input *input, bool wide)
     return desy_key_splitters(world, samples, taken, &input->splitters);
 }
 
-/* The keys of one class go to their ranks, and are sorted there. */
-static int exchange_and_sort(desy_world *world, const size_t *counts, desy_ranking *ranking, int label)
+/* Of n keys that leave: about as many come, and what held them then serves to sort these. */
+static size_t room_for(size_t n) { return n + n / 16 + 1; }
+
+/* The keys of one class go to their ranks, and are sorted there. `sent`: how many. */
+static int exchange_and_sort(desy_world *world, const size_t *counts, size_t sent, desy_ranking *ranking, int label)
 {
     int rc = DESY_OK;
     void **keys = &ranking->keys[label], *received = NULL, *scratch = NULL;
     const size_t width = ranking->wide ? sizeof(uint64_t) : sizeof(uint32_t);
-    size_t n = counts[0];
+    size_t n = sent;
     if (desy_size(world) > 1) {
         DESY_TRY(desy_exchange(world, *keys, counts, width, &received, &n));
-        free(*keys);
+        if (n <= room_for(sent)) scratch = *keys;
+        else free(*keys);
         *keys = received;
     }
     ranking->n_keys[label] = n;
-    scratch = desy_aligned_alloc((n + 1) * width);
-    DESY_TRY(desy_agree(world, scratch ? DESY_OK : desy_error_memory("scores to sort")));
+    if (!scratch) scratch = desy_aligned_alloc((n + 1) * width);
+    rc = desy_agree(world, scratch ? DESY_OK : desy_error_memory("scores to sort"));
+    if (rc != DESY_OK) {
+        free(scratch);
+        return rc;
+    }
     void *sorted = ranking->wide ? desy_radix_sort(*keys, scratch, n, sizeof(uint64_t), wide_key) : desy_radix_sort(*keys, scratch, n, sizeof(uint32_t), narrow_key);
     free(sorted == scratch ? *keys : scratch);
     *keys = sorted;
@@ -90,6 +98,7 @@ out:
 
 static int sort_keys(desy_world *world, struct input *input, desy_ranking *ranking)
 {
+    size_t sent[2];
     const size_t ranks = input->ranks, width = ranking->wide ? sizeof(uint64_t) : sizeof(uint32_t);
     size_t *counts = calloc(4 * ranks, sizeof *counts), *at = counts ? counts + 2 * ranks : NULL;
     int64_t *tied = calloc(2 * ranks, sizeof *tied);
@@ -104,13 +113,14 @@ static int sort_keys(desy_world *world, struct input *input, desy_ranking *ranki
             at[label * ranks + r] = n;
             n += counts[label * ranks + r];
         }
-        ranking->keys[label] = desy_aligned_alloc((n + 1) * width);
+        sent[label] = n;
+        ranking->keys[label] = desy_aligned_alloc(room_for(n) * width);
         if (!ranking->keys[label]) rc = desy_error_memory("scores to sort");
     }
     DESY_TRY(desy_agree(world, rc));
     if (ranking->wide) place(input, true, at, tied, ranking->keys);
     else place(input, false, at, tied, ranking->keys);
-    for (int label = 0; label < 2; label++) DESY_TRY(exchange_and_sort(world, counts + label * ranks, ranking, label));
+    for (int label = 0; label < 2; label++) DESY_TRY(exchange_and_sort(world, counts + label * ranks, sent[label], ranking, label));
 
     desy_sum_i64(world, tied, 2 * input->splitters.n);
     const size_t rank = (size_t)desy_rank(world);

@@ -38,7 +38,7 @@ typedef struct desy_ranking {
 } desy_ranking;
 
 /* Collective; agreed. Sorts, groups, and computes the figures in one pass. scores[n]: finite, but for NaN: none, left out; labels[n]: 0 or 1; both borrowed.
- * Memory: twice the keys of N / P scores, 8 bytes each (of floats: 4), whatever their values. DESY_EENV: memory. At most 3e9 clips of a class. */
+ * Memory: twice the keys of N / P scores, 8 bytes each (of floats: 4), whatever their values. DESY_EENV: memory. The product of both classes' clips must be below 4.6e18 (2.1e9 of each). */
 int desy_ranking_open(desy_world *world, const double *scores, const uint8_t *labels, size_t n, desy_ranking *ranking);
 int desy_ranking_open_floats(desy_world *world, const float *scores, const uint8_t *labels, size_t n, desy_ranking *ranking);
 void desy_ranking_close(desy_ranking *ranking);

@@ -28,7 +28,7 @@ static void set_chances(struct chances *chances)
         for (int k = 0; k < STEPS; k++) {
             sum += term;
             term *= (double)mean / (k + 1);
-            chances->of[mean][k] = (uint32_t)(fmin(floor(sum * 0x1p32), 0x1p32) - 1);
+            chances->of[mean][k] = (uint32_t)fmax(0, fmin(floor(sum * 0x1p32), 0x1p32) - 1);
         }
     }
 }

@@ -29,13 +29,11 @@ static double lowest_threshold(desy_world *world, const struct desy_scores *scor
     return desy_double_of_key(low);
 }
 
-static struct desy_operating_point count(desy_world *world, const struct desy_scores *scores, double threshold)
+/* At the threshold; ranking: of the same scores. */
+static int count(desy_world *world, const desy_ranking *ranking, double threshold, struct desy_operating_point *point)
 {
-    int64_t counts[4] = {0}; /* flagged and not, [label] */
-    for (size_t i = 0; i < scores->n; i++)
-        if (!isnan(scores->score[i])) counts[2 * scores->label[i] + (scores->score[i] >= threshold)]++;
-    desy_sum_i64(world, counts, 4);
-    return (struct desy_operating_point){.threshold = threshold, .tp = counts[3], .fn = counts[2], .fp = counts[1], .tn = counts[0]};
+    *point = (struct desy_operating_point){.threshold = threshold};
+    return desy_operating_points_count(world, ranking, point, 1);
 }
 
 static bool add_interval(cJSON *json, const char *key, const double interval[2])
@@ -72,8 +70,8 @@ static void count_changes(desy_world *world, const struct desy_scores *before, c
 static int add_alteration(desy_world *world, const struct desy_altered_scores *altered, size_t k, double threshold, cJSON *list)
 {
     const struct desy_scores *scores = &altered[k].evaluated;
-    const struct desy_operating_point point = count(world, scores, threshold);
-    int64_t changes[2], failed = 0;
+    struct desy_operating_point point, again;
+    int64_t changes[2], failed = 0, reals = 0;
     desy_ranking ranking = {0};
     double interval[2];
     const char *method;
@@ -81,21 +79,22 @@ static int add_alteration(desy_world *world, const struct desy_altered_scores *a
     bool ok = true;
     int rc = desy_ranking_open(world, scores->score, scores->label, scores->n, &ranking);
     if (rc == DESY_OK && ranking.pos > 0 && ranking.neg > 0) rc = desy_ranking_auc_interval(world, &ranking, interval, &method);
+    if (rc == DESY_OK) rc = count(world, &ranking, threshold, &point);
     for (size_t i = 0; i < scores->n; i++) failed += isnan(scores->score[i]);
     desy_sum_i64(world, &failed, 1);
     count_changes(world, &altered[0].evaluated, scores, threshold, changes);
-    int64_t reals = 0;
     for (size_t i = 0; i < altered[k].validation.n; i++) reals += altered[k].validation.label[i] == 0 && !isnan(altered[k].validation.score[i]);
     desy_sum_i64(world, &reals, 1);
-    struct desy_operating_point again = {0};
-    if (reals > 0) again = count(world, scores, lowest_threshold(world, &altered[k].validation, false_alarms(world, &altered[0].validation, threshold)));
-    if (list) {
+    const int64_t most = false_alarms(world, &altered[0].validation, threshold);
+    const bool recalibrated = k > 0 && reals > most; /* else any threshold would do */
+    if (rc == DESY_OK && recalibrated) rc = count(world, &ranking, lowest_threshold(world, &altered[k].validation, most), &again);
+    if (list && rc == DESY_OK) {
         ok = entry && cJSON_AddItemToArray(list, entry) && cJSON_AddStringToObject(entry, "name", altered[k].name) && cJSON_AddStringToObject(entry, "words", altered[k].words)
              && cJSON_AddNumberToObject(entry, "n", (double)(ranking.pos + ranking.neg)) && cJSON_AddNumberToObject(entry, "n_failed", (double)failed);
         if (ok && ranking.pos > 0 && ranking.neg > 0) ok = cJSON_AddNumberToObject(entry, "roc_auc", ranking.auc) && add_interval(entry, "roc_auc_ci", interval);
         if (ok) ok = add_point(entry, &point) && (k == 0 || add_rate(entry, "verdicts_changed", "verdicts_changed_ci", changes[0], changes[1]));
-        if (ok && reals > 0 && k > 0) ok = add_point(cJSON_AddObjectToObject(entry, "recalibrated"), &again);
-        if (rc == DESY_OK && !ok) rc = desy_error_memory("the figures of alterations");
+        if (ok && recalibrated) ok = add_point(cJSON_AddObjectToObject(entry, "recalibrated"), &again);
+        if (!ok) rc = desy_error_memory("the figures of alterations");
     }
     desy_ranking_close(&ranking);
     return desy_agree(world, rc);

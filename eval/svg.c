@@ -79,7 +79,9 @@ void desy_svg_open_rows(FILE *stream, const char *title, const char *description
     put_axis(stream, x, false);
     for (int i = 0; i < rows; i++) {
         char name[ROW_NAME + 1];
-        snprintf(name, sizeof name, "%s", names[i]);
+        size_t kept = strnlen(names[i], ROW_NAME);
+        while (names[i][kept] && kept > 0 && ((unsigned char)names[i][kept] & 0xc0) == 0x80) kept--; /* not within a character */
+        snprintf(name, sizeof name, "%.*s", (int)kept, names[i]);
         fprintf(stream, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"end\">", across(0) - 8, up(middle_of(i, rows)) + 4);
         desy_html_put(stream, name);
         fputs(strlen(names[i]) > ROW_NAME ? "...<title>" : "<title>", stream);
@@ -111,11 +113,6 @@ void desy_svg_row(FILE *stream, const char *css, int row, int rows, double x, do
     if (isfinite(low) && isfinite(high))
         fprintf(stream, "<line class=\"whisker %s\" x1=\"%.2f\" y1=\"%.2f\" x2=\"%.2f\" y2=\"%.2f\"/>", css, across(low), up(y), across(high), up(y));
     desy_svg_dot(stream, css, x, y, 4.5, text);
-}
-
-void desy_svg_text(FILE *stream, const char *css, double x, double y, const char *text)
-{
-    fprintf(stream, "<text class=\"%s-ink\" x=\"%.2f\" y=\"%.2f\">%s</text>\n", css, across(x), up(y), text);
 }
 
 void desy_svg_close(FILE *stream, const char *caption) { fprintf(stream, "</svg><figcaption>%s</figcaption></figure>\n", caption); }

@@ -29,8 +29,6 @@ void desy_svg_bar(FILE *stream, const char *css, double x0, double x1, double y,
 void desy_svg_dot(FILE *stream, const char *css, double x, double y, double radius, const char *text);
 /* Row `row` of `rows`: a point with its interval (NaN: none). */
 void desy_svg_row(FILE *stream, const char *css, int row, int rows, double x, double low, double high, const char *text);
-/* Words at a place, in the colour of what they name. */
-void desy_svg_text(FILE *stream, const char *css, double x, double y, const char *text);
 /* caption: HTML. */
 void desy_svg_close(FILE *stream, const char *caption);
 /* Once a page, before the first figure: what figures refer to. */

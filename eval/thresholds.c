@@ -11,7 +11,7 @@ static const struct {
 } rules[DESY_RULES] = {{"f1", 0}, {"accuracy", 0}, {"balanced_accuracy", 0}, {"youden", 0}, {"eer", 0}, {"fpr_0.05", 50}, {"fpr_0.01", 10}, {"fpr_0.001", 1}};
 
 const char *desy_rule_name(enum desy_threshold_rule rule) { return rules[rule].name; }
-static int64_t real_clips_needed(enum desy_threshold_rule rule) { return rules[rule].permille ? 3000 / rules[rule].permille : 1; }
+int64_t desy_rule_real_clips(enum desy_threshold_rule rule) { return rules[rule].permille ? 3000 / rules[rule].permille : 1; }
 
 /* Better is larger: above / below, below > 0. */
 struct candidate {
@@ -64,7 +64,7 @@ static int choose_all(desy_world *world, const desy_ranking *ranking, double thr
         const struct candidate *best = &all[rule];
         for (size_t i = rule; i < total; i += DESY_RULES) /* ranks hold scores in descending order */
             if (is_better(&all[i], best)) best = &all[i];
-        thresholds[rule] = ranking->neg < real_clips_needed((enum desy_threshold_rule)rule) ? NAN : best->threshold;
+        thresholds[rule] = ranking->neg < desy_rule_real_clips((enum desy_threshold_rule)rule) ? NAN : best->threshold;
     }
     free(all);
     return DESY_OK;
@@ -94,7 +94,7 @@ out:
 /* One rule on the evaluated part. `neg`: real clips that chose. */
 static bool add_rule(cJSON *list, enum desy_threshold_rule rule, const struct desy_operating_point *point, const char *from, int64_t neg)
 {
-    const int64_t needed = real_clips_needed(rule), here = point->fp + point->tn, fewest = neg < here || isnan(point->threshold) ? neg : here;
+    const int64_t needed = desy_rule_real_clips(rule), here = point->fp + point->tn, fewest = neg < here || isnan(point->threshold) ? neg : here;
     cJSON *entry = cJSON_CreateObject();
     if (!cJSON_AddItemToArray(list, entry) || !cJSON_AddStringToObject(entry, "rule", rules[rule].name) || !cJSON_AddStringToObject(entry, "from", from)) return false;
     if (rules[rule].permille

@@ -13,6 +13,8 @@ enum desy_threshold_rule {
 };
 /* "f1", "accuracy", "balanced_accuracy", "youden", "eer", "fpr_0.05", "fpr_0.01", "fpr_0.001". */
 const char *desy_rule_name(enum desy_threshold_rule rule);
+/* As many real clips must be there that the rate it names can be measured: 3 over it. Of a rule that names none, 1. */
+int64_t desy_rule_real_clips(enum desy_threshold_rule rule);
 
 /* Both parts' thresholds, at work on the evaluated part. */
 struct desy_thresholds {

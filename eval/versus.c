@@ -154,11 +154,14 @@ int desy_versus_add(desy_world *world, const struct desy_scores *scores, const s
     if (rc == DESY_OK && !ok) rc = desy_error_memory("the comparison");
     DESY_TRY(desy_agree(world, rc));
     twice.scores = paired.other;
-    DESY_TRY(desy_uncertainty_unit(world, &paired.scores, &kind, &grouped));
-    DESY_TRY(compare_auc(world, &paired, options, &twice, grouped, versus, words));
-    if (versus) rc = compare_accuracy(&paired, rival, versus, words) ? DESY_OK : desy_error_memory("the comparison");
+    const bool large = paired.n > DESY_BOOTSTRAP_MOST; /* every rank would hold all of the order */
+    if (!large) {
+        DESY_TRY(desy_uncertainty_unit(world, &paired.scores, &kind, &grouped));
+        DESY_TRY(compare_auc(world, &paired, options, &twice, grouped, versus, words));
+    } else if (words && !add_words(words, desy_format("AUC: not compared, as there are more than %d clips", DESY_BOOTSTRAP_MOST))) rc = desy_error_memory("the comparison");
+    if (versus && rc == DESY_OK) rc = compare_accuracy(&paired, rival, versus, words) ? DESY_OK : desy_error_memory("the comparison");
     DESY_TRY(desy_agree(world, rc));
-    if (options->resamples > 0 && paired.n <= DESY_BOOTSTRAP_MOST) DESY_TRY(compare_headline(world, &paired, options, &twice, kind, versus, words));
+    if (options->resamples > 0 && !large) DESY_TRY(compare_headline(world, &paired, options, &twice, kind, versus, words));
 out:
     close_paired(&paired);
     return rc;

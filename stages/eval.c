@@ -44,6 +44,7 @@ const struct poptOption desy_eval_command_options[] = {
     {"lodo", 0, POPT_ARG_STRING, &desy_eval_settings.lodo, 0, "quote this lodo.json of --protocol lodo among the controls (default: the one in REPORT, if there is one)", "FILE"},
     {"robustness", 0, POPT_ARG_NONE, &desy_eval_settings.robustness, 0, "of a store: also alter its videos in each of 13 ways (compressed, rescaled, cropped ...), extract and score them again", NULL},
     {"dataset", 0, POPT_ARG_STRING, &desy_eval_settings.dataset, 0, "of --robustness: the data set that the store was made of (default: where it was then)", "FILE"},
+    {"weights", 0, POPT_ARG_STRING, &desy_eval_settings.weights, 0, "of --robustness: the extractor's weights, if the store was made with others than the default", "FILE"},
     {"compare", 0, POPT_ARG_NONE, &desy_eval_settings.compare, 0, "put reports that are there side by side: desy eval --compare REPORT REPORT ... -o DIR", NULL},
     {"thumbnails", 0, POPT_ARG_INT, &desy_eval_settings.thumbnails, 0, "of a store: pictures of so many of the hardest clips of either kind, 0 to 20 (default 20)", "N"},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_eval_options, 0, NULL, NULL},
@@ -105,10 +106,7 @@ int desy_eval_report(struct desy_invocation *invocation, const struct desy_score
         if (verdict) desy_log_info("eval: controls: %s", verdict);
         desy_log_info("eval: the report is %s/report.html", options->directory);
         if (invocation->json) {
-            char *text = cJSON_PrintUnformatted(summary);
-            if (!text) rc = desy_error_memory("the summary");
-            else if (puts(text) < 0) rc = desy_error(DESY_EENV, "stdout can't be written");
-            free(text);
+            rc = desy_json_print(summary, false, "the summary");
         }
     }
     cJSON_Delete(summary);
@@ -130,32 +128,59 @@ out:
     return rc;
 }
 
+/* ---- which options go with what is asked for ---- */
+
+enum mode { STORE = 1, SCORES = 2, UNLABELLED = 4, LODO = 8, COMPARE = 16 };
+
+static enum mode mode_of(const struct desy_eval_settings *s)
+{
+    return s->compare ? COMPARE : s->scores ? (s->unlabelled ? UNLABELLED : SCORES) : strcmp(s->protocol, "lodo") == 0 ? LODO : STORE;
+}
+
+/* One that would be left alone is refused: whoever gave it expects something of it. */
+static int check_options(const struct desy_eval_settings *s, enum mode mode)
+{
+    const struct {
+        const char *name;
+        bool given;
+        int modes;
+    } options[] = {
+        {"--model", s->model, STORE}, {"--split", strcmp(s->split, "test") != 0, STORE}, {"--level", strcmp(s->level, "all") != 0, STORE}, {"--threshold", s->threshold, STORE | SCORES},
+        {"--device", strcmp(s->device, "auto") != 0, STORE}, {"--bootstrap", s->resamples != DESY_EVAL_RESAMPLES, STORE | SCORES}, {"--csv-safe", s->csv_safe, STORE | SCORES | LODO},
+        {"--protocol", strcmp(s->protocol, "holdout") != 0, STORE | LODO}, {"--versus", s->versus, STORE | SCORES}, {"--false-alarms", s->false_alarms != 1, LODO},
+        {"--scores", s->scores, SCORES | UNLABELLED}, {"--unlabelled", s->unlabelled, UNLABELLED}, {"--prior", s->prior != .5, UNLABELLED}, {"--controls", strcmp(s->controls, "all") != 0, STORE | SCORES},
+        {"--lodo", s->lodo, STORE | SCORES}, {"--robustness", s->robustness, STORE}, {"--dataset", s->dataset, STORE}, {"--weights", s->weights, STORE}, {"--thumbnails", s->thumbnails != DESY_HARDEST, STORE},
+    };
+    static const struct { enum mode mode; const char *words; } modes[] = {{STORE, "a store and a model"}, {SCORES, "--scores"}, {UNLABELLED, "--unlabelled"}, {LODO, "--protocol lodo"}, {COMPARE, "--compare"}};
+    const char *words = "";
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (modes[i].mode == mode) words = modes[i].words;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].given && !(options[i].modes & mode)) return desy_error(DESY_EUSAGE, "%s does not go with %s: leave it out", options[i].name, words);
+    if ((s->dataset || s->weights) && !s->robustness) return desy_error(DESY_EUSAGE, "%s is for --robustness: add that", s->dataset ? "--dataset" : "--weights");
+    if (s->lodo && strcmp(s->controls, "none") == 0) return desy_error(DESY_EUSAGE, "--lodo is quoted among the controls: leave out --controls none");
+    if (strcmp(s->protocol, "holdout") != 0 && strcmp(s->protocol, "lodo") != 0) return desy_error(DESY_EUSAGE, "--protocol must be holdout or lodo, not %s", s->protocol);
+    if (!(s->false_alarms >= 0 && s->false_alarms <= 1)) return desy_error(DESY_EUSAGE, "--false-alarms must lie in [0, 1], not %g", s->false_alarms);
+    if (!(s->prior > 0 && s->prior < 1)) return desy_error(DESY_EUSAGE, "--prior must lie between 0 and 1");
+    return DESY_OK;
+}
+
 int desy_eval_command(struct desy_invocation *invocation)
 {
+    const struct desy_eval_settings *s = &desy_eval_settings;
+    const enum mode mode = mode_of(s);
     if (!invocation->output) return desy_error(DESY_EUSAGE, "eval needs -o REPORT, the directory to write to");
-    if (desy_eval_settings.compare) return compare(invocation);
-    if (desy_eval_settings.scores) {
-        if (invocation->argument_count > 0 || desy_eval_settings.model || strcmp(desy_eval_settings.split, "test") != 0 || strcmp(desy_eval_settings.level, "all") != 0 || strcmp(desy_eval_settings.protocol, "holdout") != 0 ||
-            desy_eval_settings.false_alarms != 1 || desy_eval_settings.robustness || desy_eval_settings.dataset)
-            return desy_error(DESY_EUSAGE, "eval --scores takes no store, no --model, --split, --level, --protocol, --false-alarms, --robustness and --dataset: the file says it all");
-        if (!desy_eval_settings.unlabelled) return desy_eval_settings.prior == .5 ? desy_eval_scores(invocation, desy_eval_settings.scores, invocation->output) : desy_error(DESY_EUSAGE, "--prior goes with --unlabelled");
-        if (desy_eval_settings.threshold) return desy_error(DESY_EUSAGE, "eval --unlabelled estimates a share from probabilities, and takes no --threshold");
-        if (!(desy_eval_settings.prior > 0 && desy_eval_settings.prior < 1)) return desy_error(DESY_EUSAGE, "--prior must lie between 0 and 1");
-        return desy_prevalence_stage(invocation, desy_eval_settings.scores, invocation->output, desy_eval_settings.prior);
-    }
-    if (desy_eval_settings.unlabelled || desy_eval_settings.prior != .5) return desy_error(DESY_EUSAGE, "--unlabelled and its --prior go with --scores FILE");
+    int rc = check_options(s, mode);
+    if (rc != DESY_OK) return rc;
+    if (mode == COMPARE) return compare(invocation);
+    if (mode & (SCORES | UNLABELLED) && invocation->argument_count > 0) return desy_error(DESY_EUSAGE, "eval --scores takes no store: the file says it all");
+    if (mode == SCORES) return desy_eval_scores(invocation, s->scores, invocation->output);
+    if (mode == UNLABELLED) return desy_prevalence_stage(invocation, s->scores, invocation->output, s->prior);
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "eval takes one store (desy eval STORE --model MODEL -o REPORT), or --scores FILE");
-    if (strcmp(desy_eval_settings.protocol, "lodo") == 0) {
-        if (desy_eval_settings.model || strcmp(desy_eval_settings.split, "test") != 0 || strcmp(desy_eval_settings.level, "all") != 0 || desy_eval_settings.threshold || desy_eval_settings.versus ||
-            desy_eval_settings.resamples != DESY_EVAL_RESAMPLES || desy_eval_settings.lodo || desy_eval_settings.robustness)
-            return desy_error(DESY_EUSAGE, "eval --protocol lodo fits its own models, on all parts: it takes no --model, --split, --level, --threshold, --bootstrap, --versus, --lodo and --robustness");
-        if (!(desy_eval_settings.false_alarms >= 0 && desy_eval_settings.false_alarms <= 1)) return desy_error(DESY_EUSAGE, "--false-alarms must lie in [0, 1], not %g", desy_eval_settings.false_alarms);
-        return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output, desy_eval_settings.false_alarms);
-    }
-    if (strcmp(desy_eval_settings.protocol, "holdout") != 0) return desy_error(DESY_EUSAGE, "--protocol must be holdout or lodo, not %s", desy_eval_settings.protocol);
-    if (desy_eval_settings.false_alarms != 1) return desy_error(DESY_EUSAGE, "--false-alarms goes with --protocol lodo: of a model that is there, its threshold was chosen in training");
+    desy_csv_neutralise(s->csv_safe);
+    if (mode == LODO) return desy_lodo_stage(invocation, invocation->arguments[0], invocation->output, s->false_alarms);
     char *model = NULL;
-    int rc = desy_model_or_default(&model, desy_eval_settings.model);
+    rc = desy_model_or_default(&model, s->model);
     if (rc == DESY_OK) rc = desy_eval_stage(invocation, invocation->arguments[0], model, invocation->output, false);
     free(model);
     return rc;

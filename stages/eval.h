@@ -9,7 +9,7 @@
 
 /* What its options say. */
 extern struct desy_eval_settings {
-    const char *model, *scores, *split, *level, *device, *threshold, *protocol, *versus, *controls, *lodo, *dataset;
+    const char *model, *scores, *split, *level, *device, *threshold, *protocol, *versus, *controls, *lodo, *dataset, *weights;
     double false_alarms, prior;
     int unlabelled, resamples, thumbnails, robustness, compare, csv_safe;
 } desy_eval_settings;

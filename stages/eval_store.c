@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "eval/uncertainty.h"
 #include "eval/versus.h"
 #include "model/model.h"
 #include "stages/known.h"
@@ -92,7 +93,7 @@ static bool is_done(const struct desy_report_options *options)
     char *path = desy_path_join(options->directory, "metrics.json");
     bool done = path && desy_file_exists(path) && desy_json_read(&metrics, path) == DESY_OK
                 && cJSON_Compare(cJSON_GetObjectItemCaseSensitive(metrics, "provenance"), options->provenance, true)
-                && (isnan(desy_json_number_of(metrics, "roc_auc"))
+                && (isnan(desy_json_number_of(metrics, "roc_auc")) || desy_json_number_of(metrics, "n") > DESY_BOOTSTRAP_MOST || options->resamples == 0
                     || desy_json_number_of(cJSON_GetObjectItemCaseSensitive(metrics, "bootstrap"), "resamples") == (double)options->resamples)
                 && desy_json_double(&threshold, metrics, "threshold", path) == DESY_OK && threshold == options->threshold
                 && desy_json_string(&split, metrics, "split", path) == DESY_OK && strcmp(split, options->split) == 0
@@ -136,7 +137,7 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     options.model = desy_detector_model(evaluation.detector);
     if (evaluation.level < 0) options.out_of_fold = desy_detector_out_of_fold(evaluation.detector);
     DESY_TRY(desy_agree(world, rc));
-    done = unless_done && desy_rank(world) == 0 && is_done(&options);
+    done = unless_done && !desy_eval_settings.csv_safe /* which metrics.json does not tell */ && desy_rank(world) == 0 && is_done(&options);
     desy_broadcast(world, &done, sizeof done, 0);
     if (done) {
         desy_log_info("eval: the report is of this model and this store already: nothing to do");
@@ -148,7 +149,7 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     DESY_TRY(desy_agree(world, rc));
     if (choosers.n > 0) options.validation = &validation;
     if (desy_eval_settings.robustness) {
-        const struct desy_robustness robustness = {&evaluation, &evaluated, &choosers, store, model, directory, desy_eval_settings.dataset};
+        const struct desy_robustness robustness = {&evaluation, &evaluated, &choosers, store, model, directory, desy_eval_settings.dataset, desy_eval_settings.weights, desy_eval_settings.device};
         DESY_TRY(desy_robustness_score(invocation, &robustness, &altered, &n_altered));
         options.altered = altered, options.n_altered = n_altered;
     }

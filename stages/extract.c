@@ -218,6 +218,19 @@ static void close_extraction(struct desy_extraction *e)
     cJSON_Delete(e->config);
 }
 
+/* What its features would be compared with. */
+static int check_like(const struct desy_extraction *e)
+{
+    static const char *const same[] = {"extractor_version", "weights_sha256", "dims"};
+    for (size_t i = 0; e->like && i < sizeof same / sizeof *same; i++) {
+        const cJSON *then = cJSON_GetObjectItemCaseSensitive(e->like, same[i]), *now = cJSON_GetObjectItemCaseSensitive(e->config, same[i]);
+        if (!then != !now || (then && !cJSON_Compare(then, now, true)))
+            return desy_error(DESY_EDATA, "the extractor %s has another %s here than when the store was made: its features could not be compared; name its weights with --weights FILE, or extract the store again",
+                              e->worker.extractor->name, same[i]);
+    }
+    return DESY_OK;
+}
+
 static int prepare(struct desy_extraction *e)
 {
     desy_world *world = e->invocation->world;
@@ -227,7 +240,9 @@ static int prepare(struct desy_extraction *e)
     DESY_TRY(desy_agree(world, first ? open_dataset(e) : DESY_OK));
     DESY_TRY(desy_agree(world, desy_broadcast_text(world, &e->root, 0)));
     desy_broadcast(world, e->dataset_sha256, sizeof e->dataset_sha256, 0);
-    DESY_TRY(desy_agree(world, open_extractor(e)));
+    rc = open_extractor(e);
+    if (rc == DESY_OK) rc = check_like(e);
+    DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_extract_agree_config(world, e->config));
     rc = first ? desy_extract_keep_config(e->store, e->dataset_path, e->config, e->config_sha256) : DESY_OK;
     if (rc == DESY_OK && first) rc = make_plan(e);
@@ -236,9 +251,9 @@ out:
     return rc;
 }
 
-int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store)
+static int extract(struct desy_invocation *invocation, const char *dataset, const char *store, const cJSON *like)
 {
-    struct desy_extraction e = {.invocation = invocation, .dataset_path = dataset, .store = store, .part = settings.shard};
+    struct desy_extraction e = {.invocation = invocation, .dataset_path = dataset, .store = store, .part = settings.shard, .like = like};
     desy_world *world = invocation->world;
     int rc;
     DESY_TRY(prepare(&e));
@@ -253,6 +268,11 @@ int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, 
 out:
     close_extraction(&e);
     return rc;
+}
+
+int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store)
+{
+    return extract(invocation, dataset, store, NULL);
 }
 
 /* As the store was made whose extract.json this is the configuration of. */
@@ -272,15 +292,17 @@ out:
     return rc;
 }
 
-int desy_extract_altered_stage(struct desy_invocation *invocation, const char *dataset, const char *store, const char *like)
+int desy_extract_altered_stage(struct desy_invocation *invocation, const char *dataset, const char *store, const struct desy_extract_like *like)
 {
     const __typeof__(settings) before = settings;
     cJSON *made = NULL;
-    char *path = desy_path_join(like, "extract.json");
+    char *path = desy_path_join(like->store, "extract.json");
     int rc = path ? desy_json_read(&made, path) : desy_error_memory("a path");
     if (rc == DESY_OK) rc = take_settings(cJSON_GetObjectItemCaseSensitive(made, "config"), path);
+    settings.weights = like->weights;
+    if (like->device) settings.device = like->device;
     rc = desy_agree(invocation->world, rc);
-    if (rc == DESY_OK) rc = desy_extract_stage(invocation, dataset, store);
+    if (rc == DESY_OK) rc = extract(invocation, dataset, store, cJSON_GetObjectItemCaseSensitive(made, "config"));
     settings = before;
     cJSON_Delete(made);
     free(path);

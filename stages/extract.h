@@ -63,6 +63,7 @@ struct desy_extraction {
     enum desy_precision precision;
     struct desy_torchscript torchscript; /* where the extractor is a file */
     cJSON *config;
+    const cJSON *like;             /* the configuration of a store that this one must be like; NULL: none */
     char *root, device[16], config_sha256[DESY_SHA256_HEX], dataset_sha256[DESY_SHA256_HEX];
     struct desy_progress progress;
 };

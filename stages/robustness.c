@@ -98,6 +98,8 @@ int desy_robustness_score(struct desy_invocation *invocation, const struct desy_
     desy_world *world = invocation->world;
     const bool first = desy_rank(world) == 0;
     struct desy_store_scoring scoring = *r->scoring; /* of the other store */
+    struct desy_invocation quiet = *invocation;
+    quiet.json = false; /* one document, the report's */
     char *folder = desy_path_join(r->directory, "robustness"), *list = folder ? desy_path_join(folder, "dataset.jsonl") : NULL, *store = folder ? desy_path_join(folder, "store") : NULL;
     int rc = list && store ? DESY_OK : desy_error_memory("a path");
     scoring.store = NULL, scoring.items = (struct desy_items){0};
@@ -108,7 +110,7 @@ int desy_robustness_score(struct desy_invocation *invocation, const struct desy_
     if (rc == DESY_OK && first) rc = write_list(r, list);
     DESY_TRY(desy_agree(world, rc));
     if (first) desy_log_info("eval: %zu videos, each altered in %d ways", r->evaluated->n + r->validation->n, desy_alteration_count());
-    rc = desy_extract_altered_stage(invocation, list, store, r->store);
+    rc = desy_extract_altered_stage(&quiet, list, store, &(struct desy_extract_like){r->store, r->weights, r->device});
     if (rc != DESY_EPARTIAL) DESY_TRY(rc); /* what can't be read altered is counted */
     rc = desy_store_open(&scoring.store, store);
     if (rc == DESY_OK) rc = desy_store_scoring_check(&scoring, store, r->model, first);

@@ -11,6 +11,7 @@ struct desy_robustness {
     const struct desy_chosen_items *evaluated, *validation; /* items of it; no validation: none */
     const char *store, *model, *directory;    /* of the store, the model, the report, whose folder robustness/ holds list and store of the altered videos */
     const char *dataset;                      /* that the store was made of; NULL: where it was then */
+    const char *weights, *device;             /* of extraction; NULL: the default ones */
 };
 
 /* Collective; agreed. *altered: new, (*n): as they are, then each alteration; close with desy_robustness_close. DESY_EDATA: the data set is gone, or another; else as extraction. */

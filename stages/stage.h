@@ -37,8 +37,12 @@ extern const struct poptOption desy_check_options[], desy_extract_options[], des
 int desy_check_stage(struct desy_invocation *invocation, const char *dataset, const char *output);  /* output: check.json, NULL: none */
 int desy_extract_num_workers(void); /* --num-workers of its table, which training has a use for, too; 0: not given */
 int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store); /* DESY_EPARTIAL: some items failed */
-/* The same of videos altered in each way of features/alteration.h, views 1, 2, ..., with the options that the store `like` was made with. */
-int desy_extract_altered_stage(struct desy_invocation *invocation, const char *dataset, const char *store, const char *like);
+/* The same of videos altered in each way of features/alteration.h, views 1, 2, ..., with the options that the store `like` was made with. DESY_EDATA, before any video is read:
+ * the extractor has other weights than then, or is another version. */
+struct desy_extract_like {
+    const char *store, *weights, *device; /* weights: NULL, the default ones */
+};
+int desy_extract_altered_stage(struct desy_invocation *invocation, const char *dataset, const char *store, const struct desy_extract_like *like);
 int desy_train_stage(struct desy_invocation *invocation, const char *store, const char *save_dir);
 int desy_eval_stage(struct desy_invocation *invocation, const char *store, const char *model, const char *report, bool unless_done);
 

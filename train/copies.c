@@ -159,8 +159,11 @@ static int take_pairs(const struct search *s, const uint64_t *chosen, size_t n, 
 {
     copies->pairs = malloc((s->n_evaluated + 1) * sizeof *copies->pairs);
     if (!copies->pairs) return desy_error_memory("copies");
-    for (size_t i = 0, e = 0; i < n && e < s->n_evaluated; i++) { /* both lists in one order */
-        if (chosen[i] != s->evaluated[e]) continue;
+    for (size_t i = 0, e = 0; i < n; i++) { /* both lists in one order */
+        if (e == s->n_evaluated || chosen[i] != s->evaluated[e]) {
+            copies->copied[i] = 2; /* not in the sample: its torn group would count for more than it is */
+            continue;
+        }
         const struct nearest *nearest = &s->nearest[e++];
         const bool found = nearest->cosine >= copies->cosine;
         if (found) copies->pairs[copies->n_pairs++] = (struct desy_copy){chosen[i], nearest->item, nearest->cosine};

@@ -16,7 +16,7 @@
 struct desy_copies {
     size_t compared, trained; /* clips of the evaluated items that were looked at, and those of the training part that they were compared with */
     size_t evaluated_all, trained_all;
-    size_t torn;              /* evaluated items whose group has items in the training part */
+    size_t torn;              /* evaluated items, those outside a sample too, whose group has items in the training part */
     double cosine;            /* from which on */
     uint8_t *copied;          /* (n): of the evaluated items; 0: nothing found; 1: there is a copy, or its group is torn; 2: not looked at, or itself of the training part */
     struct desy_copy {

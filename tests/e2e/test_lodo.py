@@ -95,7 +95,7 @@ class Lodo(program.Case):
 
     def test_refused(self):
         _, words = program.run(1, "eval", self.store, "--protocol", "lodo", "-o", self.folder / "no", "--split", "all", code=1)
-        self.assertIn("takes no --model", words)
+        self.assertIn("--split does not go with --protocol lodo", words)
         _, words = program.run(1, "eval", self.store, "--protocol", "lodo", "-o", self.folder / "no", "--false-alarms", "2", code=1)
         self.assertIn("--false-alarms must lie in [0, 1]", words)
         program.run(1, "run", self.dataset, "-o", self.folder / "no", "--protocol", "lodo", code=1)  # it has a model and a part
