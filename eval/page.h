@@ -1,4 +1,4 @@
-/* report.html: one file, no scripts, nothing from the network. Everything that it says comes of metrics.json, but for the curves' points. Rank 0's business. */
+/* report.html: one file, no scripts, nothing from the network. What it says comes of metrics.json, but for the curves' points and what the model says of its training. Rank 0's business. */
 #ifndef DESY_EVAL_PAGE_H
 #define DESY_EVAL_PAGE_H
 
