@@ -29,6 +29,7 @@ int desy_json_double(double *value, const cJSON *object, const char *key, const 
 int desy_json_integer(long long *value, const cJSON *object, const char *key, const char *where); /* exact, |v| <= 2^53 */
 
 /* Members that need not be there. */
+static inline const cJSON *desy_json_member(const cJSON *object, const char *key) { return cJSON_GetObjectItemCaseSensitive(object, key); } /* NULL: none */
 double desy_json_number_of(const cJSON *object, const char *key);    /* NaN: none, or no number */
 const char *desy_json_text_of(const cJSON *object, const char *key); /* borrowed; NULL: none, or no text */
 

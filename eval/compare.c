@@ -13,11 +13,6 @@
 static const char *const copied[] = {"n", "n_pos", "n_neg", "n_failed", "split", "level", "threshold", "threshold_from", "roc_auc", "roc_auc_ci", "average_precision", "average_precision_real", "eer",
                                      "tpr", "tpr_ci", "fpr", "fpr_ci", "accuracy", "accuracy_ci", "brier", "ece"};
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static bool copy(cJSON *run, const char *as, const cJSON *value)
 {
     if (!value) return true;
@@ -30,21 +25,21 @@ static bool copy(cJSON *run, const char *as, const cJSON *value)
 /* What the summary of each is made of. */
 static bool fill_run(cJSON *run, const char *report, const cJSON *metrics)
 {
-    const cJSON *entry, *model = member(member(metrics, "provenance"), "model");
-    bool ok = cJSON_AddStringToObject(run, "report", report) && copy(run, model ? "of" : "scores", model ? model : member(member(metrics, "provenance"), "scores"));
-    for (size_t i = 0; ok && i < sizeof copied / sizeof *copied; i++) ok = copy(run, copied[i], member(metrics, copied[i]));
-    cJSON_ArrayForEach(entry, member(metrics, "tpr_at_fpr"))
-        if (ok && desy_json_number_of(entry, "fpr_limit") == .01) ok = copy(run, "tpr_at_1_percent", member(entry, "tpr"));
-    return ok && copy(run, "headline_auc_ci", member(member(metrics, "headline_ci"), "roc_auc")) && copy(run, "slope", member(member(metrics, "calibration"), "slope"))
-           && copy(run, "controls", member(member(metrics, "controls"), "verdict")) && copy(run, "provenance", member(metrics, "provenance"));
+    const cJSON *entry, *model = desy_json_member(desy_json_member(metrics, "provenance"), "model");
+    bool ok = cJSON_AddStringToObject(run, "report", report) && copy(run, model ? "of" : "scores", model ? model : desy_json_member(desy_json_member(metrics, "provenance"), "scores"));
+    for (size_t i = 0; ok && i < sizeof copied / sizeof *copied; i++) ok = copy(run, copied[i], desy_json_member(metrics, copied[i]));
+    cJSON_ArrayForEach(entry, desy_json_member(metrics, "tpr_at_fpr"))
+        if (ok && desy_json_number_of(entry, "fpr_limit") == .01) ok = copy(run, "tpr_at_1_percent", desy_json_member(entry, "tpr"));
+    return ok && copy(run, "headline_auc_ci", desy_json_member(desy_json_member(metrics, "headline_ci"), "roc_auc")) && copy(run, "slope", desy_json_member(desy_json_member(metrics, "calibration"), "slope"))
+           && copy(run, "controls", desy_json_member(desy_json_member(metrics, "controls"), "verdict")) && copy(run, "provenance", desy_json_member(metrics, "provenance"));
 }
 
 /* Are all runs alike in this? Absent in all: they are. */
 static bool alike(const cJSON *runs, const char *key)
 {
-    const cJSON *run, *first = member(runs->child, key);
+    const cJSON *run, *first = desy_json_member(runs->child, key);
     cJSON_ArrayForEach(run, runs) {
-        const cJSON *here = member(run, key);
+        const cJSON *here = desy_json_member(run, key);
         if (!first != !here || (first && !cJSON_Compare(first, here, true))) return false;
     }
     return true;
@@ -74,7 +69,7 @@ static int add_run(cJSON *runs, const char *report)
     }
     if (!desy_file_exists(path)) DESY_TRY(desy_error(DESY_EDATA, "%s is no report: it has no metrics.json; name directories that desy eval -o wrote", report));
     DESY_TRY(desy_json_read(&metrics, path));
-    if (!member(metrics, "n_pos") || !member(metrics, "provenance")) DESY_TRY(desy_error(DESY_EDATA, "%s: not the figures of a report", path));
+    if (!desy_json_member(metrics, "n_pos") || !desy_json_member(metrics, "provenance")) DESY_TRY(desy_error(DESY_EDATA, "%s: not the figures of a report", path));
     rc = fill_run(run, report, metrics) ? DESY_OK : desy_error_memory("a comparison");
 out:
     cJSON_Delete(metrics);
@@ -101,10 +96,10 @@ static void put_page(FILE *stream, const cJSON *comparison)
                                                       {"average_precision", "average precision", DESY_HTML_NUMBER}, {"eer", "EER", DESY_HTML_PERCENT}, {"threshold", "threshold", DESY_HTML_NUMBER},
                                                       {"tpr", "TPR", DESY_HTML_INTERVAL}, {"fpr", "FPR", DESY_HTML_INTERVAL}, {"tpr_at_1_percent", "TPR at 1 % FPR", DESY_HTML_PERCENT},
                                                       {"brier", "Brier", DESY_HTML_NUMBER}, {"ece", "ECE", DESY_HTML_NUMBER}, {"controls", "controls", DESY_HTML_TEXT}, {0}};
-    const cJSON *runs = member(comparison, "runs");
+    const cJSON *runs = desy_json_member(comparison, "runs");
     desy_page_begin(stream, "reports compared");
     fputs("<header><h1>Reports compared</h1></header>\n<main>\n", stream);
-    desy_html_notes(stream, member(comparison, "notes"));
+    desy_html_notes(stream, desy_json_member(comparison, "notes"));
     fputs("<div class=\"plots\">\n", stream);
     desy_page_rows(stream, "ROC AUC", "With its 95 % interval over clips.", "ROC AUC", runs, "report", "roc_auc", "ai");
     desy_page_rows(stream, "AI-generated videos flagged", "At each one's threshold, with 95 % intervals.", "TPR", runs, "report", "tpr", "ai");

@@ -10,14 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static bool has(const struct desy_page *page, const char *key)
 {
-    return member(page->json, key) != NULL;
+    return desy_json_member(page->json, key) != NULL;
 }
 
 /* ---- sections ---- */
@@ -29,7 +24,7 @@ static bool has(const struct desy_page *page, const char *key)
 
 static void put_figure(FILE *stream, const cJSON *json, const char *key, const char *title, const char *unit)
 {
-    if (!cJSON_IsNumber(member(json, key))) return;
+    if (!cJSON_IsNumber(desy_json_member(json, key))) return;
     fprintf(stream, "<tr><th scope=\"row\">%s</th><td class=\"n\">", title);
     desy_html_with_interval(stream, json, key);
     fputs("</td><td class=\"soft\">", stream);
@@ -41,14 +36,14 @@ static void section_ranking(FILE *stream, const struct desy_page *page)
 {
     static const struct desy_html_column at_fpr[] = {{"fpr_limit", "false alarms at most", DESY_HTML_PERCENT}, {"tpr", "detected", DESY_HTML_PERCENT}, {"fpr", "false alarms", DESY_HTML_PERCENT},
                                                      {"threshold", "threshold", DESY_HTML_NUMBER}, {"reason", "not measurable, for", DESY_HTML_TEXT}, {0}};
-    const cJSON *json = page->json, *headline = member(json, "headline_ci"), *clustered = member(json, "roc_auc_ci_clustered");
+    const cJSON *json = page->json, *headline = desy_json_member(json, "headline_ci"), *clustered = desy_json_member(json, "roc_auc_ci_clustered");
     fputs("<div class=\"plots\">\n", stream);
     desy_page_curves(stream, page);
     fputs("</div>\n<div class=\"wide\"><table><caption>Ranking: figures that need no threshold, with 95 % intervals</caption><tbody>\n", stream);
     put_figure(stream, json, "roc_auc", "ROC AUC", desy_json_text_of(json, "roc_auc_ci_unit"));
-    if (member(headline, "roc_auc")) {
+    if (desy_json_member(headline, "roc_auc")) {
         fputs("<tr><th scope=\"row\">95 % of what others would show</th><td class=\"n\">", stream);
-        desy_html_value(stream, member(headline, "roc_auc"));
+        desy_html_value(stream, desy_json_member(headline, "roc_auc"));
         fputs("</td><td class=\"soft\">", stream);
         desy_html_put(stream, desy_json_text_of(headline, "unit") ? desy_json_text_of(headline, "unit") : "");
         fputs(" drawn anew (bootstrap, BCa)</td></tr>\n", stream);
@@ -60,13 +55,13 @@ static void section_ranking(FILE *stream, const struct desy_page *page)
         desy_html_put(stream, desy_json_text_of(json, "roc_auc_ci_clustered_unit") ? desy_json_text_of(json, "roc_auc_ci_clustered_unit") : "");
         fputs("</td></tr>\n", stream);
     }
-    put_figure(stream, member(json, "partial_auc"), "standardised", "Partial AUC, to 10 % false alarms", "standardised: .5 is chance (McClish)");
+    put_figure(stream, desy_json_member(json, "partial_auc"), "standardised", "Partial AUC, to 10 % false alarms", "standardised: .5 is chance (McClish)");
     put_figure(stream, json, "average_precision", "Average precision, AI-generated positive", NULL);
     put_figure(stream, json, "average_precision_real", "Average precision, real positive", NULL);
     put_figure(stream, json, "eer", "Equal error rate", "false alarms as frequent as misses");
     put_figure(stream, json, "prevalence", "Share of AI-generated videos here", NULL);
     fputs("</tbody></table></div>\n", stream);
-    desy_html_table(stream, member(json, "tpr_at_fpr"), "What is detected at few false alarms. The threshold is read off these videos: an upper bound of what one chosen elsewhere would do", at_fpr);
+    desy_html_table(stream, desy_json_member(json, "tpr_at_fpr"), "What is detected at few false alarms. The threshold is read off these videos: an upper bound of what one chosen elsewhere would do", at_fpr);
 }
 
 static void section_thresholds(FILE *stream, const struct desy_page *page)
@@ -76,7 +71,7 @@ static void section_thresholds(FILE *stream, const struct desy_page *page)
     static const struct desy_html_column prevalence[] = {{"rule", "rule", DESY_HTML_TEXT}, {"threshold", "threshold", DESY_HTML_NUMBER}, {"prevalence", "AI-generated of all", DESY_HTML_PERCENT},
                                                          {"flagged_of_1000", "flagged of 1,000", DESY_HTML_INTERVAL}, {"ai_of_1000_flagged", "AI-generated of 1,000 flagged", DESY_HTML_INTERVAL},
                                                          {"errors_of_1000", "errors of 1,000", DESY_HTML_NUMBER}, {"errors_of_1000_calling_none", "... calling none", DESY_HTML_NUMBER}, {0}};
-    const cJSON *json = page->json, *thresholds = member(json, "thresholds");
+    const cJSON *json = page->json, *thresholds = desy_json_member(json, "thresholds");
     fputs("<div class=\"wide\"><table><caption>At the threshold in use, with 95 % intervals (Clopper-Pearson)</caption><tbody>\n", stream);
     put_figure(stream, json, "threshold", "Threshold", desy_json_text_of(json, "threshold_from"));
     put_figure(stream, json, "tpr", "AI-generated videos flagged (TPR, recall)", NULL);
@@ -88,17 +83,17 @@ static void section_thresholds(FILE *stream, const struct desy_page *page)
     put_figure(stream, json, "f1", "F1", NULL);
     put_figure(stream, json, "mcc", "Matthews' correlation", NULL);
     fputs("</tbody></table></div>\n", stream);
-    desy_html_table(stream, member(json, "prevalence_table"), "What a flag is worth where AI-generated videos are rare", prevalence);
-    desy_html_table(stream, member(thresholds, "validation"), "Thresholds chosen on the validation part, applied to these videos", rules);
-    desy_html_table(stream, member(thresholds, "oracle"), "Oracle: the same rules fitted to these very videos. They flatter, and are here to compare with papers that do so", rules);
-    desy_html_table(stream, member(json, "sweep"), "The guide's thresholds", sweep);
+    desy_html_table(stream, desy_json_member(json, "prevalence_table"), "What a flag is worth where AI-generated videos are rare", prevalence);
+    desy_html_table(stream, desy_json_member(thresholds, "validation"), "Thresholds chosen on the validation part, applied to these videos", rules);
+    desy_html_table(stream, desy_json_member(thresholds, "oracle"), "Oracle: the same rules fitted to these very videos. They flatter, and are here to compare with papers that do so", rules);
+    desy_html_table(stream, desy_json_member(json, "sweep"), "The guide's thresholds", sweep);
 }
 
 static void section_calibration(FILE *stream, const struct desy_page *page)
 {
     static const struct desy_html_column states[] = {{NULL, "", DESY_HTML_NAME}, {"brier", "Brier", DESY_HTML_NUMBER}, {"ece", "ECE", DESY_HTML_NUMBER}, {"log_loss", "log loss", DESY_HTML_NUMBER},
                                                      {"slope", "slope", DESY_HTML_NUMBER}, {"intercept", "intercept", DESY_HTML_NUMBER}, {0}};
-    const cJSON *json = page->json, *calibration = member(json, "calibration"), *recalibrated = member(calibration, "recalibrated"), *bins = member(calibration, "equal_mass"), *width = member(calibration, "equal_width");
+    const cJSON *json = page->json, *calibration = desy_json_member(json, "calibration"), *recalibrated = desy_json_member(calibration, "recalibrated"), *bins = desy_json_member(calibration, "equal_mass"), *width = desy_json_member(calibration, "equal_width");
     cJSON *rows = cJSON_CreateObject();
     const cJSON *state;
     fputs("<div class=\"plots\">\n", stream);
@@ -129,7 +124,7 @@ static void section_training(FILE *stream, const struct desy_page *page)
     fputs("<div class=\"plots\">\n", stream);
     desy_page_learning(stream, page);
     fputs("</div>\n", stream);
-    cJSON_ArrayForEach(finding, member(page->options->model, "diagnosis")) {
+    cJSON_ArrayForEach(finding, desy_json_member(page->options->model, "diagnosis")) {
         const char *words = desy_json_text_of(finding, "words");
         fputs("<p>Of the model's training: ", stream);
         desy_html_put(stream, words ? words : "?");
@@ -140,7 +135,7 @@ static void section_training(FILE *stream, const struct desy_page *page)
 static bool has_training(const struct desy_page *page)
 {
     const cJSON *model = page->options->model;
-    return member(member(model, "training"), "curves") || cJSON_GetArraySize(member(model, "diagnosis")) > 0;
+    return desy_json_member(desy_json_member(model, "training"), "curves") || cJSON_GetArraySize(desy_json_member(model, "diagnosis")) > 0;
 }
 
 static void section_all(FILE *stream, const struct desy_page *page)
@@ -213,7 +208,7 @@ static void put_page(FILE *stream, const struct desy_page *page)
     put_over(stream, page);
     fputs(". Positive means AI-generated; a video is flagged if its score is at least the threshold.</p></header>\n<main>\n", stream);
     desy_page_summary(stream, page);
-    desy_html_notes(stream, member(page->json, "notes"));
+    desy_html_notes(stream, desy_json_member(page->json, "notes"));
     fputs("<nav aria-label=\"Sections\">", stream);
     for (int i = 0; i < SECTIONS; i++)
         if (sections[i].is_there(page)) fprintf(stream, "<a href=\"#%s\">%s</a>", sections[i].id, sections[i].title);

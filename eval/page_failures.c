@@ -7,11 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static void put_hardest(FILE *stream, const char *directory, const cJSON *list, const char *title)
 {
     const cJSON *entry;
@@ -40,37 +35,37 @@ void desy_page_breakdown(FILE *stream, const struct desy_page *page)
                                                     {"roc_auc", "ROC AUC", DESY_HTML_INTERVAL}, {0}};
     static const struct desy_html_column strata[] = {{"value", "videos of", DESY_HTML_TEXT}, {"n_pos", "AI-generated", DESY_HTML_NUMBER}, {"n_neg", "real", DESY_HTML_NUMBER}, {"roc_auc", "ROC AUC", DESY_HTML_INTERVAL},
                                                      {"tpr", "TPR", DESY_HTML_INTERVAL}, {"fpr", "FPR", DESY_HTML_INTERVAL}, {0}};
-    const cJSON *breakdown = member(page->json, "breakdown"), *hardest = member(page->json, "hardest"), *stratum;
+    const cJSON *breakdown = desy_json_member(page->json, "breakdown"), *hardest = desy_json_member(page->json, "hardest"), *stratum;
     char caption[160];
-    desy_html_notes(stream, member(breakdown, "notes"));
+    desy_html_notes(stream, desy_json_member(breakdown, "notes"));
     fputs("<div class=\"plots\">\n", stream);
-    desy_page_rows(stream, "Generators", "Share of each generator's videos that is flagged, with 95 % intervals.", "TPR", member(breakdown, "generators"), "source", "tpr", "ai");
-    desy_page_rows(stream, "Real sources", "Share of each real source's videos that is flagged, with 95 % intervals.", "FPR", member(breakdown, "real_sources"), "source", "fpr", "real");
+    desy_page_rows(stream, "Generators", "Share of each generator's videos that is flagged, with 95 % intervals.", "TPR", desy_json_member(breakdown, "generators"), "source", "tpr", "ai");
+    desy_page_rows(stream, "Real sources", "Share of each real source's videos that is flagged, with 95 % intervals.", "FPR", desy_json_member(breakdown, "real_sources"), "source", "fpr", "real");
     fputs("</div>\n", stream);
-    desy_html_table(stream, member(breakdown, "generators"), "Generators", generators);
-    desy_html_table(stream, member(breakdown, "real_sources"), "Real sources", reals);
-    desy_html_table(stream, member(breakdown, "inverted"), "Pairs that are ranked the wrong way round, beyond chance", cells);
-    if (cJSON_GetArraySize(member(breakdown, "cells")) > 0) {
+    desy_html_table(stream, desy_json_member(breakdown, "generators"), "Generators", generators);
+    desy_html_table(stream, desy_json_member(breakdown, "real_sources"), "Real sources", reals);
+    desy_html_table(stream, desy_json_member(breakdown, "inverted"), "Pairs that are ranked the wrong way round, beyond chance", cells);
+    if (cJSON_GetArraySize(desy_json_member(breakdown, "cells")) > 0) {
         fputs("<details><summary>Each generator against each real source</summary>\n", stream);
-        desy_html_table(stream, member(breakdown, "cells"), "Each generator against each real source", cells);
+        desy_html_table(stream, desy_json_member(breakdown, "cells"), "Each generator against each real source", cells);
         fputs("</details>\n", stream);
     }
-    cJSON_ArrayForEach(stratum, member(page->json, "strata")) {
+    cJSON_ArrayForEach(stratum, desy_json_member(page->json, "strata")) {
         snprintf(caption, sizeof caption, "By %.100s", stratum->string);
         desy_html_table(stream, stratum, caption, strata);
     }
-    put_hardest(stream, page->options->directory, member(hardest, "missed"), "AI-generated videos with the lowest scores");
-    put_hardest(stream, page->options->directory, member(hardest, "false_alarms"), "Real videos with the highest scores");
+    put_hardest(stream, page->options->directory, desy_json_member(hardest, "missed"), "AI-generated videos with the lowest scores");
+    put_hardest(stream, page->options->directory, desy_json_member(hardest, "false_alarms"), "Real videos with the highest scores");
 }
 
 void desy_page_controls(FILE *stream, const struct desy_page *page)
 {
-    const cJSON *controls = member(page->json, "controls"), *reason, *control;
+    const cJSON *controls = desy_json_member(page->json, "controls"), *reason, *control;
     const char *verdict = desy_json_text_of(controls, "verdict");
     fputs("<p>May the score go by something else than the pictures? <strong>", stream);
     desy_html_put(stream, verdict ? verdict : "");
     fputs("</strong>.</p>\n<ul>\n", stream);
-    cJSON_ArrayForEach(reason, member(controls, "reasons")) {
+    cJSON_ArrayForEach(reason, desy_json_member(controls, "reasons")) {
         if (!cJSON_IsString(reason)) continue;
         fputs("<li>", stream);
         desy_html_put(stream, reason->valuestring);
@@ -94,7 +89,7 @@ void desy_page_robustness(FILE *stream, const struct desy_page *page)
                                                       {"tpr", "TPR", DESY_HTML_INTERVAL}, {"fpr", "FPR", DESY_HTML_INTERVAL}, {"verdicts_changed", "verdicts changed", DESY_HTML_PERCENT}, {0}};
     static const struct desy_html_column again[] = {{NULL, "alteration", DESY_HTML_NAME}, {"threshold", "threshold", DESY_HTML_NUMBER}, {"tpr", "TPR", DESY_HTML_INTERVAL}, {"fpr", "FPR", DESY_HTML_INTERVAL},
                                                     {"accuracy", "accuracy", DESY_HTML_INTERVAL}, {0}};
-    const cJSON *list = member(member(page->json, "robustness"), "alterations"), *row;
+    const cJSON *list = desy_json_member(desy_json_member(page->json, "robustness"), "alterations"), *row;
     cJSON *recalibrated = cJSON_CreateObject();
     fputs("<p>The same videos, altered in one way after another, and scored again by the same model.</p>\n<div class=\"plots\">\n", stream);
     desy_page_rows(stream, "Ranking of altered videos", "ROC AUC with its 95 % interval over clips.", "ROC AUC", list, "words", "roc_auc", "guide");
@@ -103,20 +98,20 @@ void desy_page_robustness(FILE *stream, const struct desy_page *page)
     fputs("</div>\n", stream);
     desy_html_table(stream, list, "At the threshold for videos as they are", columns);
     cJSON_ArrayForEach(row, list)
-        if (recalibrated && member(row, "recalibrated") && desy_json_text_of(row, "words")) cJSON_AddItemReferenceToObject(recalibrated, desy_json_text_of(row, "words"), (cJSON *)member(row, "recalibrated"));
+        if (recalibrated && desy_json_member(row, "recalibrated") && desy_json_text_of(row, "words")) cJSON_AddItemReferenceToObject(recalibrated, desy_json_text_of(row, "words"), (cJSON *)desy_json_member(row, "recalibrated"));
     desy_html_table(stream, recalibrated, "At a threshold that flags as many of the altered real validation videos as the one in use flags of those as they are", again);
     cJSON_Delete(recalibrated);
 }
 
 void desy_page_versus(FILE *stream, const struct desy_page *page)
 {
-    const cJSON *versus = member(page->json, "versus"), *line;
+    const cJSON *versus = desy_json_member(page->json, "versus"), *line;
     fputs("<p>", stream);
     desy_html_put(stream, desy_json_text_of(versus, "ours") ? desy_json_text_of(versus, "ours") : "");
     fputs(" and ", stream);
     desy_html_put(stream, desy_json_text_of(versus, "rival") ? desy_json_text_of(versus, "rival") : "");
     fputs(" on the same videos:</p>\n<ul>\n", stream);
-    cJSON_ArrayForEach(line, member(versus, "words")) {
+    cJSON_ArrayForEach(line, desy_json_member(versus, "words")) {
         fputs("<li>", stream);
         desy_html_put(stream, cJSON_IsString(line) ? line->valuestring : "");
         fputs("</li>\n", stream);

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "eval/html.h"
+#include "eval/interval.h"
 #include "eval/svg.h"
 
 #include <math.h>
@@ -42,21 +43,10 @@ static void plot_precision(FILE *stream, const struct desy_page *page)
 }
 
 /* A rate on the axis of normal deviates, which makes the curve of two normal distributions straight: .05 % to 80 % as 0 to 1 (Martin et al., Eurospeech 1997). */
-static double deviate(double rate)
-{
-    double low = -6, high = 6; /* of the normal distribution's inverse, by halving: a plot needs no more */
-    for (int i = 0; i < 40; i++) {
-        const double middle = (low + high) / 2;
-        if (.5 * erfc(-middle / sqrt(2)) < rate) low = middle;
-        else high = middle;
-    }
-    return low;
-}
-
 static double on_det_axis(double rate)
 {
-    const double begin = deviate(.0005), end = deviate(.8);
-    return fmin(1, fmax(0, (deviate(rate) - begin) / (end - begin)));
+    const double begin = desy_normal_quantile(.0005), end = desy_normal_quantile(.8);
+    return rate <= 0 ? 0 : rate >= 1 ? 1 : fmin(1, fmax(0, (desy_normal_quantile(rate) - begin) / (end - begin)));
 }
 
 static void plot_det(FILE *stream, const struct desy_page *page)

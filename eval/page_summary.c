@@ -7,11 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 /* " (90.1 to 98.0 %)"; nothing where there is no interval. */
 static bool put_interval(FILE *stream, const cJSON *interval)
 {
@@ -42,10 +37,10 @@ static void end(FILE *stream)
 /* The interval that speaks of other generators and cameras, else of other clips. */
 static const cJSON *headline(const cJSON *json, const char **unit)
 {
-    const cJSON *of_sources = member(json, "headline_ci"), *interval = member(of_sources, "roc_auc");
+    const cJSON *of_sources = desy_json_member(json, "headline_ci"), *interval = desy_json_member(of_sources, "roc_auc");
     const char *words = desy_json_text_of(of_sources, "unit");
     *unit = "clips";
-    if (!interval) return member(json, "roc_auc_ci");
+    if (!interval) return desy_json_member(json, "roc_auc_ci");
     if (words) *unit = words;
     return interval;
 }
@@ -60,11 +55,11 @@ static const char *how_well(double low)
 static void put_verdict(FILE *stream, const struct desy_page *page)
 {
     const cJSON *json = page->json;
-    const char *unit, *controls = desy_json_text_of(member(json, "controls"), "verdict");
+    const char *unit, *controls = desy_json_text_of(desy_json_member(json, "controls"), "verdict");
     const cJSON *interval = headline(json, &unit), *low = cJSON_GetArrayItem(interval, 0);
     fputs("<div class=\"verdict\"><p>", stream);
     if (strcmp(page->options->split, "all") == 0) fputs("These are all videos, and the detector was trained on most of them: this shows what it remembers, not what it would do.", stream);
-    else if (cJSON_IsFalse(member(member(json, "provenance"), "training_part_as_in_training")))
+    else if (cJSON_IsFalse(desy_json_member(desy_json_member(json, "provenance"), "training_part_as_in_training")))
         fputs("It was trained on another choice of these videos, and may have seen some of them: the figures may flatter it.", stream);
     else if (cJSON_IsNumber(low)) fputs(how_well(low->valuedouble), stream);
     else fputs("One class alone is here: how well it tells AI-generated from real video can't be said.", stream);
@@ -107,12 +102,12 @@ static void answer_threshold(FILE *stream, const cJSON *json)
     fprintf(stream, "At its threshold, %.4g (%s), it flags ", threshold,
             !from || strcmp(from, "default") == 0 ? "the default" : strcmp(from, "option") == 0 ? "as given" : "chosen on the validation part");
     if (!isnan(tpr)) {
-        put_share(stream, tpr, member(json, "tpr_ci"));
+        put_share(stream, tpr, desy_json_member(json, "tpr_ci"));
         fputs(" of the AI-generated videos", stream);
     }
     if (!isnan(tpr) && !isnan(fpr)) fputs(" and ", stream);
     if (!isnan(fpr)) {
-        put_share(stream, fpr, member(json, "fpr_ci"));
+        put_share(stream, fpr, desy_json_member(json, "fpr_ci"));
         fputs(" of the real ones", stream);
     }
     fputs(".", stream);
@@ -122,13 +117,13 @@ static void answer_threshold(FILE *stream, const cJSON *json)
 static void answer_one_in_hundred(FILE *stream, const cJSON *json)
 {
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, member(json, "tpr_at_fpr")) {
+    cJSON_ArrayForEach(entry, desy_json_member(json, "tpr_at_fpr")) {
         if (desy_json_number_of(entry, "fpr_limit") != .01) continue;
         const double tpr = desy_json_number_of(entry, "tpr");
         ask(stream, "With one false alarm in 100?");
         if (!isnan(tpr)) {
             fputs("It still finds ", stream);
-            put_share(stream, tpr, member(entry, "tpr_ci"));
+            put_share(stream, tpr, desy_json_member(entry, "tpr_ci"));
             fputs(" of the AI-generated videos.", stream);
         } else
             fprintf(stream, "Not measurable: that takes 300 real videos at least, and there are %.0f.", desy_json_number_of(json, "n_neg"));
@@ -139,9 +134,9 @@ static void answer_one_in_hundred(FILE *stream, const cJSON *json)
 static void answer_prevalence(FILE *stream, const cJSON *json)
 {
     const cJSON *row;
-    cJSON_ArrayForEach(row, member(json, "prevalence_table")) { /* the first of a prevalence is at the threshold in use */
+    cJSON_ArrayForEach(row, desy_json_member(json, "prevalence_table")) { /* the first of a prevalence is at the threshold in use */
         const double of_1000 = desy_json_number_of(row, "ai_of_1000_flagged");
-        const cJSON *interval = member(row, "ai_of_1000_flagged_ci"), *low = cJSON_GetArrayItem(interval, 0), *high = cJSON_GetArrayItem(interval, 1);
+        const cJSON *interval = desy_json_member(row, "ai_of_1000_flagged_ci"), *low = cJSON_GetArrayItem(interval, 0), *high = cJSON_GetArrayItem(interval, 1);
         if (desy_json_number_of(row, "prevalence") != .01 || isnan(of_1000)) continue;
         ask(stream, "If one video in 100 is AI-generated?");
         fprintf(stream, "Of 1,000 videos that it flags <b>%.0f</b> are AI-generated", of_1000);
@@ -162,13 +157,13 @@ static void put_worst(FILE *stream, const cJSON *worst, const char *key, const c
     fputs(words, stream);
     desy_html_put(stream, source);
     fputs(": ", stream);
-    put_share(stream, value, member(worst, interval));
+    put_share(stream, value, desy_json_member(worst, interval));
     fputs(after, stream);
 }
 
 static void answer_worst(FILE *stream, const cJSON *json)
 {
-    const cJSON *breakdown = member(json, "breakdown"), *generator = member(breakdown, "worst_generator"), *real = member(breakdown, "worst_real_source");
+    const cJSON *breakdown = desy_json_member(json, "breakdown"), *generator = desy_json_member(breakdown, "worst_generator"), *real = desy_json_member(breakdown, "worst_real_source");
     if (!generator && !real) return;
     ask(stream, "For whom does it fail?");
     put_worst(stream, generator, "tpr", "Of generators, ", " of its videos are found. ");
@@ -178,7 +173,7 @@ static void answer_worst(FILE *stream, const cJSON *json)
 
 static void answer_calibration(FILE *stream, const cJSON *json)
 {
-    const cJSON *calibration = member(json, "calibration"), *bins = member(calibration, "equal_mass");
+    const cJSON *calibration = desy_json_member(json, "calibration"), *bins = desy_json_member(calibration, "equal_mass");
     const double ece = desy_json_number_of(bins, "ece"), chance = desy_json_number_of(bins, "ece_of_perfect_calibration_95");
     if (isnan(ece) || isnan(chance)) return;
     ask(stream, "Is its score a probability?");
@@ -189,7 +184,7 @@ static void answer_calibration(FILE *stream, const cJSON *json)
 
 static void answer_controls(FILE *stream, const cJSON *json)
 {
-    const char *verdict = desy_json_text_of(member(json, "controls"), "verdict");
+    const char *verdict = desy_json_text_of(desy_json_member(json, "controls"), "verdict");
     if (!verdict) return;
     ask(stream, "May it have judged by something else?");
     fputs("Controls say: <b>", stream);
@@ -201,7 +196,7 @@ static void answer_controls(FILE *stream, const cJSON *json)
 static void answer_robustness(FILE *stream, const cJSON *json)
 {
     const cJSON *row, *worst = NULL;
-    cJSON_ArrayForEach(row, member(member(json, "robustness"), "alterations")) {
+    cJSON_ArrayForEach(row, desy_json_member(desy_json_member(json, "robustness"), "alterations")) {
         const char *name = desy_json_text_of(row, "name");
         if (isnan(desy_json_number_of(row, "roc_auc")) || (name && strcmp(name, "as_is") == 0)) continue;
         if (!worst || desy_json_number_of(row, "roc_auc") < desy_json_number_of(worst, "roc_auc")) worst = row;
@@ -212,7 +207,7 @@ static void answer_robustness(FILE *stream, const cJSON *json)
     fputs("Worst of the alterations tried is ", stream);
     desy_html_put(stream, words);
     fputs(": ", stream);
-    put_share(stream, desy_json_number_of(worst, "roc_auc"), member(worst, "roc_auc_ci"));
+    put_share(stream, desy_json_number_of(worst, "roc_auc"), desy_json_member(worst, "roc_auc_ci"));
     fputs(" of pairs ranked right.", stream);
     end(stream);
 }

@@ -21,11 +21,6 @@ const struct poptOption desy_models_options[] = {
     POPT_TABLEEND,
 };
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static const char *text_of(const cJSON *object, const char *key)
 {
     const char *text = desy_json_text_of(object, key);
@@ -45,10 +40,10 @@ static void print_list(const cJSON *report)
 {
     const cJSON *version, *level;
     printf("  %-6s %-20s %7s %9s %11s %10s  %s\n", "", "made", "clips", "AUC", "validation", "threshold", "levels");
-    cJSON_ArrayForEach(version, member(report, "versions"))
+    cJSON_ArrayForEach(version, desy_json_member(report, "versions"))
     {
-        const cJSON *summary = member(version, "summary");
-        printf("%c %-6s %-20s", cJSON_IsTrue(member(version, "current")) ? '*' : ' ', text_of(version, "name"), text_of(version, "made"));
+        const cJSON *summary = desy_json_member(version, "summary");
+        printf("%c %-6s %-20s", cJSON_IsTrue(desy_json_member(version, "current")) ? '*' : ' ', text_of(version, "name"), text_of(version, "made"));
         if (!summary) {
             printf(" can't be used: %s\n", text_of(version, "fault"));
             continue;
@@ -58,7 +53,7 @@ static void print_list(const cJSON *report)
         print_number(summary, "validation_auc", 11);
         print_number(summary, "threshold", 10);
         putchar(' ');
-        cJSON_ArrayForEach(level, member(summary, "levels")) printf(" %s", level->valuestring);
+        cJSON_ArrayForEach(level, desy_json_member(summary, "levels")) printf(" %s", level->valuestring);
         putchar('\n');
     }
     printf("*: in use; clips: trained on; AUC: out of fold, comparable where the training data is the same (desy models compare)\n");
@@ -71,7 +66,7 @@ static int list(const struct desy_invocation *invocation)
     if (rc != DESY_OK) return rc;
     if (invocation->json) rc = desy_json_print(report, true, settings.save_dir);
     else print_list(report);
-    if (!member(report, "current")) desy_log_warning("%s: no version is in use: desy models promote V chooses one", settings.save_dir);
+    if (!desy_json_member(report, "current")) desy_log_warning("%s: no version is in use: desy models promote V chooses one", settings.save_dir);
     cJSON_Delete(report);
     return rc;
 }
@@ -80,7 +75,7 @@ static int list(const struct desy_invocation *invocation)
 
 static void print_figures(const cJSON *model, const char *object, const char *words)
 {
-    const cJSON *figures = member(model, object);
+    const cJSON *figures = desy_json_member(model, object);
     if (!isfinite(desy_json_number_of(figures, "roc_auc")) && !isfinite(desy_json_number_of(figures, "log_loss"))) return;
     printf("%-13s AUC", words);
     print_number(figures, "roc_auc", 0);
@@ -88,19 +83,19 @@ static void print_figures(const cJSON *model, const char *object, const char *wo
     print_number(figures, "log_loss", 0);
     printf(", accuracy");
     print_number(figures, "accuracy", 0);
-    if (member(figures, "over")) printf("; over %s", text_of(figures, "over"));
+    if (desy_json_member(figures, "over")) printf("; over %s", text_of(figures, "over"));
     putchar('\n');
 }
 
 static void print_data(const cJSON *model)
 {
     static const char *const parts[] = {"train", "val", "test"}, *const words[] = {"for training", "for validation", "for the test"};
-    const cJSON *training = member(model, "training"), *items = member(training, "items"), *extractor = member(model, "extractor");
+    const cJSON *training = desy_json_member(model, "training"), *items = desy_json_member(training, "items"), *extractor = desy_json_member(model, "extractor");
     printf("%-13s", "videos");
     for (int i = 0; i < 3; i++)
-        if (member(items, parts[i])) printf("%s %.0f real and %.0f AI-generated %s", i ? "," : "", desy_json_number_of(member(items, parts[i]), "real"), desy_json_number_of(member(items, parts[i]), "ai"), words[i]);
+        if (desy_json_member(items, parts[i])) printf("%s %.0f real and %.0f AI-generated %s", i ? "," : "", desy_json_number_of(desy_json_member(items, parts[i]), "real"), desy_json_number_of(desy_json_member(items, parts[i]), "ai"), words[i]);
     printf("\n%-13s %s, version %.0f: %.0f frames of %.0f numbers, %s sampling, %s\n", "features", text_of(extractor, "name"), desy_json_number_of(extractor, "version"), desy_json_number_of(extractor, "frames"),
-           desy_json_number_of(extractor, "dims"), text_of(extractor, "sampling"), member(extractor, "precision") ? text_of(extractor, "precision") : "fp32");
+           desy_json_number_of(extractor, "dims"), text_of(extractor, "sampling"), desy_json_member(extractor, "precision") ? text_of(extractor, "precision") : "fp32");
     printf("%-13s %s\n%-13s %s\n", "data", text_of(training, "data_sha256"), "training part", text_of(training, "training_sha256"));
 }
 
@@ -110,7 +105,7 @@ static void print_options(const cJSON *model)
     const cJSON *option;
     const char *between = " ";
     printf("%-13s", "options");
-    cJSON_ArrayForEach(option, member(model, "training"))
+    cJSON_ArrayForEach(option, desy_json_member(model, "training"))
     {
         if (cJSON_IsObject(option) || cJSON_IsArray(option) || strstr(option->string, "sha256") || strcmp(option->string, "fingerprint") == 0) continue;
         printf("%s%s ", between, option->string);
@@ -125,7 +120,7 @@ static void print_channels(const cJSON *model)
 {
     const cJSON *channel;
     const char *word = "channels";
-    cJSON_ArrayForEach(channel, member(model, "channels"))
+    cJSON_ArrayForEach(channel, desy_json_member(model, "channels"))
     {
         printf("%-13s %s (level %s, %s form, %.0f inputs)\n", word, text_of(channel, "name"), text_of(channel, "level"), text_of(channel, "form"), desy_json_number_of(channel, "inputs"));
         word = "";
@@ -134,17 +129,17 @@ static void print_channels(const cJSON *model)
 
 static void print_training(const cJSON *model)
 {
-    const cJSON *diagnosis = member(model, "diagnosis"), *curve, *entry;
-    cJSON_ArrayForEach(curve, member(member(model, "training"), "curves")) {
+    const cJSON *diagnosis = desy_json_member(model, "diagnosis"), *curve, *entry;
+    cJSON_ArrayForEach(curve, desy_json_member(desy_json_member(model, "training"), "curves")) {
         const int best = isfinite(desy_json_number_of(curve, "best_epoch")) ? (int)desy_json_number_of(curve, "best_epoch") : 0;
-        const cJSON *epochs = member(curve, "epochs"), *kept = cJSON_GetArrayItem(epochs, best - 1);
+        const cJSON *epochs = desy_json_member(curve, "epochs"), *kept = cJSON_GetArrayItem(epochs, best - 1);
         if (!kept) continue;
         printf("%-13s %s: epoch %d of %d was kept: loss %.4f, accuracy %.4f; validation loss %.4f, accuracy %.4f\n", "full form", curve->string, best, cJSON_GetArraySize(epochs),
                desy_json_number_of(kept, "loss"), desy_json_number_of(kept, "accuracy"), desy_json_number_of(kept, "validation_loss"), desy_json_number_of(kept, "validation_accuracy"));
     }
     if (diagnosis && !diagnosis->child) printf("%-13s nothing found\n", "diagnosis");
     cJSON_ArrayForEach(entry, diagnosis) printf("%-13s %s: %s\n", entry == diagnosis->child ? "diagnosis" : "", text_of(entry, "finding"), text_of(entry, "words"));
-    cJSON_ArrayForEach(entry, member(member(model, "training"), "commands"))
+    cJSON_ArrayForEach(entry, desy_json_member(desy_json_member(model, "training"), "commands"))
         printf("%-13s %s\n", entry->prev->next ? "" : "made by", cJSON_IsString(entry) ? entry->valuestring : "-");
 }
 
@@ -152,7 +147,7 @@ static void print_model(const desy_detector *detector, bool current)
 {
     const cJSON *model = desy_detector_model(detector);
     printf("%s%s\n", desy_detector_name(detector), current ? ", in use" : "");
-    printf("%-13s %s, torch %s%s%s\n", "desy", text_of(model, "desy"), text_of(model, "torch"), member(model, "isa") ? ", " : "", member(model, "isa") ? text_of(model, "isa") : "");
+    printf("%-13s %s, torch %s%s%s\n", "desy", text_of(model, "desy"), text_of(model, "torch"), desy_json_member(model, "isa") ? ", " : "", desy_json_member(model, "isa") ? text_of(model, "isa") : "");
     print_data(model);
     print_options(model);
     print_channels(model);
@@ -193,7 +188,7 @@ out:
 static int print_side(const cJSON *pair, const char *side, int width)
 {
     char *text = NULL;
-    const cJSON *value = member(pair, side);
+    const cJSON *value = desy_json_member(pair, side);
     int rc = DESY_OK;
     if (cJSON_IsNumber(value)) printf("  %*.*g", width, 6, value->valuedouble);
     else if (cJSON_IsString(value)) printf("  %*s", width, value->valuestring);
@@ -208,7 +203,7 @@ static int print_comparison(const cJSON *report)
     const cJSON *pair;
     int rc = DESY_OK;
     printf("%-24s  %10s  %10s  %10s\n", "", text_of(report, "a"), text_of(report, "b"), "difference");
-    cJSON_ArrayForEach(pair, member(report, "figures"))
+    cJSON_ArrayForEach(pair, desy_json_member(report, "figures"))
     {
         const double difference = desy_json_number_of(pair, "b") - desy_json_number_of(pair, "a");
         printf("%-24s", text_of(pair, "what"));
@@ -216,9 +211,9 @@ static int print_comparison(const cJSON *report)
         if (isfinite(difference)) printf("  %+10.6f", difference);
         putchar('\n');
     }
-    printf("The two %s be compared: %s.\n", cJSON_IsTrue(member(report, "comparable")) ? "can" : "can't", text_of(report, "why"));
-    puts(member(report, "differs")->child ? "\nWhat differs:" : "\nNothing else differs.");
-    cJSON_ArrayForEach(pair, member(report, "differs"))
+    printf("The two %s be compared: %s.\n", cJSON_IsTrue(desy_json_member(report, "comparable")) ? "can" : "can't", text_of(report, "why"));
+    puts(desy_json_member(report, "differs")->child ? "\nWhat differs:" : "\nNothing else differs.");
+    cJSON_ArrayForEach(pair, desy_json_member(report, "differs"))
     {
         printf("%-24s", text_of(pair, "what"));
         for (int side = 0; side < 2; side++) DESY_TRY(print_side(pair, side ? "b" : "a", 0));
