@@ -238,3 +238,11 @@ const char *desy_number_text(char text[DESY_NUMBER_TEXT], double value)
     }
     return text;
 }
+
+bool desy_json_add_copy(cJSON *object, const char *key, const cJSON *value)
+{
+    cJSON *copy = value ? cJSON_Duplicate(value, true) : NULL;
+    if (!value || (copy && cJSON_AddItemToObject(object, key, copy))) return true;
+    cJSON_Delete(copy);
+    return false;
+}

@@ -33,6 +33,9 @@ static inline const cJSON *desy_json_member(const cJSON *object, const char *key
 double desy_json_number_of(const cJSON *object, const char *key);    /* NaN: none, or no number */
 const char *desy_json_text_of(const cJSON *object, const char *key); /* borrowed; NULL: none, or no text */
 
+/* Adds a copy of the value; of NULL nothing. false: no memory. */
+bool desy_json_add_copy(cJSON *object, const char *key, const cJSON *value);
+
 /* A double so that it reads back as the same double, shortest of %.15g, %.16g, %.17g. */
 #define DESY_NUMBER_TEXT 32
 const char *desy_number_text(char text[DESY_NUMBER_TEXT], double value);

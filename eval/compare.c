@@ -13,25 +13,16 @@
 static const char *const copied[] = {"n", "n_pos", "n_neg", "n_failed", "split", "level", "threshold", "threshold_from", "roc_auc", "roc_auc_ci", "average_precision", "average_precision_real", "eer",
                                      "tpr", "tpr_ci", "fpr", "fpr_ci", "accuracy", "accuracy_ci", "brier", "ece"};
 
-static bool copy(cJSON *run, const char *as, const cJSON *value)
-{
-    if (!value) return true;
-    cJSON *same = cJSON_Duplicate(value, true);
-    if (same && cJSON_AddItemToObject(run, as, same)) return true;
-    cJSON_Delete(same);
-    return false;
-}
-
 /* What the summary of each is made of. */
 static bool fill_run(cJSON *run, const char *report, const cJSON *metrics)
 {
     const cJSON *entry, *model = desy_json_member(desy_json_member(metrics, "provenance"), "model");
-    bool ok = cJSON_AddStringToObject(run, "report", report) && copy(run, model ? "of" : "scores", model ? model : desy_json_member(desy_json_member(metrics, "provenance"), "scores"));
-    for (size_t i = 0; ok && i < sizeof copied / sizeof *copied; i++) ok = copy(run, copied[i], desy_json_member(metrics, copied[i]));
+    bool ok = cJSON_AddStringToObject(run, "report", report) && desy_json_add_copy(run, model ? "of" : "scores", model ? model : desy_json_member(desy_json_member(metrics, "provenance"), "scores"));
+    for (size_t i = 0; ok && i < sizeof copied / sizeof *copied; i++) ok = desy_json_add_copy(run, copied[i], desy_json_member(metrics, copied[i]));
     cJSON_ArrayForEach(entry, desy_json_member(metrics, "tpr_at_fpr"))
-        if (ok && desy_json_number_of(entry, "fpr_limit") == .01) ok = copy(run, "tpr_at_1_percent", desy_json_member(entry, "tpr"));
-    return ok && copy(run, "headline_auc_ci", desy_json_member(desy_json_member(metrics, "headline_ci"), "roc_auc")) && copy(run, "slope", desy_json_member(desy_json_member(metrics, "calibration"), "slope"))
-           && copy(run, "controls", desy_json_member(desy_json_member(metrics, "controls"), "verdict")) && copy(run, "provenance", desy_json_member(metrics, "provenance"));
+        if (ok && desy_json_number_of(entry, "fpr_limit") == .01) ok = desy_json_add_copy(run, "tpr_at_1_percent", desy_json_member(entry, "tpr"));
+    return ok && desy_json_add_copy(run, "headline_auc_ci", desy_json_member(desy_json_member(metrics, "headline_ci"), "roc_auc")) && desy_json_add_copy(run, "slope", desy_json_member(desy_json_member(metrics, "calibration"), "slope"))
+           && desy_json_add_copy(run, "controls", desy_json_member(desy_json_member(metrics, "controls"), "verdict")) && desy_json_add_copy(run, "provenance", desy_json_member(metrics, "provenance"));
 }
 
 /* Are all runs alike in this? Absent in all: they are. */

@@ -112,11 +112,17 @@ static void put_cell(FILE *stream, const cJSON *row, const struct desy_html_colu
     fputs(column->kind == DESY_HTML_NAME ? "</th>" : "</td>", stream);
 }
 
+void desy_html_table_begin(FILE *stream, const char *caption)
+{
+    fprintf(stream, "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"%s\"><table><caption>%s</caption>", caption, caption);
+}
+
 void desy_html_table(FILE *stream, const cJSON *list, const char *caption, const struct desy_html_column *columns)
 {
     const cJSON *row;
     if (!list || !list->child) return;
-    fprintf(stream, "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"%s\"><table><caption>%s</caption><thead><tr>", caption, caption);
+    desy_html_table_begin(stream, caption);
+    fputs("<thead><tr>", stream);
     for (const struct desy_html_column *column = columns; column->title; column++)
         if (is_there(list, column)) fprintf(stream, "<th scope=\"col\"%s>%s</th>", column->kind == DESY_HTML_TEXT || column->kind == DESY_HTML_NAME ? "" : " class=\"n\"", column->title);
     fputs("</tr></thead><tbody>\n", stream);

@@ -28,6 +28,8 @@ struct desy_html_column {
 };
 /* Rows are the members or elements of `list`. Columns that no row has a value for are left out. columns end with a NULL title. */
 void desy_html_table(FILE *stream, const cJSON *list, const char *caption, const struct desy_html_column *columns);
+/* A table that is moved sideways where it is too wide, by keys too; ends with </table></div>. caption: escaped. */
+void desy_html_table_begin(FILE *stream, const char *caption);
 /* Any value: objects of one shape as a table with a column for each member, other objects as a table of members. */
 void desy_html_value(FILE *stream, const cJSON *value);
 

@@ -1,6 +1,7 @@
 #include "eval/metrics_json.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "eval/calibration_json.h"
 #include "eval/prevalence_table.h"
 #include "features/synthesis.h"
@@ -123,23 +124,14 @@ static bool add_options(cJSON *json, const struct desy_report_options *options)
            && (!*options->split || string(json, "split", options->split)) && (!*options->level || string(json, "level", options->level));
 }
 
-static bool add_copy(cJSON *json, const char *key, const cJSON *value)
-{
-    if (!value) return true;
-    cJSON *copy = cJSON_Duplicate(value, true);
-    if (copy && cJSON_AddItemToObject(json, key, copy)) return true;
-    cJSON_Delete(copy);
-    return false;
-}
-
 int desy_metrics_json(cJSON **out, const struct desy_metrics *metrics, const struct desy_report_options *options)
 {
     cJSON *json = *out = cJSON_CreateObject();
-    if (json && string(json, "schema", DESY_METRICS_SCHEMA) && add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
+    if (json && string(json, "schema", DESY_METRICS_SCHEMA) && desy_json_add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
         && integer(json, "n_neg", metrics->n_neg) && integer(json, "n_failed", metrics->n_failed) && number(json, "prevalence", (double)metrics->n_pos / (double)metrics->n)
         && add_ranking(json, metrics) && add_options(json, options) && desy_operating_point_json(json, &metrics->point) && add_probabilities(json, metrics) && add_sources(json, metrics)
         && add_sweep(json, metrics) && desy_thresholds_json(json, &metrics->thresholds)
-        && desy_prevalence_table_json(json, &metrics->point, options->threshold_from, &metrics->thresholds) && add_notes(json, metrics, options) && add_copy(json, "provenance", options->provenance))
+        && desy_prevalence_table_json(json, &metrics->point, options->threshold_from, &metrics->thresholds) && add_notes(json, metrics, options) && desy_json_add_copy(json, "provenance", options->provenance))
         return DESY_OK;
     cJSON_Delete(json);
     *out = NULL;

@@ -39,7 +39,9 @@ static void section_ranking(FILE *stream, const struct desy_page *page)
     const cJSON *json = page->json, *headline = desy_json_member(json, "headline_ci"), *clustered = desy_json_member(json, "roc_auc_ci_clustered");
     fputs("<div class=\"plots\">\n", stream);
     desy_page_curves(stream, page);
-    fputs("</div>\n<div class=\"wide\"><table><caption>Ranking: figures that need no threshold, with 95 % intervals</caption><tbody>\n", stream);
+    fputs("</div>\n", stream);
+    desy_html_table_begin(stream, "Ranking: figures that need no threshold, with 95 % intervals");
+    fputs("<tbody>\n", stream);
     put_figure(stream, json, "roc_auc", "ROC AUC", desy_json_text_of(json, "roc_auc_ci_unit"));
     if (desy_json_member(headline, "roc_auc")) {
         fputs("<tr><th scope=\"row\">95 % of what others would show</th><td class=\"n\">", stream);
@@ -72,7 +74,8 @@ static void section_thresholds(FILE *stream, const struct desy_page *page)
                                                          {"flagged_of_1000", "flagged of 1,000", DESY_HTML_INTERVAL}, {"ai_of_1000_flagged", "AI-generated of 1,000 flagged", DESY_HTML_INTERVAL},
                                                          {"errors_of_1000", "errors of 1,000", DESY_HTML_NUMBER}, {"errors_of_1000_calling_none", "... calling none", DESY_HTML_NUMBER}, {0}};
     const cJSON *json = page->json, *thresholds = desy_json_member(json, "thresholds");
-    fputs("<div class=\"wide\"><table><caption>At the threshold in use, with 95 % intervals (Clopper-Pearson)</caption><tbody>\n", stream);
+    desy_html_table_begin(stream, "At the threshold in use, with 95 % intervals (Clopper-Pearson)");
+    fputs("<tbody>\n", stream);
     put_figure(stream, json, "threshold", "Threshold", desy_json_text_of(json, "threshold_from"));
     put_figure(stream, json, "tpr", "AI-generated videos flagged (TPR, recall)", NULL);
     put_figure(stream, json, "fpr", "Real videos flagged (FPR)", NULL);
@@ -98,7 +101,8 @@ static void section_calibration(FILE *stream, const struct desy_page *page)
     const cJSON *state;
     fputs("<div class=\"plots\">\n", stream);
     desy_page_reliability(stream, page);
-    fputs("<div class=\"wide\"><table><caption>Calibration</caption><tbody>\n", stream);
+    desy_html_table_begin(stream, "Calibration");
+    fputs("<tbody>\n", stream);
     put_figure(stream, json, "brier", "Brier score", "0 is perfect, always saying .5 gives .25");
     put_figure(stream, calibration, "log_loss", "Log loss", NULL);
     put_figure(stream, calibration, "slope", "Slope", "1: calibrated; below: too sure of itself");
@@ -141,7 +145,9 @@ static bool has_training(const struct desy_page *page)
 static void section_all(FILE *stream, const struct desy_page *page)
 {
     const cJSON *entry;
-    fputs("<p class=\"soft\">As in metrics.json, in full precision. The curves point by point are in roc.csv, pr.csv and det.csv, the scores in scores.csv.</p>\n<details><summary>Show every figure</summary><div class=\"wide\"><table>\n", stream);
+    fputs("<p class=\"soft\">As in metrics.json, in full precision. The curves point by point are in roc.csv, pr.csv and det.csv, the scores in scores.csv.</p>\n<details><summary>Show every figure</summary>\n", stream);
+    desy_html_table_begin(stream, "metrics.json");
+    fputs("<tbody>\n", stream);
     cJSON_ArrayForEach(entry, page->json) {
         fputs("<tr><th scope=\"row\">", stream);
         desy_html_put(stream, entry->string);
@@ -149,7 +155,7 @@ static void section_all(FILE *stream, const struct desy_page *page)
         desy_html_value(stream, entry);
         fputs("</td></tr>\n", stream);
     }
-    fputs("</table></div></details>\n", stream);
+    fputs("</tbody></table></div></details>\n", stream);
 }
 
 static bool always(const struct desy_page *page) { return page != NULL; }

@@ -71,7 +71,9 @@ void desy_page_controls(FILE *stream, const struct desy_page *page)
         desy_html_put(stream, reason->valuestring);
         fputs("</li>\n", stream);
     }
-    fputs("</ul>\n<details><summary>The controls' figures</summary><div class=\"wide\"><table>\n", stream);
+    fputs("</ul>\n<details><summary>The controls' figures</summary>\n", stream);
+    desy_html_table_begin(stream, "The controls' figures");
+    fputs("<tbody>\n", stream);
     cJSON_ArrayForEach(control, controls) {
         if (!cJSON_IsObject(control)) continue;
         fputs("<tr><th scope=\"row\">", stream);
@@ -80,7 +82,7 @@ void desy_page_controls(FILE *stream, const struct desy_page *page)
         desy_html_value(stream, control);
         fputs("</td></tr>\n", stream);
     }
-    fputs("</table></div></details>\n", stream);
+    fputs("</tbody></table></div></details>\n", stream);
 }
 
 void desy_page_robustness(FILE *stream, const struct desy_page *page)
