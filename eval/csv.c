@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_FIELDS ((size_t)100000) /* each takes 32 bytes */
+
 struct field { size_t start, size; bool quoted; }; /* within the text; without its quotes */
 
 struct desy_csv {
@@ -64,8 +66,14 @@ int desy_csv_open(desy_csv **out, const char *path, uint64_t from, uint64_t to, 
     return rc;
 }
 
+static int bad(const desy_csv *csv, size_t at, const char *what)
+{
+    return desy_error(DESY_EDATA, "%s:%ld: %s", csv->range.path, desy_text_line(csv->range.path, csv->range.offset + at), what);
+}
+
 static int start_field(desy_csv *csv, size_t start)
 {
+    if (csv->n == MOST_FIELDS) return bad(csv, csv->range.at, "a row of more than 100,000 fields begins here");
     if (csv->n == csv->room) {
         const size_t room = csv->room ? csv->room * 2 : 16;
         struct field *found = realloc(csv->found, room * sizeof *found);
@@ -79,10 +87,6 @@ static int start_field(desy_csv *csv, size_t start)
     return DESY_OK;
 }
 
-static int bad(const desy_csv *csv, size_t at, const char *what)
-{
-    return desy_error(DESY_EDATA, "%s:%ld: %s", csv->range.path, desy_text_line(csv->range.path, csv->range.offset + at), what);
-}
 #define QUOTES "; a field with quotes is written as \"...\", quotes within it doubled"
 
 /* The field that begins at text + *at; *at becomes where it ends. *whole: false where more of the file is needed to tell. */

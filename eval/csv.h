@@ -14,7 +14,7 @@ typedef struct desy_csv desy_csv;
  * error of the first range is the file's. DESY_EDATA: can't be read; DESY_EENV: memory. */
 int desy_csv_open(desy_csv **csv, const char *path, uint64_t from, uint64_t to, bool quoted);
 /* The next record; *n 0 at the end. Blank lines are skipped. fields[n]: borrowed until the next call. DESY_EDATA with file and
- * line: a quote left open, or one inside a field. */
+ * line: a quote left open, or one inside a field; more than 100,000 fields. */
 int desy_csv_next(desy_csv *csv, char ***fields, size_t *n);
 uint64_t desy_csv_offset(const desy_csv *csv); /* where in the file the last record began */
 uint64_t desy_csv_end(const desy_csv *csv);    /* and where it ended, its line end included */

@@ -35,8 +35,11 @@ void desy_texts_close(struct desy_texts *texts)
     *texts = (struct desy_texts){0};
 }
 
+/* A factor of 0 would forget the other one, and who writes the texts can choose it. */
 static uint64_t fold(uint64_t a, uint64_t b)
 {
+    a |= !a;
+    b |= !b;
     const unsigned __int128 product = (unsigned __int128)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }

@@ -74,12 +74,18 @@ static int fetch(desy_world *world, const struct desy_texts *texts, int64_t base
     return rc != DESY_OK ? rc : desy_broadcast_text(world, text, (int)owner);
 }
 
-/* The first number above `after` whose hash an earlier one has, *second, and that one, *first; -1: none. */
-static void find_candidate(desy_world *world, const struct numbered *sorted, size_t n, int64_t after, int64_t *first, int64_t *second)
+/* The next pair of numbers under one hash, *first < *second, in the order of the second and then of the first; *second -1: none, and before the first pair. */
+static void find_candidate(desy_world *world, const struct numbered *sorted, size_t n, int64_t *first, int64_t *second)
 {
     int64_t best = -1, earlier = -1;
-    for (size_t i = 1; i < n; i++)
-        if (sorted[i].hash == sorted[i - 1].hash && sorted[i].number > after && (best < 0 || sorted[i].number < best)) best = sorted[i].number, earlier = sorted[i - 1].number;
+    for (size_t i = 0, run = 0; i < n; i++) { /* numbers ascend within a run of one hash */
+        const int64_t number = sorted[i].number;
+        if (sorted[i].hash != sorted[run].hash) run = i;
+        if (number < *second || (best >= 0 && number >= best)) continue;
+        size_t j = run;
+        while (number == *second && j < i && sorted[j].number <= *first) j++;
+        if (j < i) best = number, earlier = sorted[j].number;
+    }
     double least = best < 0 ? -0x1p60 : -(double)best; /* numbers are below 2^53 */
     desy_max_f64(world, &least, 1);
     double of_least = best >= 0 && -(double)best == least ? (double)earlier : -1;
@@ -88,7 +94,7 @@ static void find_candidate(desy_world *world, const struct numbered *sorted, siz
     *first = (int64_t)of_least;
 }
 
-/* Hashes are known to repeat: which, and do the texts? */
+/* Hashes are known to repeat: which, and do the texts? *first and *second are -1 at first. */
 static int find_texts(desy_world *world, const struct desy_texts *texts, int64_t *first, int64_t *second)
 {
     const int64_t base = desy_prefix_i64(world, (int64_t)texts->n);
@@ -100,8 +106,8 @@ static int find_texts(desy_world *world, const struct desy_texts *texts, int64_t
     scratch = malloc((n + 1) * sizeof *scratch);
     DESY_TRY(desy_agree(world, scratch ? DESY_OK : desy_error_memory("hashes of ids")));
     sorted = desy_radix_sort(items, scratch, n, sizeof *sorted, key_of_numbered);
-    for (*second = -1;;) {
-        find_candidate(world, sorted, n, *second, first, second);
+    for (;;) {
+        find_candidate(world, sorted, n, first, second);
         if (*second < 0) break;
         DESY_TRY(fetch(world, texts, base, *first, &one));
         DESY_TRY(fetch(world, texts, base, *second, &other));

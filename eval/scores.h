@@ -45,7 +45,7 @@ void desy_scores_share(uint64_t n, int rank, int ranks, uint64_t *first, uint64_
  *   FILE.h5      HDF5 with a data set a column (features/scores_h5.h); ranks read ranges of rows
  *   else         CSV (eval/csv.h) with a header; ranks read ranges of bytes
  * Other columns are left alone. An empty score (JSON: none, or null; HDF5: NaN) is a failed row. DESY_EDATA with file and line, the first of the file and the same at
- * any number of ranks: no id, or one that an earlier row has, a label other than 0 or 1, a score that is not a finite number, a row of another length, no column of
+ * any number of ranks: no id, one that an earlier row has, or a number of JSON from 2^53 on, a label other than 0 or 1, a score that is not a finite number, a row of another length, no column of
  * a needed name, no rows. labelled false: labels need not be there, and are not read. */
 int desy_scores_read(desy_world *world, struct desy_scores *scores, const char *path, bool labelled);
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The object of the next line that is not blank; NULL at the end. */
@@ -44,6 +45,8 @@ int desy_score_json_next(struct desy_score_reader *reader, const char *values[DE
         const bool number = c == DESY_LABEL || c == DESY_SCORE || c >= DESY_LOW;
         values[c] = NULL;
         if (!value || cJSON_IsNull(value)) continue;
+        if (c == DESY_ID && cJSON_IsNumber(value) && !(fabs(value->valuedouble) < 0x1p53)) /* of which several whole numbers become one double */
+            return desy_error(DESY_EDATA, "%s:%ld: the id %.0f is too large for a number of JSON; write it as a string", reader->path, desy_score_reader_line(reader), value->valuedouble);
         if (cJSON_IsNumber(value) && (number || c == DESY_ID)) values[c] = desy_number_text(reader->numbers[c], value->valuedouble);
         else if (cJSON_IsString(value) && !number) values[c] = value->valuestring;
         else

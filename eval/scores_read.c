@@ -82,11 +82,24 @@ static int append_hdf5_row(void *scores, const struct desy_h5_score *h5)
     return desy_scores_append(scores, &row);
 }
 
+static int read_hdf5(desy_world *world, struct desy_scores *scores, const char *path, bool labelled)
+{
+    desy_h5_scores *file = NULL;
+    uint64_t rows, first, count;
+    int rc = DESY_OK;
+    DESY_TRY(desy_h5_scores_open(&file, path, labelled, &rows));
+    desy_scores_share(rows, desy_rank(world), desy_size(world), &first, &count);
+    rc = desy_h5_scores_read(file, first, count, append_hdf5_row, scores);
+out:
+    desy_h5_scores_close(&file);
+    return rc;
+}
+
 int desy_scores_read(desy_world *world, struct desy_scores *scores, const char *path, bool labelled)
 {
     struct desy_score_reader reader = {0};
     int rc = DESY_OK;
-    if (is_hdf5(path)) rc = desy_h5_scores_read(path, labelled, desy_rank(world), desy_size(world), append_hdf5_row, scores);
+    if (is_hdf5(path)) rc = read_hdf5(world, scores, path, labelled);
     else {
         DESY_TRY(desy_score_reader_open(world, &reader, path, labelled));
         rc = read_rows(world, scores, &reader);

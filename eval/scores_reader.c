@@ -46,13 +46,10 @@ out:
     return rc;
 }
 
-static int open_csv(desy_world *world, struct desy_score_reader *reader, uint64_t size)
+static int open_csv(desy_world *world, struct desy_score_reader *reader, uint64_t first, uint64_t count)
 {
-    uint64_t begin = 0, first, count, quotes = 0;
+    uint64_t quotes = 0;
     int rc = DESY_OK;
-    DESY_TRY(desy_agree(world, read_header(reader, &begin)));
-    desy_scores_share(size - begin, desy_rank(world), desy_size(world), &first, &count);
-    first += begin;
     if (desy_size(world) > 1) rc = desy_text_count(reader->path, first, first + count, '"', &quotes);
     DESY_TRY(desy_agree(world, rc));
     const bool quoted = desy_prefix_i64(world, (int64_t)quotes) % 2 != 0;
@@ -61,16 +58,23 @@ out:
     return rc;
 }
 
-static int open_lines(desy_world *world, struct desy_score_reader *reader, uint64_t size)
+/* *end: where the first line begins, behind a byte order mark. */
+static int skip_mark(const char *path, uint64_t *end)
 {
-    uint64_t first, count;
+    struct desy_text_range range;
+    const int rc = desy_text_open(&range, path, 0, 0);
+    if (rc != DESY_OK) return rc;
+    *end = strncmp(range.text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    desy_text_close(&range);
+    return DESY_OK;
+}
+
+/* begin: of the first line of the file. */
+static int open_lines(struct desy_score_reader *reader, uint64_t begin, uint64_t first, uint64_t count)
+{
     struct desy_text_range *lines = &reader->lines;
-    desy_scores_share(size, desy_rank(world), desy_size(world), &first, &count);
-    int rc = desy_text_open(lines, reader->path, first > 0 ? first - 1 : 0, first + count);
-    if (first == 0 || rc != DESY_OK) {
-        if (rc == DESY_OK && strncmp(lines->text, "\xef\xbb\xbf", 3) == 0) lines->at = 3;
-        return rc;
-    }
+    int rc = desy_text_open(lines, reader->path, first > begin ? first - 1 : first, first + count);
+    if (first == begin || rc != DESY_OK) return rc;
     for (;;) { /* a line begins at `first` if one ends before it */
         const char *end = memchr(lines->text + lines->at, '\n', lines->used - lines->at);
         lines->at = end ? (size_t)(end + 1 - lines->text) : lines->used;
@@ -83,14 +87,23 @@ out:
 
 int desy_score_reader_open(desy_world *world, struct desy_score_reader *reader, const char *path, bool labelled)
 {
-    uint64_t size = 0;
+    const bool lines = fnmatch("*.jsonl", path, FNM_CASEFOLD) == 0, array = !lines && fnmatch("*.json", path, FNM_CASEFOLD) == 0;
+    uint64_t extent[2] = {0}, first, count; /* where rows begin and end: as rank 0 sees it, should the file change meanwhile */
+    int rc = DESY_OK;
     *reader = (struct desy_score_reader){.path = path, .labelled = labelled};
-    int rc = desy_agree(world, desy_text_size(path, &size));
-    if (rc != DESY_OK) return rc;
-    if (fnmatch("*.jsonl", path, FNM_CASEFOLD) == 0) rc = open_lines(world, reader, size);
-    else if (fnmatch("*.json", path, FNM_CASEFOLD) == 0) rc = desy_json_stream_open(&reader->elements, path);
-    else rc = open_csv(world, reader, size);
+    DESY_TRY(desy_agree(world, desy_rank(world) == 0 ? desy_text_size(path, &extent[1]) : DESY_OK));
+    if (array) rc = desy_json_stream_open(&reader->elements, path);
+    else if (!lines) rc = read_header(reader, &extent[0]);
+    else if (desy_rank(world) == 0) rc = skip_mark(path, &extent[0]);
+    DESY_TRY(desy_agree(world, rc));
+    if (array) return DESY_OK;
+    desy_broadcast(world, extent, sizeof extent, 0);
+    if (extent[0] > extent[1]) DESY_TRY(desy_error(DESY_EDATA, "%s: has changed while it was read; run it again when it is written", path));
+    desy_scores_share(extent[1] - extent[0], desy_rank(world), desy_size(world), &first, &count);
+    first += extent[0];
+    rc = lines ? open_lines(reader, extent[0], first, count) : open_csv(world, reader, first, count);
     rc = desy_agree(world, rc);
+out:
     if (rc != DESY_OK) desy_score_reader_close(reader);
     return rc;
 }
@@ -107,6 +120,14 @@ static int next_csv(struct desy_score_reader *reader, const char *values[DESY_SC
         return desy_error(DESY_EDATA, "%s:%ld: %zu fields, but the header has %zu", reader->path, desy_score_reader_line(reader), n, reader->fields);
     for (int c = 0; c < DESY_SCORE_COLUMNS; c++) values[c] = reader->position[c] < 0 ? NULL : fields[reader->position[c]];
     return DESY_OK;
+}
+
+/* Is it this digit, maybe as a float (1.0, as a column that once had gaps is written), and blanks? */
+static bool is_digit_alone(const char *text)
+{
+    text += 1;
+    if (*text == '.') text += 1 + strspn(text + 1, "0");
+    return !text[strspn(text, " \t")];
 }
 
 /* NULL or "" is NaN: none. */
@@ -126,7 +147,7 @@ int desy_score_reader_next(struct desy_score_reader *reader, struct desy_score_r
     const char *id = values[DESY_ID], *label = values[DESY_LABEL] ? values[DESY_LABEL] : "";
     if (!id || !*id) return desy_error(DESY_EDATA, "%s:%ld: no id", reader->path, desy_score_reader_line(reader));
     if (label[0] == ' ' || label[0] == '\t') label += strspn(label, " \t");
-    if (reader->labelled && ((label[0] != '0' && label[0] != '1') || (label[1] && label[1 + strspn(label + 1, " \t")])))
+    if (reader->labelled && ((label[0] != '0' && label[0] != '1') || (label[1] && !is_digit_alone(label))))
         return desy_error(DESY_EDATA, "%s:%ld: label \"%s\" of %s is not 0 (real) or 1 (AI-generated)", reader->path, desy_score_reader_line(reader), label, id);
     *row = (struct desy_score_row){.id = id, .video_path = values[DESY_VIDEO_PATH], .source = values[DESY_SOURCE], .group = values[DESY_GROUP], .split = values[DESY_SPLIT],
                                    .label = reader->labelled ? label[0] - '0' : 0};

@@ -24,7 +24,7 @@ struct desy_score_reader {
     char numbers[DESY_SCORE_COLUMNS][DESY_NUMBER_TEXT];
 };
 
-/* Collective; agreed. Opens this rank's range. */
+/* Collective; agreed. Opens this rank's range of the file as rank 0 sees it. DESY_EDATA: can't be read, no such columns, or it shrank meanwhile. */
 int desy_score_reader_open(desy_world *world, struct desy_score_reader *reader, const char *path, bool labelled);
 /* The next row; *more false: there is none. Its texts are borrowed until the next call. Not collective. DESY_EDATA: as desy_scores_read. */
 int desy_score_reader_next(struct desy_score_reader *reader, struct desy_score_row *row, bool *more);

@@ -36,8 +36,9 @@ void desy_store_row_free(struct desy_store_row *row)
     }
 }
 
-static int fill_row(struct desy_store_row *row, const struct desy_video_record *record, const char *path)
+static int fill_row(struct desy_store_row *row, const struct desy_video_record *record, const desy_store *store)
 {
+    const char *path = store->path;
     int rc;
     *row = (struct desy_store_row){
         .id = record->id, .label = record->label, .n_frames = record->n_frames, .row = record->row, .window = record->window,
@@ -52,6 +53,9 @@ static int fill_row(struct desy_store_row *row, const struct desy_video_record *
     DESY_TRY(desy_split_parse(&row->split, record->split));
     DESY_TRY(desy_status_parse(&row->status, record->status));
     if ((row->row >= 0) != (row->status == DESY_STATUS_OK)) rc = desy_error(DESY_EDATA, "%s: an item's status and row do not agree", path);
+    else if (row->label < -1 || row->label > 1) rc = desy_error(DESY_EDATA, "%s: an item has the label %d, which is not 0, 1 or -1 (none); extract the videos again", path, row->label);
+    else if (row->n_frames < 0 || row->n_frames > store->shape.frames)
+        rc = desy_error(DESY_EDATA, "%s: an item has %d frames, but the store is of %d; extract the videos again", path, row->n_frames, store->shape.frames);
     else if (row->audio_samples < 0 || row->audio_samples > DESY_AUDIO_SAMPLES) rc = desy_error(DESY_EDATA, "%s: %d samples of sound", path, row->audio_samples);
 out:
     if (rc != DESY_OK) desy_store_row_free(row);
@@ -68,7 +72,7 @@ int desy_store_read_rows(desy_store *store, size_t first, size_t count, struct d
         const size_t n = count - filled < BATCH ? count - filled : BATCH;
         DESY_TRY(desy_video_table_read(&store->videos, first + filled, n, batch));
         for (size_t i = 0; i < n && rc == DESY_OK; i++)
-            if ((rc = fill_row(&rows[filled], &batch[i], store->path)) == DESY_OK) filled++;
+            if ((rc = fill_row(&rows[filled], &batch[i], store)) == DESY_OK) filled++;
         desy_video_table_reclaim(&store->videos, n, batch);
     }
 out:

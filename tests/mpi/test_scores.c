@@ -119,6 +119,23 @@ static void test_quotes(const char *path)
     refuse(path, "id,label,score\n", ": no rows");
 }
 
+/* A byte order mark does not hide the first row, even where a rank's share is as small as it. */
+static void test_mark(const char *path)
+{
+    struct desy_scores scores = {0};
+    if (desy_rank(world) == 0) {
+        FILE *file = fopen(path, "wb");
+        check(file && fputs("\xef\xbb\xbf{\"id\":\"a\"}", file) >= 0 && fclose(file) == 0);
+    }
+    desy_barrier(world);
+    check(desy_scores_read(world, &scores, path, false) == DESY_OK);
+    int64_t rows = (int64_t)scores.n;
+    desy_sum_i64(world, &rows, 1);
+    check(rows == 1);
+    desy_scores_close(&scores);
+    desy_barrier(world);
+}
+
 int main(void)
 {
     char directory[] = "/tmp/desy-scores-XXXXXX", csv[64], jsonl[64];
@@ -132,6 +149,7 @@ int main(void)
     test_errors(csv, false);
     test_errors(jsonl, true);
     test_quotes(csv);
+    test_mark(jsonl);
     desy_barrier(world);
     if (desy_rank(world) == 0) check(remove(csv) == 0 && remove(jsonl) == 0 && rmdir(directory) == 0);
     desy_world_close(&world);

@@ -241,6 +241,33 @@ def check_json_lines(directory):
         assert a == b
 
 
+def check_hdf5(directory):
+    """Ids of 64 bits without a sign are told apart; other files are not read, nor rows that nobody wrote."""
+    path = f"{directory}/ids.h5"
+    ids = np.array([2**64 - 1, 2**64 - 2, 2**63, 7], np.uint64)
+
+    def change(make):
+        with h5py.File(path, "w") as file:
+            file["id"], file["label"] = ids, [0., 1., 1., 0.]
+            make(file)
+
+    change(lambda file: file.create_dataset("score", data=[.1, .2, .3, .4]))
+    desy(3, "--scores", path, "-o", f"{directory}/ids")
+    assert [row["id"] for row in rows(f"{directory}/ids/scores.csv")] == [str(i) for i in ids]
+    with h5py.File(f"{directory}/other.h5", "w") as file:
+        file["score"] = [.1, .2, .3, .4]
+    layout = h5py.VirtualLayout(4, float)
+    layout[:] = h5py.VirtualSource(f"{directory}/other.h5", "score", (4,))
+    np.arange(4.).tofile(f"{directory}/raw")
+    for make, wanted in ((lambda file: file.create_dataset("score", (4,), float, chunks=(2,)), "has rows, but no values"),
+                         (lambda file: file.create_virtual_dataset("score", layout), "in other files"),
+                         (lambda file: file.create_dataset("score", (4,), float, external=[(f"{directory}/raw", 0, 32)]), "in other files"),
+                         (lambda file: file.__setitem__("score", h5py.ExternalLink("other.h5", "score")), "not a link to another one")):
+        change(make)
+        done = desy(2, "--scores", path, "-o", f"{directory}/bad", check=False)
+        assert done.returncode == 2 and "ids.h5: the data set score" in done.stderr and wanted in done.stderr, done.stderr
+
+
 def main():
     warnings.simplefilter("ignore")
     random = np.random.default_rng(4)
@@ -251,6 +278,7 @@ def main():
         check_one_class(directory)
         check_refusals(directory)
         check_json_lines(directory)
+        check_hdf5(directory)
 
 
 if __name__ == "__main__":

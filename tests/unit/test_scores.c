@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "eval/csv.h"
+#include "eval/repeated.h"
 #include "eval/scores.h"
 #include "tests/unit/unit.h"
 
@@ -42,6 +43,9 @@ static void test_csv_dialects(void **state)
     assert_int_equal(desy_scores_row(&scores, 2).label, 1);
     assert_string_equal(desy_scores_row(&scores, 2).source, "");
     desy_scores_close(&scores);
+    scores = read_text("a.csv", "id,label,score\na,1.0,.5\nb, 0.0 ,.5\nc,1.,.5\n"); /* floats, as pandas writes a column that once had gaps */
+    for (size_t i = 0; i < 3; i++) assert_int_equal(desy_scores_row(&scores, i).label, i != 1);
+    desy_scores_close(&scores);
 }
 
 static void test_without_labels(void **state)
@@ -62,6 +66,7 @@ static void test_csv_refused(void **state)
     refuse("b.csv", "id,label,score\n\"x\ny\",0,.5\nz,2,.5\n", "b.csv:4: label \"2\"");
     refuse("b.csv", "id,label,score\nx,,.5\n", "b.csv:2: label \"\"");
     refuse("b.csv", "id,label,score\nx,01,.5\n", "b.csv:2: label");
+    refuse("b.csv", "id,label,score\nx,1.01,.5\n", "b.csv:2: label \"1.01\"");
     refuse("b.csv", "id,label,score\nx,1,nan\n", "b.csv:2: score \"nan\"");
     refuse("b.csv", "id,label,score\nx,1,0.5x\n", "b.csv:2: score \"0.5x\"");
     refuse("b.csv", "id,label,score\nx,1,1e999\n", "b.csv:2: score");
@@ -77,6 +82,9 @@ static void test_csv_refused(void **state)
     refuse("b.csv", "x,0,.5\ny,1,.5\n", "b.csv:1: no column id");
     refuse("b.csv", "id,label,score\nx,0,.5\ry,1,.5\n", "b.csv:2: a carriage return within a line");
     refuse("b.csv", "id,label,score\nx,0,-inf\n", "b.csv:2: score \"-inf\" is not a finite number");
+    char commas[100020] = "id,label,score\n";
+    memset(commas + strlen(commas), ',', 100001);
+    refuse("b.csv", commas, "b.csv:2: a row of more than 100,000 fields");
     struct desy_scores scores = {0};
     assert_int_equal(desy_scores_read(alone, &scores, "missing.csv", true), DESY_EDATA);
     assert_int_equal(desy_scores_read(alone, &scores, "/tmp", true), DESY_EDATA);
@@ -99,6 +107,7 @@ static void test_json(void **state)
     refuse("d.jsonl", "{\"id\": \"a\", \"label\": 1, \"score\": 0.5}\n{\"id\": \"b\", \"label\": 2, \"score\": 0.5}\n", "d.jsonl:2: label \"2\"");
     refuse("d.jsonl", "{\"id\": \"a\", \"label\": \"1\", \"score\": 0.5}\n", "d.jsonl:1: label must be a number");
     refuse("d.jsonl", "[1]\n", "not an object");
+    refuse("d.jsonl", "{\"id\": 9007199254740993, \"label\": 1, \"score\": 0.5}\n", "d.jsonl:1: the id 9007199254740992 is too large"); /* 2^53 + 1 */
 }
 
 static void test_shares(void **state)
@@ -115,6 +124,38 @@ static void test_repeated_ids(void **state)
     refuse("f.csv", "id,label,score\na,0,.5\n\"b\nb\",0,.5\nc,0,.5\na,1,.5\nc,1,.5\n", "f.csv:6: the id \"a\" is that of line 2 already");
     refuse("f.jsonl", "{\"id\": 1, \"label\": 1, \"score\": 0.5}\n\n{\"id\": \"1\", \"label\": 1, \"score\": 0.5}\n", "f.jsonl:3: the id \"1\" is that of line 1 already");
     refuse("f.json", "[{\"id\": 1, \"label\": 1},\n {\"id\": 2, \"label\": 1},\n\n {\"id\": 2, \"label\": 0}]", "f.json:4: the id \"2\" is that of line 2 already");
+}
+
+/* Texts of one hash, made by exchanging the factors of its product: neither hides that another one of that hash is there twice. */
+static void test_hash(void **state)
+{
+    (void)state;
+    static const uint64_t a = 0x9e3779b97f4a7c15, b = 0xbf58476d1ce4e5b9; /* as in eval/names.c */
+    struct desy_texts texts = {0};
+    char one[17] = "aaaaaaaabbbbbbbb", other[17] = {0}, zero[2][24] = {{0}};
+    uint64_t words[2];
+    int64_t first, second;
+    memcpy(words, one, 16);
+    const uint64_t exchanged[2] = {words[1] ^ b ^ 16 * a ^ a, words[0] ^ b ^ 16 * a ^ a};
+    memcpy(other, exchanged, 16);
+    assert_int_equal(strlen(other), 16);
+    assert_true(desy_text_hash(one, 16) == desy_text_hash(other, 16));
+    const char *const rows[] = {one, other, "x", one};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(desy_texts_find_repeated(alone, &texts, &first, &second), DESY_OK);
+        assert_int_equal(second, -1);
+        assert_int_equal(desy_texts_append(&texts, rows[i]), DESY_OK);
+    }
+    assert_int_equal(desy_texts_find_repeated(alone, &texts, &first, &second), DESY_OK);
+    assert_true(first == 0 && second == 3);
+    desy_texts_close(&texts);
+
+    const uint64_t none = 24 * a ^ a; /* makes a factor 0 */
+    for (int i = 0; i < 2; i++) {
+        memcpy(zero[i], &none, 8);
+        zero[i][8] = (char)('a' + i);
+    }
+    assert_true(desy_text_hash(zero[0], 24) != desy_text_hash(zero[1], 24));
 }
 
 /* Columns that begin to have values late, and many names. */
@@ -191,7 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_csv_dialects), cmocka_unit_test(test_without_labels), cmocka_unit_test(test_csv_refused), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_shares),       cmocka_unit_test(test_repeated_ids),
+        cmocka_unit_test(test_shares),       cmocka_unit_test(test_repeated_ids), cmocka_unit_test(test_hash),
         cmocka_unit_test(test_columns),      cmocka_unit_test(test_decimals),    cmocka_unit_test(test_csv_put),
     };
     if (desy_world_open_alone(&alone) != DESY_OK) return 1;

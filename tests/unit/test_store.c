@@ -210,6 +210,41 @@ static void what_is_missing_or_damaged_is_refused(void **state)
     free(directory);
 }
 
+/* This member of row 0 of `videos`. */
+static void write_member(const char *path, const char *member, int value)
+{
+    const hsize_t one = 1, at = 0;
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(file, "videos", H5P_DEFAULT), space = H5Dget_space(set), memory = H5Screate_simple(1, &one, NULL);
+    hid_t type = H5Tcreate(H5T_COMPOUND, sizeof value);
+    assert_true(H5Tinsert(type, member, 0, H5T_NATIVE_INT) >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, &at, NULL, &one, NULL) >= 0);
+    assert_true(H5Dwrite(set, type, memory, space, H5P_DEFAULT, &value) >= 0);
+    H5Tclose(type);
+    H5Sclose(memory);
+    H5Sclose(space);
+    H5Dclose(set);
+    H5Fclose(file);
+}
+
+static void rows_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    static const struct { const char *member; int good, bad[2]; } members[] = {{"label", 0, {-2, 2}}, {"n_frames", T, {-1, T + 1}}};
+    char *directory = make_store("range", &plain), *path = desy_path_join(directory, "index.h5");
+    for (int i = 0; i < 6; i++) {
+        const int value = i % 3 < 2 ? members[i / 3].bad[i % 3] : members[i / 3].good;
+        desy_store *store;
+        struct desy_store_row row;
+        write_member(path, members[i / 3].member, value);
+        assert_int_equal(desy_store_open(&store, directory), DESY_OK);
+        assert_int_equal(desy_store_read_rows(store, 0, 1, &row), i % 3 < 2 ? DESY_EDATA : DESY_OK);
+        if (i % 3 < 2) assert_message("range/index.h5: an item has");
+        else desy_store_row_free(&row);
+        desy_store_close(&store);
+    }
+    free(path);
+    free(directory);
+}
+
 static void numbers_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -256,7 +291,7 @@ int main(void)
         cmocka_unit_test(equal_contents_are_equal_bytes), cmocka_unit_test(resuming_knows_what_is_done),
         cmocka_unit_test(an_aborted_segment_leaves_nothing), cmocka_unit_test(inputs_are_what_they_were_or_not),
         cmocka_unit_test(what_is_missing_or_damaged_is_refused), cmocka_unit_test(numbers_that_are_none_are_refused),
-        cmocka_unit_test(an_unwritable_place_is_said_so),
+        cmocka_unit_test(an_unwritable_place_is_said_so), cmocka_unit_test(rows_out_of_range_are_refused),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
 }
