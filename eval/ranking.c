@@ -89,7 +89,7 @@ static int exchange_and_sort(desy_world *world, const size_t *counts, size_t sen
         free(scratch);
         return rc;
     }
-    void *sorted = ranking->wide ? desy_radix_sort(*keys, scratch, n, sizeof(uint64_t), wide_key) : desy_radix_sort(*keys, scratch, n, sizeof(uint32_t), narrow_key);
+    void *sorted = ranking->wide ? desy_radix_sort(*keys, scratch, n, sizeof(uint64_t), 8, wide_key) : desy_radix_sort(*keys, scratch, n, sizeof(uint32_t), 4, narrow_key);
     free(sorted == scratch ? *keys : scratch);
     *keys = sorted;
 out:

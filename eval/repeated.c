@@ -55,7 +55,7 @@ static int any_equal(uint64_t **hashes, size_t n, bool *found)
     uint64_t *scratch = malloc((n + 1) * sizeof *scratch);
     *found = false;
     if (!scratch) return desy_error_memory("hashes of ids");
-    uint64_t *sorted = desy_radix_sort(*hashes, scratch, n, sizeof *sorted, some_bits_of_hash);
+    uint64_t *sorted = desy_radix_sort(*hashes, scratch, n, sizeof *sorted, 4, some_bits_of_hash);
     for (size_t i = 0; i < n && !*found; i++)
         for (size_t j = i + 1; j < n && ((sorted[j] ^ sorted[i]) & SOME_BITS) == 0 && !*found; j++) *found = sorted[j] == sorted[i];
     free(scratch == sorted ? *hashes : scratch);
@@ -105,7 +105,7 @@ static int find_texts(desy_world *world, const struct desy_texts *texts, int64_t
     DESY_TRY(deal(world, texts, true, base, (void **)&items, &n));
     scratch = malloc((n + 1) * sizeof *scratch);
     DESY_TRY(desy_agree(world, scratch ? DESY_OK : desy_error_memory("hashes of ids")));
-    sorted = desy_radix_sort(items, scratch, n, sizeof *sorted, key_of_numbered);
+    sorted = desy_radix_sort(items, scratch, n, sizeof *sorted, 8, key_of_numbered);
     for (;;) {
         find_candidate(world, sorted, n, first, second);
         if (*second < 0) break;

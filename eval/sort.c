@@ -21,7 +21,7 @@ static int sort_here(struct desy_ranked **items, size_t n)
 {
     struct desy_ranked *scratch = malloc((n + 1) * sizeof *scratch);
     if (!scratch) return desy_error_memory("scores to sort");
-    struct desy_ranked *sorted = desy_radix_sort(*items, scratch, n, sizeof *sorted, key_of);
+    struct desy_ranked *sorted = desy_radix_sort(*items, scratch, n, sizeof *sorted, 8, key_of);
     free(sorted == scratch ? *items : scratch);
     *items = sorted;
     for (size_t first = 0, next; first < n; first = next) {
