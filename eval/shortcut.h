@@ -19,7 +19,7 @@ struct desy_shortcut {
 };
 
 /* counts (values, 2): videos of each value of the property with label 0 and 1. The tables that permuted labels would give are drawn directly, value by value
- * hypergeometric, so the time does not depend on how many videos there are; by base/random.h, a function of (seed, stream). DESY_EENV: memory. */
+ * hypergeometric, so the time depends on how many values there are, hardly on how many videos; by base/random.h, a function of (seed, stream). DESY_EENV: memory. */
 int desy_shortcut_measure(struct desy_shortcut *shortcut, const size_t (*counts)[2], int values, uint64_t seed, uint64_t stream);
 
 /* Bins of a continuous property with about as many videos in each, at most `most`, equal values always together; bins[n], ascending numbers without a gap; *count: how many

@@ -71,7 +71,7 @@ static void keep_forest(struct search *s)
 static void add_pair(struct search *s, uint32_t a, uint32_t b, double distance)
 {
     if (s->n == s->room) keep_forest(s); /* fewer than count, and there is room for twice that */
-    s->pairs[s->n++] = (struct desy_near_pair){a < b ? a : b, a < b ? b : a, desy_near_kind_of(&s->items[a], &s->items[b]), distance};
+    s->pairs[s->n++] = (struct desy_near_pair){.a = a < b ? a : b, .b = a < b ? b : a, .kind = desy_near_kind_of(&s->items[a], &s->items[b]), .distance = distance};
 }
 
 static int by_print(const void *a, const void *b, void *context)
@@ -193,6 +193,7 @@ int desy_near_duplicates(struct desy_near_pair **pairs, size_t *n, const struct 
     for (int frame = 0; s.chosen_count > 1 && frame < DESY_FINGERPRINT_FRAMES; frame++)
         for (int band = 0; frame != left_out && band < BANDS; band++) search_band(&s, frame, band);
     keep_forest(&s);
+    for (size_t i = 0; i < s.n; i++) s.pairs[i].cluster = root_of(s.parents, s.pairs[i].a);
     *pairs = s.pairs, *n = s.n;
 out:
     free(s.chosen);

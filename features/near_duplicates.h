@@ -20,6 +20,7 @@ enum desy_near_kind { DESY_NEAR_OTHER_LABEL, DESY_NEAR_OTHER_PART, DESY_NEAR_ALI
 
 struct desy_near_pair {
     uint32_t a, b; /* items, a < b */
+    uint32_t cluster; /* one of its items, the same one in all pairs of the cluster */
     enum desy_near_kind kind;
     double distance;
 };

@@ -22,11 +22,12 @@ static uint64_t box_length(const uint8_t *head, int n)
     return length >= 8 ? length : 0;
 }
 
+/* All bits set: written to a pipe, where it could not be filled in later. Without the byte that pads an odd one: at the end of a file it may be missing. */
 static uint64_t chunk_length(const uint8_t *head, int n)
 {
     if (n < 8) return 0;
-    const uint64_t length = 8 + ((uint64_t)head[7] << 24 | (uint64_t)head[6] << 16 | (uint64_t)head[5] << 8 | head[4]);
-    return length + length % 2;
+    const uint32_t length = (uint32_t)head[7] << 24 | (uint32_t)head[6] << 16 | (uint32_t)head[5] << 8 | head[4];
+    return length == UINT32_MAX ? 0 : 8 + (uint64_t)length;
 }
 
 /* An id of 1 to 4 bytes, then a length of 1 to 8 bytes; all of its bits set: not known. RFC 8794, 4 and 6. */
@@ -67,20 +68,21 @@ int64_t desy_promised_bytes(int fd, int64_t offset, int64_t bytes)
     static const struct {
         bool (*is)(const uint8_t *head);
         uint64_t (*length)(const uint8_t *head, int n);
-    } kinds[] = {{is_box, box_length}, {is_chunk, chunk_length}, {is_element, element_length}};
+        int aligned; /* parts begin at multiples of so many bytes */
+    } kinds[] = {{is_box, box_length, 1}, {is_chunk, chunk_length, 2}, {is_element, element_length, 1}};
     enum { KINDS = sizeof kinds / sizeof *kinds };
     int kind = KINDS;
     int64_t end = 0;
     for (int part = 0; part < MOST_PARTS && end < bytes; part++) {
         uint8_t head[HEAD] = {0};
-        const int64_t left = bytes - end;
-        const ssize_t n = pread(fd, head, left < HEAD ? (size_t)left : HEAD, offset + end);
+        const int64_t start = end + (kind < KINDS ? end % kinds[kind].aligned : 0), left = bytes - start;
+        const ssize_t n = pread(fd, head, left < HEAD ? (size_t)left : HEAD, offset + start);
         if (n <= 0) break;
         if (part == 0)
             for (kind = 0; kind < KINDS && !kinds[kind].is(head); kind++) {}
         const uint64_t length = kind < KINDS && kinds[kind].is(head) ? kinds[kind].length(head, (int)n) : 0;
         if (length == 0 || length > INT64_MAX / 2) break; /* to the end of the file, or no part of the container */
-        end += (int64_t)length;
+        end = start + (int64_t)length;
     }
     return end;
 }

@@ -25,6 +25,7 @@
 
 #define FEWEST_FRAMES 4
 #define MOST_BIT_RATE 1e15
+#define AVI_UNKNOWN_FRAMES (1 << 30) /* so many, libavformat writes to a pipe: it can't fill in the number later */
 #define MARGIN .5 /* seconds before and after a window that its view is encoded with, so that its frames refer to others as any */
 
 /* Where a view is made: the frames that are encoded for it, of which the window's come out again. */
@@ -210,6 +211,7 @@ static double promised_duration(const desy_video *video)
     const bool late = desy_container_is(format, "matroska") && timeline->count > 0 && timeline->shown[0].stamp > 0;
     const double first = late ? (double)timeline->shown[0].stamp * av_q2d(stream->time_base) : 0;
     double hours, minutes, seconds;
+    if (desy_container_is(format, "avi") && stream->nb_frames == AVI_UNKNOWN_FRAMES) return 0;
     if (stream->duration > 0) return (double)stream->duration * av_q2d(stream->time_base);
     if (tag && sscanf(tag->value, "%lf:%lf:%lf", &hours, &minutes, &seconds) == 3 && isfinite(hours + minutes + seconds))
         return hours * 3600 + minutes * 60 + seconds - first;

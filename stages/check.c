@@ -178,6 +178,12 @@ out:
     return rc;
 }
 
+bool desy_check_suffices(const cJSON *report)
+{
+    const cJSON *problems = cJSON_GetObjectItem(report, "problems");
+    return !strict || (cJSON_IsArray(problems) && cJSON_GetArraySize(problems) == 0);
+}
+
 int desy_check_stage(struct desy_invocation *invocation, const char *dataset, const char *output)
 {
     return run_check(invocation, dataset, NULL, output, false);

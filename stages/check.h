@@ -18,6 +18,7 @@ struct desy_check_item {
     struct desy_fingerprint print;
     int32_t status; /* enum desy_status */
     int32_t width, height;
+    int8_t is_read; /* the whole file was; else content tells nothing */
     int8_t has_sound, cut, damaged;
     char codec[16], container[24], pixel_format[16], muxer[32]; /* as in struct desy_clip, cut to that */
 };
@@ -47,13 +48,16 @@ struct desy_check_report {
     uint64_t seed;
     cJSON *json, *findings, *problems, *notes; /* members of json, but for itself */
     size_t problem_findings;                   /* of all kinds */
+    bool out_of_memory;                        /* something is missing in json: set by the helpers below, looked at by desy_check_summarise */
 };
 
 /* DESY_EENV: memory. The items must stay. */
 int desy_check_report_open(struct desy_check_report *report, const desy_dataset *dataset, const struct desy_check_items *found, uint64_t seed);
 void desy_check_report_close(struct desy_check_report *report);
 
-/* Lists a finding, as the `already`-th of its kind; beyond the first 1,000 none is, and it returns NULL. Else the entry, borrowed. item: of the data set; -1: of no one. */
+/* Adds a value, taken, to an object, or to an array if name is NULL. The value, borrowed; NULL: no memory. */
+cJSON *desy_check_add(struct desy_check_report *report, cJSON *to, const char *name, cJSON *value);
+/* Lists a finding, as the `already`-th of its kind; beyond the first 1,000 none is, and it returns NULL, as it does without memory. Else the entry, borrowed. item: of the data set; -1: of no one. */
 cJSON *desy_check_list(struct desy_check_report *report, const char *kind, int64_t item, size_t already);
 /* A kind of findings of which there are n: in words ("3 videos are missing") and what to do. The smaller `rank`, the worse. n 0: nothing. */
 void desy_check_problem(struct desy_check_report *report, int rank, const char *kind, size_t n, const char *words, const char *advice);
@@ -65,7 +69,8 @@ const char *desy_check_class(int label);                                        
 /* Order of the problems, worst first. */
 enum {
     DESY_CHECK_ONE_CLASS, DESY_CHECK_OTHER_LABEL, DESY_CHECK_NEAR_OTHER_LABEL, DESY_CHECK_GROUP_TORN, DESY_CHECK_OTHER_SPLIT, DESY_CHECK_NEAR_OTHER_SPLIT, DESY_CHECK_SHORTCUT,
-    DESY_CHECK_MISSING, DESY_CHECK_FAILED, DESY_CHECK_TRUNCATED, DESY_CHECK_LABEL, DESY_CHECK_DAMAGED, DESY_CHECK_DUPLICATE, DESY_CHECK_NEAR_DUPLICATE
+    DESY_CHECK_MISSING, DESY_CHECK_FAILED, DESY_CHECK_TRUNCATED, DESY_CHECK_LABEL, DESY_CHECK_DAMAGED, DESY_CHECK_DUPLICATE, DESY_CHECK_NEAR_DUPLICATE,
+    DESY_CHECK_UNBALANCED
 };
 
 /* The parts of the report. DESY_EENV: memory. */
@@ -78,9 +83,9 @@ struct desy_out_of_fold;
 /* DESY_EDATA: the store is of other videos. */
 int desy_check_labels(struct desy_check_report *report, const struct desy_out_of_fold *out_of_fold, const char *store);
 
-/* Sorts the problems, and sums them up in one sentence. */
+/* Sorts the problems, and sums them up in one sentence. DESY_EENV: memory, for this or for what was added before. */
 int desy_check_summarise(struct desy_check_report *report);
-/* To stdout, for people. */
+/* To stdout, for people; control characters of names and paths as `?`. */
 void desy_check_print(const struct desy_check_report *report);
 
 #endif

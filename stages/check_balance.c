@@ -1,5 +1,6 @@
 /* Classes, sources and groups: how many videos of each, and what of that a detector would learn from. */
 #include "base/error.h"
+#include "base/file.h"
 #include "features/split.h"
 #include "stages/check.h"
 
@@ -8,7 +9,7 @@
 #include <string.h>
 
 #define FEW 10         /* videos of a class */
-#define UNEVEN 10      /* times as many videos of one class as of the other */
+#define UNEVEN 10      /* more than so many times as many videos of one class as of the other is a finding */
 #define LISTED_SOURCES 1000
 
 struct member {
@@ -50,7 +51,16 @@ static size_t collect(const struct desy_check_report *report, struct member *mem
     return count;
 }
 
-static void say_classes(struct desy_check_report *report)
+/* Of classes or of sources; unbalanced: findings so far. The entry, borrowed, or NULL. */
+static cJSON *list_unbalanced(struct desy_check_report *report, size_t *unbalanced, const char *what, const char *words, const char *advice)
+{
+    cJSON *entry = desy_check_list(report, "unbalanced", -1, (*unbalanced)++);
+    if (entry) desy_check_add(report, entry, "what", cJSON_CreateString(what));
+    desy_check_problem(report, DESY_CHECK_UNBALANCED, "unbalanced", 1, words, advice);
+    return entry;
+}
+
+static void say_classes(struct desy_check_report *report, size_t *unbalanced)
 {
     const size_t *n = report->labels + 1, less = n[0] < n[1] ? 0 : 1;
     char words[120];
@@ -58,27 +68,45 @@ static void say_classes(struct desy_check_report *report)
     if (n[less] == 0) {
         snprintf(words, sizeof words, "there is no %s video", desy_check_class((int)less));
         cJSON *entry = desy_check_list(report, less ? "no AI-generated video" : "no real video", -1, 0);
-        if (entry) cJSON_AddStringToObject(entry, "video_path", "");
+        if (entry) desy_check_add(report, entry, "video_path", cJSON_CreateString(""));
         desy_check_problem(report, DESY_CHECK_ONE_CLASS, "one_class", 1, words, "A detector learns from both classes: add videos of the other.");
         return;
     }
     for (int y = 0; y < 2; y++)
         if (n[y] < FEW) desy_check_note(report, "Only %zu %s video%s: too few to learn from, or to measure anything by.", n[y], desy_check_class(y), n[y] == 1 ? "" : "s");
-    if (n[!less] >= UNEVEN * n[less])
-        desy_check_note(report, "Unbalanced: %zu %s videos and %zu %s ones. Training weighs the classes alike, but the smaller one decides how much can be learned.", n[!less],
-                        desy_check_class(!less), n[less], desy_check_class((int)less));
+    if (n[!less] <= UNEVEN * n[less]) return;
+    snprintf(words, sizeof words, "the classes are unbalanced: %zu %s videos, %zu %s", n[!less], desy_check_class(!less), n[less], desy_check_class((int)less));
+    cJSON *entry = list_unbalanced(report, unbalanced, "classes", words, "Training weighs the classes alike, but the smaller one decides how much can be learned: add videos of it.");
+    if (entry) desy_check_add(report, entry, "n_neg", cJSON_CreateNumber((double)n[0]));
+    if (entry) desy_check_add(report, entry, "n_pos", cJSON_CreateNumber((double)n[1]));
 }
 
-static void say_sources(struct desy_check_report *report, const struct source *sources, size_t count)
+/* All of class y, though the other has several sources. */
+static void say_one_source(struct desy_check_report *report, size_t *unbalanced, int y, const char *source, size_t others)
 {
+    char *words = desy_format("all %zu %s videos come from one source, %s, the %s ones from %zu", report->labels[y + 1], desy_check_class(y), source, desy_check_class(!y), others);
+    cJSON *entry = list_unbalanced(report, unbalanced, "sources", words ? words : "", "Whatever marks that source will pass for the mark of the class: add videos from others.");
+    if (entry) desy_check_add(report, entry, "label", cJSON_CreateNumber(y));
+    if (entry) desy_check_add(report, entry, "source", cJSON_CreateString(source));
+    if (entry) desy_check_add(report, entry, "n_sources_of_other", cJSON_CreateNumber((double)others));
+    if (!words) report->out_of_memory = true;
+    free(words);
+}
+
+static void say_sources(struct desy_check_report *report, const struct source *sources, size_t count, size_t *unbalanced)
+{
+    size_t of_class[2] = {0};
+    for (size_t s = 0; s < count; s++) of_class[0] += sources[s].counts[0] > 0, of_class[1] += sources[s].counts[1] > 0;
     for (int y = 0; y < 2; y++) {
-        size_t named = 0, of = 0, largest = 0;
+        const size_t of = of_class[y];
+        size_t named = 0, largest = 0;
         for (size_t s = 0; s < count; s++) {
-            named += sources[s].counts[y], of += sources[s].counts[y] > 0;
+            named += sources[s].counts[y];
             if (sources[s].counts[y] > sources[largest].counts[y]) largest = s;
         }
         const char *class = desy_check_class(y);
-        if (of == 1 && named == report->labels[y + 1])
+        if (of == 1 && named == report->labels[y + 1] && of_class[!y] > 1) say_one_source(report, unbalanced, y, sources[largest].name, of_class[!y]);
+        else if (of == 1 && named == report->labels[y + 1])
             desy_check_note(report, "All %zu %s videos come from one source, %s: whatever marks that source will pass for the mark of the class.", named, class, sources[largest].name);
         else if (of > 1 && 2 * sources[largest].counts[y] > named)
             desy_check_note(report, "%zu of the %zu %s videos come from one source, %s: figures will speak of that source above all.", sources[largest].counts[y], named, class, sources[largest].name);
@@ -87,10 +115,10 @@ static void say_sources(struct desy_check_report *report, const struct source *s
     }
 }
 
-static int say_all_sources(struct desy_check_report *report, const struct member *members, size_t n)
+static int say_all_sources(struct desy_check_report *report, const struct member *members, size_t n, size_t *unbalanced)
 {
     struct source *sources = calloc(n + 1, sizeof *sources);
-    cJSON *list = cJSON_AddArrayToObject(report->json, "sources");
+    cJSON *list = desy_check_add(report, report->json, "sources", cJSON_CreateArray());
     size_t count = 0;
     if (!sources || !list) {
         free(sources);
@@ -101,14 +129,13 @@ static int say_all_sources(struct desy_check_report *report, const struct member
         sources[count - 1].counts[members[i].label]++;
     }
     qsort(sources, count, sizeof *sources, by_size);
-    say_sources(report, sources, count);
+    say_sources(report, sources, count, unbalanced);
     desy_check_count(report, "n_sources", count);
     for (size_t s = 0; s < count && s < LISTED_SOURCES; s++) {
-        cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "source", sources[s].name);
-        cJSON_AddNumberToObject(entry, "n_neg", (double)sources[s].counts[0]);
-        cJSON_AddNumberToObject(entry, "n_pos", (double)sources[s].counts[1]);
-        cJSON_AddItemToArray(list, entry);
+        cJSON *entry = desy_check_add(report, list, NULL, cJSON_CreateObject());
+        desy_check_add(report, entry, "source", cJSON_CreateString(sources[s].name));
+        desy_check_add(report, entry, "n_neg", cJSON_CreateNumber((double)sources[s].counts[0]));
+        desy_check_add(report, entry, "n_pos", cJSON_CreateNumber((double)sources[s].counts[1]));
     }
     free(sources);
     return DESY_OK;
@@ -126,9 +153,9 @@ static void say_groups(struct desy_check_report *report, const struct member *me
         if (parts < 2) continue;
         cJSON *entry = desy_check_list(report, "group_torn", -1, torn++);
         if (!entry) continue;
-        cJSON_AddStringToObject(entry, "group", members[i].name);
+        desy_check_add(report, entry, "group", cJSON_CreateString(members[i].name));
         for (int part = 0; part < 3; part++)
-            if (counts[part]) cJSON_AddNumberToObject(entry, desy_split_name((enum desy_split_part)part), (double)counts[part]);
+            if (counts[part]) desy_check_add(report, entry, desy_split_name((enum desy_split_part)part), cJSON_CreateNumber((double)counts[part]));
     }
     desy_check_count(report, "n_group_torn", torn);
     snprintf(words, sizeof words, "%zu group%s in several parts of the split", torn, torn == 1 ? " lies" : "s lie");
@@ -139,8 +166,10 @@ int desy_check_balance(struct desy_check_report *report)
 {
     struct member *members = malloc((report->n + 1) * sizeof *members);
     if (!members) return desy_error_memory("sources");
-    say_classes(report);
-    const int rc = say_all_sources(report, members, collect(report, members, false));
+    size_t unbalanced = 0;
+    say_classes(report, &unbalanced);
+    const int rc = say_all_sources(report, members, collect(report, members, false), &unbalanced);
+    desy_check_count(report, "n_unbalanced", unbalanced);
     say_groups(report, members, collect(report, members, true));
     free(members);
     return rc;

@@ -41,8 +41,8 @@ int desy_check_files(struct desy_check_report *report)
         while (reason < report->reason_count && report->reasons[reason].item < i) reason++;
         if (kind == DESY_STATUS_OK) continue;
         cJSON *entry = desy_check_list(report, kinds[kind].name, (int64_t)i, counts[kind]++);
-        if (entry && kind == TRUNCATED) cJSON_AddStringToObject(entry, "status", desy_status_name((enum desy_status)item->status));
-        if (entry && kind != MISSING && reason < report->reason_count && report->reasons[reason].item == i) cJSON_AddStringToObject(entry, "reason", report->reasons[reason].text);
+        if (entry && kind == TRUNCATED) desy_check_add(report, entry, "status", cJSON_CreateString(desy_status_name((enum desy_status)item->status)));
+        if (entry && reason < report->reason_count && report->reasons[reason].item == i) desy_check_add(report, entry, "reason", cJSON_CreateString(report->reasons[reason].text));
     }
     for (int kind = DESY_STATUS_UNREADABLE; kind < KINDS; kind++) {
         char key[40], words[160];

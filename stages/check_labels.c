@@ -39,9 +39,9 @@ static void list_suspects(struct desy_check_report *report, const struct desy_la
         const size_t i = suspects[k].item;
         cJSON *entry = desy_check_list(report, "label_suspect", (int64_t)at[i], k);
         if (!entry) break;
-        cJSON_AddNumberToObject(entry, "label", labels[i]);
-        cJSON_AddNumberToObject(entry, "probability", probabilities[i]);
-        cJSON_AddNumberToObject(entry, "margin", suspects[k].margin);
+        desy_check_add(report, entry, "label", cJSON_CreateNumber(labels[i]));
+        desy_check_add(report, entry, "probability", cJSON_CreateNumber(probabilities[i]));
+        desy_check_add(report, entry, "margin", cJSON_CreateNumber(suspects[k].margin));
     }
     desy_check_count(report, "n_label_suspect", n);
     snprintf(words, sizeof words, "%zu label%s doubtful: models that have not seen the video%s say the other", n, n == 1 ? " is" : "s are", n == 1 ? "" : "s");

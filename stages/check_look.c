@@ -36,6 +36,7 @@ static int read_file(struct desy_check_item *found, const struct desy_video_loca
     DESY_TRY(desy_sha256_finish(&hash, hex));
     hex[16] = '\0';
     found->content = strtoull(hex, NULL, 16);
+    found->is_read = 1;
     found->promised = desy_promised_bytes(fd, location->offset, location->bytes);
 out:
     desy_sha256_close(&hash);

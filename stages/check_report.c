@@ -40,13 +40,12 @@ int desy_check_report_open(struct desy_check_report *report, const desy_dataset 
         report->labels[item.label + 1]++;
     }
     report->json = cJSON_CreateObject();
-    cJSON_AddNumberToObject(report->json, "version", VERSION);
-    cJSON_AddStringToObject(report->json, "summary", "");
-    cJSON_AddStringToObject(report->json, "dataset_sha256", sha256);
-    report->problems = cJSON_AddArrayToObject(report->json, "problems");
-    report->notes = cJSON_AddArrayToObject(report->json, "notes");
-    report->findings = cJSON_AddArrayToObject(report->json, "findings");
-    if (!report->findings || !report->notes || !report->problems) DESY_TRY(desy_error_memory("a report"));
+    desy_check_add(report, report->json, "version", cJSON_CreateNumber(VERSION));
+    desy_check_add(report, report->json, "summary", cJSON_CreateString(""));
+    desy_check_add(report, report->json, "dataset_sha256", cJSON_CreateString(sha256));
+    report->problems = desy_check_add(report, report->json, "problems", cJSON_CreateArray());
+    report->notes = desy_check_add(report, report->json, "notes", cJSON_CreateArray());
+    report->findings = desy_check_add(report, report->json, "findings", cJSON_CreateArray());
     desy_check_count(report, "n", report->n);
     desy_check_count(report, "n_pos", report->labels[2]);
     desy_check_count(report, "n_neg", report->labels[1]);
@@ -60,30 +59,37 @@ void desy_check_report_close(struct desy_check_report *report)
     cJSON_Delete(report->json);
 }
 
+cJSON *desy_check_add(struct desy_check_report *report, cJSON *to, const char *name, cJSON *value)
+{
+    if (value && (name ? cJSON_AddItemToObject(to, name, value) : cJSON_AddItemToArray(to, value))) return value;
+    cJSON_Delete(value);
+    report->out_of_memory = true;
+    return NULL;
+}
+
 cJSON *desy_check_list(struct desy_check_report *report, const char *kind, int64_t item, size_t already)
 {
     struct desy_item of;
     if (already >= LISTED) return NULL;
-    cJSON *entry = cJSON_CreateObject();
-    cJSON_AddStringToObject(entry, "kind", kind);
+    cJSON *entry = desy_check_add(report, report->findings, NULL, cJSON_CreateObject());
+    if (!entry) return NULL;
+    desy_check_add(report, entry, "kind", cJSON_CreateString(kind));
     if (item >= 0) {
         desy_dataset_item(report->dataset, (size_t)item, &of);
-        cJSON_AddStringToObject(entry, "video_path", of.video_path);
+        desy_check_add(report, entry, "video_path", cJSON_CreateString(of.video_path));
     }
-    cJSON_AddItemToArray(report->findings, entry);
     return entry;
 }
 
 void desy_check_problem(struct desy_check_report *report, int rank, const char *kind, size_t n, const char *words, const char *advice)
 {
     if (n == 0) return;
-    cJSON *problem = cJSON_CreateObject();
-    cJSON_AddStringToObject(problem, "kind", kind);
-    cJSON_AddNumberToObject(problem, "rank", rank);
-    cJSON_AddNumberToObject(problem, "n", (double)n);
-    cJSON_AddStringToObject(problem, "words", words);
-    cJSON_AddStringToObject(problem, "advice", advice);
-    cJSON_AddItemToArray(report->problems, problem);
+    cJSON *problem = desy_check_add(report, report->problems, NULL, cJSON_CreateObject());
+    desy_check_add(report, problem, "kind", cJSON_CreateString(kind));
+    desy_check_add(report, problem, "rank", cJSON_CreateNumber(rank));
+    desy_check_add(report, problem, "n", cJSON_CreateNumber((double)n));
+    desy_check_add(report, problem, "words", cJSON_CreateString(words));
+    desy_check_add(report, problem, "advice", cJSON_CreateString(advice));
     report->problem_findings += n;
 }
 
@@ -107,13 +113,13 @@ void desy_check_note(struct desy_check_report *report, const char *format, ...)
     va_start(arguments, format);
     if (vasprintf(&text, format, arguments) < 0) text = NULL;
     va_end(arguments);
-    if (text) cJSON_AddItemToArray(report->notes, cJSON_CreateString(text));
+    desy_check_add(report, report->notes, NULL, text ? cJSON_CreateString(text) : NULL);
     free(text);
 }
 
 void desy_check_count(struct desy_check_report *report, const char *name, size_t n)
 {
-    cJSON_AddNumberToObject(report->json, name, (double)n);
+    desy_check_add(report, report->json, name, cJSON_CreateNumber((double)n));
 }
 
 const char *desy_check_class(int label)
@@ -126,6 +132,7 @@ int desy_check_summarise(struct desy_check_report *report)
     const int n = cJSON_GetArraySize(report->problems);
     const cJSON *problem;
     int said = 0;
+    if (report->out_of_memory) return desy_error_memory("a report");
     sort_problems(report);
     char *text = n ? desy_format("%d thing%s to mend before you train: ", n, n == 1 ? "" : "s")
                    : desy_format("Nothing to mend in %zu videos (%zu real, %zu AI-generated, %zu unlabelled).", report->n, report->labels[1], report->labels[2], report->labels[0]);
@@ -149,6 +156,14 @@ int desy_check_summarise(struct desy_check_report *report)
     return DESY_OK;
 }
 
+/* What files, sources and groups are called is anybody's: no escape sequence reaches the terminal. */
+static void print_text(const char *before, const char *text, const char *after)
+{
+    fputs(before, stdout);
+    for (; *text; text++) putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    fputs(after, stdout);
+}
+
 static void print_finding(const cJSON *entry)
 {
     const cJSON *member;
@@ -158,7 +173,7 @@ static void print_finding(const cJSON *entry)
         const char *name = member->string;
         if (strcmp(name, "kind") == 0) continue;
         if (strcmp(name, "advice") == 0) printf(".\n  %-15s %s", "", member->valuestring);
-        else if (cJSON_IsString(member)) printf("%s%s", strcmp(name, "same_as") == 0 ? " = " : strcmp(name, "reason") == 0 || strcmp(name, "words") == 0 ? ": " : " ", member->valuestring);
+        else if (cJSON_IsString(member)) print_text(strcmp(name, "same_as") == 0 ? " = " : strcmp(name, "reason") == 0 || strcmp(name, "words") == 0 ? ": " : " ", member->valuestring, "");
         else if (cJSON_IsNumber(member)) printf(" (%s %.4g)", name, member->valuedouble);
         else printf(" (%s)", name);
     }
@@ -183,10 +198,15 @@ void desy_check_print(const struct desy_check_report *report)
 {
     const cJSON *entry;
     int number = 0;
-    printf("%s\n", desy_json_text_of(report->json, "summary"));
-    cJSON_ArrayForEach(entry, report->problems) printf("\n%3d. %s.\n     %s\n", ++number, desy_json_text_of(entry, "words"), desy_json_text_of(entry, "advice"));
+    print_text("", desy_json_text_of(report->json, "summary"), "\n");
+    cJSON_ArrayForEach(entry, report->problems)
+    {
+        printf("\n%3d", ++number);
+        print_text(". ", desy_json_text_of(entry, "words"), ".\n");
+        printf("     %s\n", desy_json_text_of(entry, "advice"));
+    }
     if (cJSON_GetArraySize(report->notes)) printf("\nTo know:\n");
-    cJSON_ArrayForEach(entry, report->notes) printf("  - %s\n", entry->valuestring);
+    cJSON_ArrayForEach(entry, report->notes) print_text("  - ", entry->valuestring, "\n");
     printf("\n");
     cJSON_ArrayForEach(entry, report->json)
         if (cJSON_IsNumber(entry) && strcmp(entry->string, "version") != 0) printf("%-34s %.0f\n", entry->string, entry->valuedouble);

@@ -12,12 +12,15 @@
 
 #define BINS 8          /* of a continuous property, at most; */
 #define BIN_VIDEOS 10   /* and so many videos in each, if there are as many */
-#define RARE 5          /* values of fewer videos than this are taken together */
+#define RARE 5          /* names of fewer videos than this are taken together, */
+#define MOST_NAMES 1000 /* and all but the most frequent ones: permutations take time by each */
 #define LEAST_VIDEOS 5  /* of each class, to be measured at all */
 #define LARGE .1        /* share of the label's entropy from which on it is a finding, */
 #define SIGNIFICANT .01 /* if chance gives as much so seldom, over all properties (Bonferroni) */
 #define TEXT 48
 #define LONGEST_EXTENSION 12
+
+_Static_assert(BINS <= MOST_NAMES, "tables have room for either");
 
 struct property {
     const char *name, *are, *advice; /* are: of videos, with a value for %s */
@@ -109,6 +112,11 @@ static const struct property properties[] = {
 };
 enum { PROPERTIES = sizeof properties / sizeof *properties };
 
+struct name {
+    uint64_t key; /* hash */
+    size_t n;     /* videos */
+};
+
 /* What is judged: videos that could be read and have a label. */
 struct table {
     size_t n, *at;       /* (n): their items */
@@ -116,6 +124,7 @@ struct table {
     double *numbers;     /* (n) */
     int32_t *values;     /* (n): which value each has */
     uint64_t *keys;      /* (n): hashes of names, sorted */
+    struct name *frequent; /* (n / RARE) */
     char (*names)[2 * TEXT]; /* (values) */
     size_t (*counts)[2]; /* (values) */
     int count;           /* values */
@@ -128,18 +137,20 @@ static void close_table(struct table *t)
     free(t->numbers);
     free(t->values);
     free(t->keys);
+    free(t->frequent);
     free(t->names);
     free(t->counts);
 }
 
 static int open_table(struct table *t, const struct desy_check_report *report)
 {
-    const size_t room = report->n + 1, values = report->n / RARE + BINS + 2;
+    const size_t room = report->n + 1, values = MOST_NAMES + 1;
     memset(t, 0, sizeof *t);
     t->at = malloc(room * sizeof *t->at), t->labels = malloc(room), t->numbers = malloc(room * sizeof *t->numbers);
     t->values = malloc(room * sizeof *t->values), t->keys = malloc(room * sizeof *t->keys);
+    t->frequent = malloc((report->n / RARE + 1) * sizeof *t->frequent);
     t->names = malloc(values * sizeof *t->names), t->counts = malloc(values * sizeof *t->counts);
-    if (!t->at || !t->labels || !t->numbers || !t->values || !t->keys || !t->names || !t->counts) return desy_error_memory("shortcuts");
+    if (!t->at || !t->labels || !t->numbers || !t->values || !t->keys || !t->frequent || !t->names || !t->counts) return desy_error_memory("shortcuts");
     for (size_t i = 0; i < report->n; i++) {
         struct desy_item item;
         desy_dataset_item(report->dataset, i, &item);
@@ -156,6 +167,18 @@ static int by_key(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* By the hash, which begins it. */
+static int by_name(const void *a, const void *b)
+{
+    return by_key(&((const struct name *)a)->key, &((const struct name *)b)->key);
+}
+
+static int most_first(const void *a, const void *b)
+{
+    const struct name *x = a, *y = b;
+    return x->n != y->n ? (x->n < y->n) - (x->n > y->n) : by_name(a, b);
+}
+
 static void name_of(char text[TEXT], const struct desy_check_report *report, const struct property *property, size_t at)
 {
     struct desy_item item;
@@ -163,7 +186,7 @@ static void name_of(char text[TEXT], const struct desy_check_report *report, con
     property->text(text, &report->items[at], item.video_path);
 }
 
-/* Values 1 and on are the names of RARE videos or more, in the order of their hashes; 0 is all the others. */
+/* Values 1 and on are the MOST_NAMES most frequent names of RARE videos or more, in the order of their hashes; 0 is all the others. */
 static void sort_names(struct table *t, const struct desy_check_report *report, const struct property *property)
 {
     char text[TEXT];
@@ -175,14 +198,19 @@ static void sort_names(struct table *t, const struct desy_check_report *report, 
     qsort(t->keys, t->n, sizeof *t->keys, by_key);
     for (size_t i = 0, next; i < t->n; i = next) {
         for (next = i; next < t->n && t->keys[next] == t->keys[i]; next++) {}
-        if (next - i >= RARE) t->keys[frequent++] = t->keys[i];
+        if (next - i >= RARE) t->frequent[frequent++] = (struct name){t->keys[i], next - i};
+    }
+    if (frequent > MOST_NAMES) {
+        qsort(t->frequent, frequent, sizeof *t->frequent, most_first);
+        frequent = MOST_NAMES;
+        qsort(t->frequent, frequent, sizeof *t->frequent, by_name);
     }
     t->count = (int)frequent + 1;
     snprintf(t->names[0], sizeof *t->names, "another value");
     for (size_t i = 0; i < t->n; i++) {
         name_of(text, report, property, t->at[i]);
-        const uint64_t key = desy_hash64(text, strlen(text)), *found = bsearch(&key, t->keys, frequent, sizeof *t->keys, by_key);
-        t->values[i] = found ? (int32_t)(found - t->keys) + 1 : 0;
+        const struct name wanted = {desy_hash64(text, strlen(text)), 0}, *found = bsearch(&wanted, t->frequent, frequent, sizeof *t->frequent, by_name);
+        t->values[i] = found ? (int32_t)(found - t->frequent) + 1 : 0;
         if (found) memcpy(t->names[t->values[i]], text, TEXT);
     }
 }
@@ -228,28 +256,27 @@ static void add_shortcut(struct desy_check_report *report, cJSON *list, const st
 {
     const bool finding = s->share >= LARGE && s->p_value * PROPERTIES <= SIGNIFICANT;
     char words[1024];
-    cJSON *entry = cJSON_CreateObject();
-    cJSON_AddStringToObject(entry, "property", property->name);
-    cJSON_AddNumberToObject(entry, "values", t->count);
-    cJSON_AddNumberToObject(entry, "bits", s->bits);
-    cJSON_AddNumberToObject(entry, "bits_plug_in", s->plug_in);
-    cJSON_AddNumberToObject(entry, "share_of_label", s->share);
-    cJSON_AddNumberToObject(entry, "p_value", s->p_value);
-    cJSON_AddNumberToObject(entry, "accuracy", s->accuracy);
-    cJSON_AddNumberToObject(entry, "accuracy_of_larger_class", s->base_accuracy);
-    cJSON_AddBoolToObject(entry, "shortcut", finding);
+    cJSON *entry = desy_check_add(report, list, NULL, cJSON_CreateObject());
+    desy_check_add(report, entry, "property", cJSON_CreateString(property->name));
+    desy_check_add(report, entry, "values", cJSON_CreateNumber(t->count));
+    desy_check_add(report, entry, "bits", cJSON_CreateNumber(s->bits));
+    desy_check_add(report, entry, "bits_plug_in", cJSON_CreateNumber(s->plug_in));
+    desy_check_add(report, entry, "share_of_label", cJSON_CreateNumber(s->share));
+    desy_check_add(report, entry, "p_value", cJSON_CreateNumber(s->p_value));
+    desy_check_add(report, entry, "accuracy", cJSON_CreateNumber(s->accuracy));
+    desy_check_add(report, entry, "accuracy_of_larger_class", cJSON_CreateNumber(s->base_accuracy));
+    desy_check_add(report, entry, "shortcut", cJSON_CreateBool(finding));
     if (finding) {
         say_shortcut(words, sizeof words, property, t, s);
-        cJSON_AddStringToObject(entry, "words", words);
+        desy_check_add(report, entry, "words", cJSON_CreateString(words));
         cJSON *listed = desy_check_list(report, "shortcut", -1, *found);
         judged[(*found)++] = (struct judged){property, s->accuracy};
         if (listed) {
-            cJSON_AddStringToObject(listed, "property", property->name);
-            cJSON_AddStringToObject(listed, "words", words);
-            cJSON_AddStringToObject(listed, "advice", property->advice);
+            desy_check_add(report, listed, "property", cJSON_CreateString(property->name));
+            desy_check_add(report, listed, "words", cJSON_CreateString(words));
+            desy_check_add(report, listed, "advice", cJSON_CreateString(property->advice));
         }
     }
-    cJSON_AddItemToArray(list, entry);
 }
 
 static int by_accuracy(const void *a, const void *b)
@@ -279,7 +306,7 @@ int desy_check_shortcuts(struct desy_check_report *report)
     cJSON *list = NULL;
     for (size_t i = 0; rc == DESY_OK && i < t.n; i++) labels[t.labels[i]]++;
     if (rc != DESY_OK || labels[0] < LEAST_VIDEOS || labels[1] < LEAST_VIDEOS) goto out; /* nothing can be told */
-    list = cJSON_AddArrayToObject(report->json, "shortcuts");
+    list = desy_check_add(report, report->json, "shortcuts", cJSON_CreateArray());
     for (int p = 0; p < PROPERTIES; p++) {
         struct desy_shortcut s;
         if (properties[p].text) sort_names(&t, report, &properties[p]);

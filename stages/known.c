@@ -5,6 +5,7 @@
 #include "eval/figures.h"
 #include "eval/scores.h"
 #include "train/copies.h"
+#include "train/items.h"
 #include "train/metadata_probe.h"
 
 #include <math.h>

@@ -37,7 +37,7 @@ static void free_paths(struct paths *paths)
     free(paths->metrics);
 }
 
-/* Rank 0: can a model be trained on this list, and does check.json speak of it already? */
+/* Rank 0: can a model be trained on this list, and is there a check.json of it that will do? */
 static int look_at_list(bool *is_done, const char *check, const char *dataset_path, uint64_t seed)
 {
     char sha256[65];
@@ -50,7 +50,7 @@ static int look_at_list(bool *is_done, const char *check, const char *dataset_pa
     DESY_TRY(desy_items_check(dataset, seed));
     DESY_TRY(desy_dataset_sha256(dataset, sha256));
     if (desy_file_exists(check) && desy_json_read(&report, check) == DESY_OK && desy_json_string(&of, report, "dataset_sha256", check) == DESY_OK)
-        *is_done = strcmp(of, sha256) == 0;
+        *is_done = strcmp(of, sha256) == 0 && desy_check_suffices(report);
 out:
     cJSON_Delete(report);
     desy_dataset_close(&dataset);

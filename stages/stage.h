@@ -8,6 +8,7 @@
 #include "mpi/progress.h"
 #include "mpi/world.h"
 
+#include <cjson/cJSON.h>
 #include <popt.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ extern const struct desy_stage desy_stages[]; /* ends with a NULL name */
 /* What `desy run` calls, each with the options that its own table has set. Collective. */
 extern const struct poptOption desy_check_options[], desy_extract_options[], desy_train_options[], desy_eval_options[];
 int desy_check_stage(struct desy_invocation *invocation, const char *dataset, const char *output);  /* output: check.json, NULL: none */
+bool desy_check_suffices(const cJSON *report); /* a check.json: does it hold nothing that --strict, if given, would end on? Not collective. */
 int desy_extract_num_workers(void); /* --num-workers of its table, which training has a use for, too; 0: not given */
 int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store); /* DESY_EPARTIAL: some items failed */
 /* The same of videos altered in each way of features/alteration.h, views 1, 2, ..., with the options that the store `like` was made with. DESY_EDATA, before any video is read:

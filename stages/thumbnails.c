@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "features/helper.h"
 #include "features/thumbnail.h"
-#include "train/metadata_probe.h"
+#include "train/items.h"
 
 #include <stdlib.h>
 #include <string.h>

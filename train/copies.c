@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "features/blocks.h"
 #include "train/fit.h"
-#include "train/metadata_probe.h"
+#include "train/items.h"
 
 #include <math.h>
 #include <stdlib.h>

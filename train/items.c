@@ -110,6 +110,13 @@ bool desy_item_is_read(const struct desy_items *items, size_t i)
     return false;
 }
 
+size_t desy_item_first_clip(const struct desy_items *items, size_t i)
+{
+    for (size_t clip = items->first[i]; clip < items->first[i + 1]; clip++)
+        if (items->clips[clip].row >= 0 && items->clips[clip].view == 0) return clip;
+    return SIZE_MAX;
+}
+
 static int by_value(const void *a, const void *b)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

@@ -30,6 +30,9 @@ int desy_items_check(const desy_dataset *dataset, uint64_t seed);
 /* Could a clip of item i be read? */
 bool desy_item_is_read(const struct desy_items *items, size_t i);
 
+/* The clip of item i that stands for it, its first that could be read and is no view: an index into items->clips; SIZE_MAX: there is none. Not collective. */
+size_t desy_item_first_clip(const struct desy_items *items, size_t i);
+
 /* SHA-256 over the ids of the items that are in the training part and have features, ascending, 8 little-endian bytes each:
  * which items a model has seen. */
 int desy_training_sha256(const struct desy_items *items, char hex[65]);

@@ -10,13 +10,6 @@
 #define PENALTY .3
 #define TOGETHER 256
 
-size_t desy_item_first_clip(const struct desy_items *items, uint64_t i)
-{
-    for (size_t c = items->first[i]; c < items->first[i + 1]; c++)
-        if (items->clips[c].row >= 0 && items->clips[c].view == 0) return c;
-    return SIZE_MAX;
-}
-
 /* Rows: the items that are fitted to, then those that are scored. */
 struct table {
     size_t total, fitted, of_label[2];

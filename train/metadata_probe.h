@@ -10,7 +10,4 @@
  * The same bits at any number of ranks. chosen: the same on every rank. DESY_EENV: memory; DESY_EDATA: the store. */
 int desy_metadata_probe(desy_world *world, desy_store *store, const struct desy_items *items, const uint64_t *chosen, size_t n, double *logits);
 
-/* The clip of item i that stands for it, an index into items->clips; SIZE_MAX: none could be read. Not collective. */
-size_t desy_item_first_clip(const struct desy_items *items, uint64_t i);
-
 #endif

@@ -9,7 +9,7 @@ import unittest
 
 import program
 
-DATA, USAGE = 2, 1
+USAGE, DATA, ENVIRONMENT = 1, 2, 3
 N = 16
 TOOL = pathlib.Path(os.environ["DESY_BUILD_DIR"]) / "tests" / "tool_planted_store"
 
@@ -99,6 +99,41 @@ class Check(unittest.TestCase):
         kinds = [problem["kind"] for problem in report["problems"]]
         self.assertEqual(kinds, ["duplicate", "group_torn", "duplicate", "near_duplicate", "duplicate"])
 
+    def test_copies_of_two_labels(self):
+        """Whichever copy comes first: a conflict of labels is found, among the copies and with what is only near to one of them."""
+        for name in "abc":
+            shutil.copy(self.path(self.items[6]), self.folder / f"{name}.mp4")
+        near = self.reencode(self.items[6], "near-c.mp4", "-an", "-c:v", "libx264", "-crf", 30, "-preset", "veryfast")
+        report = self.check("labels.json", [{"video_path": "a.mp4"}, {"video_path": "b.mp4", "label": 0}, {"video_path": "c.mp4", "label": 1}, near | {"label": 0}])
+        self.assertEqual((report["n_duplicate"], report["n_duplicate_with_other_label"]), (2, 1))
+        self.assertEqual([(finding["video_path"], finding["same_as"]) for finding in self.found(report, "duplicate")], [("c.mp4", "b.mp4"), ("a.mp4", "b.mp4")])
+        [pair] = self.found(report, "near_duplicate")
+        self.assertEqual((pair["video_path"], pair["same_as"], pair["other_label"], pair["cluster"]), ("near-c.mp4", "c.mp4", True, 1))
+        self.assertEqual((report["n_near_duplicate_clusters"], report["n_compared"]), (1, 3))
+
+    def test_not_read_is_no_copy(self):
+        for name in ("folder0", "folder1"):
+            (self.folder / name).mkdir()
+        report = self.check("folders.json", [{"video_path": "folder0", "label": 0}, {"video_path": "folder1", "label": 1}])
+        self.assertEqual((report["n_duplicate"], report["n_unreadable"]), (0, 2))
+
+    def test_strict_run_again(self):
+        """What stopped a run with --strict stops it again."""
+        items = [item | {"split": ("train", "val", "test")[i // 2 % 3]} for i, item in enumerate(sorted(self.items, key=lambda item: item["label"]))]
+        shutil.copy(self.path(items[0]), self.folder / "again.mp4")
+        dataset = self.write("again.json", items + [items[0] | {"video_path": "again.mp4"}])
+        for _ in range(2):
+            self.assertIn("--strict was given", program.run(1, "run", dataset, "-o", self.folder / "again", "--strict", code=DATA)[1])
+
+    def test_stdout(self):
+        """No escape sequence of a name reaches a terminal; what can't be written is said."""
+        dataset = self.write("names.json", [item | {"source": "cam\x1b[31m"} for item in self.items])
+        text = program.run(1, "check", dataset)[0]
+        self.assertIn("cam?[31m", text)
+        self.assertNotIn("\x1b", text)
+        with open("/dev/full", "w") as full:
+            self.assertEqual(subprocess.run(program.command(1, "check", dataset), stdout=full, stderr=subprocess.DEVNULL).returncode, ENVIRONMENT)
+
     def test_broken_files(self):
         base = self.folder / "base.mp4"
         source = ("-f", "lavfi", "-i", "testsrc2=size=320x240:duration=4:rate=25", "-c:v", "libx264", "-preset", "veryfast")
@@ -109,6 +144,14 @@ class Check(unittest.TestCase):
         data = base.read_bytes()
         (self.folder / "cut.mp4").write_bytes(data[:len(data) * 6 // 10])
         (self.folder / "tail.mp4").write_bytes(data + b"\x70\xf1\x88\x01 something else")  # behind a sound video
+        ffmpeg(*source, "-vf", "transpose", self.folder / "odd.avi")
+        items += [{"video_path": name, "label": 0} for name in ("odd.avi", "pipe.avi")]
+        odd = bytearray((self.folder / "odd.avi").read_bytes() + b"JUNK\1\0\0\0.")  # without the byte that pads it
+        odd[4:8] = (len(odd) - 8).to_bytes(4, "little")
+        (self.folder / "odd.avi").write_bytes(odd)
+        piped = subprocess.run(["ffmpeg", "-v", "error", *source, "-vf", "transpose=2", "-f", "avi", "-"], check=True, stdout=subprocess.PIPE).stdout
+        self.assertEqual(piped[4:8], b"\xff\xff\xff\xff")  # of unknown length
+        (self.folder / "pipe.avi").write_bytes(piped)
         (self.folder / "text.mp4").write_text("This is no video.\n")
         for name in ("late.mp4", "cut.mkv", "cut.avi"):
             os.truncate(self.folder / name, (self.folder / name).stat().st_size * 2 // 3)
@@ -119,7 +162,9 @@ class Check(unittest.TestCase):
         self.assertEqual((truncated["cut.mp4"]["status"], truncated["late.mp4"]["status"]), ("ok", "unreadable"))  # the one has its index, the other lost it
         self.assertEqual([finding["video_path"] for finding in self.found(report, "unreadable")], ["text.mp4"])
         self.assertTrue(self.found(report, "unreadable")[0]["reason"])
-        self.assertEqual([finding["video_path"] for finding in self.found(report, "missing")], ["none.mp4"])
+        [missing] = self.found(report, "missing")
+        self.assertEqual(missing["video_path"], "none.mp4")
+        self.assertIn("No such file", missing["reason"])
         self.assertEqual((report["n_truncated"], report["n_unreadable"], report["n_missing"], report["n_damaged"]), (4, 1, 1, 0))
         text = program.run(1, "check", self.folder / "broken.json", "-o", self.folder / "out")[0]
         self.assertTrue(text.startswith("3 things to mend before you train: 1 video is not where the list says; 1 video can't be read; 4 files are shorter"), text)
@@ -150,9 +195,15 @@ class Check(unittest.TestCase):
     def test_balance(self):
         missing = [self.items[0] | {"video_path": f"none{i}.mp4", "label": 0, "source": "camera"} for i in range(20)]
         few = [item for item in self.items if item["label"]][:1] + missing
-        notes = " ".join(self.check("few.json", few)["notes"])
-        for words in ("Only 1 AI-generated video:", "Unbalanced: 20 real videos and 1 AI-generated", "All 20 real videos come from one source, camera"):
+        report = self.check("few.json", few)
+        notes = " ".join(report["notes"])
+        [unbalanced] = self.found(report, "unbalanced")
+        self.assertEqual((unbalanced["what"], unbalanced["n_neg"], unbalanced["n_pos"], report["n_unbalanced"]), ("classes", 20, 1, 1))
+        self.assertEqual((report["problems"][-1]["kind"], report["problems"][-1]["words"]), ("unbalanced", "the classes are unbalanced: 20 real videos, 1 AI-generated"))
+        for words in ("Only 1 AI-generated video:", "All 20 real videos come from one source, camera"):
             self.assertIn(words, notes)
+        [one_source] = self.found(self.check("source.json", [item | ({"source": "camera"} if item["label"] == 0 else {"source": f"model{i // 2 % 2}"}) for i, item in enumerate(self.items)]), "unbalanced")
+        self.assertEqual((one_source["what"], one_source["label"], one_source["source"], one_source["n_sources_of_other"]), ("sources", 0, "camera", 2))
         real = self.check("real.json", [item for item in self.items if item["label"] == 0])
         self.assertEqual(real["problems"][0]["kind"], "one_class")
         self.assertIn("no AI-generated video", [finding["kind"] for finding in real["findings"]])

@@ -55,7 +55,7 @@ static size_t brute_force(struct desy_near_pair *forest, const struct desy_near_
             if (frames >= 4 && bits <= 4 * frames) {
                 const bool labels = items[a].label >= 0 && items[b].label >= 0 && items[a].label != items[b].label;
                 const bool parts = items[a].part >= 0 && items[b].part >= 0 && items[a].part != items[b].part;
-                all[n++] = (struct desy_near_pair){a, b, labels ? DESY_NEAR_OTHER_LABEL : parts ? DESY_NEAR_OTHER_PART : DESY_NEAR_ALIKE, (double)bits / frames};
+                all[n++] = (struct desy_near_pair){.a = a, .b = b, .kind = labels ? DESY_NEAR_OTHER_LABEL : parts ? DESY_NEAR_OTHER_PART : DESY_NEAR_ALIKE, .distance = (double)bits / frames};
             }
         }
     qsort(all, n, sizeof *all, by_rank);
@@ -80,6 +80,7 @@ static void test_against_brute_force(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct desy_near_pair *pairs = NULL;
+        uint32_t numbers[ITEMS] = {0};
         size_t n = 0;
         make_items(items, seed);
         const size_t wanted = brute_force(expected, items, component);
@@ -88,6 +89,9 @@ static void test_against_brute_force(void **state)
         assert_int_equal(n, wanted);
         for (size_t i = 0; i < n; i++) {
             assert_int_equal(component[pairs[i].a], component[pairs[i].b]);
+            assert_int_equal(component[pairs[i].a], component[pairs[i].cluster]);
+            if (numbers[component[pairs[i].a]] == 0) numbers[component[pairs[i].a]] = pairs[i].cluster + 1;
+            assert_int_equal(numbers[component[pairs[i].a]], pairs[i].cluster + 1);
             assert_int_equal(pairs[i].kind, expected[i].kind);
             assert_true(pairs[i].distance == expected[i].distance && pairs[i].a < pairs[i].b);
         }
