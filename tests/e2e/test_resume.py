@@ -12,7 +12,8 @@ import program
 
 class Resume(program.StoreCase):
     def lines(self, store):
-        return [line for manifest in store.glob("manifest-*.jsonl") for line in manifest.read_text().splitlines()]
+        """Whole ones: a run that is killed as it writes leaves a torn one at worst."""
+        return [line for manifest in store.glob("manifest-*.jsonl") for line in manifest.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     def finish(self, store, ranks):
         """The same command again, to its end: how many items it did not do again."""
