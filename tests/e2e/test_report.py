@@ -26,7 +26,7 @@ def write_scores(path, seed, shift, names=("a", "b", "=HYPERLINK(0)", "@d")):
 
 
 class Report(program.ModelCase):
-    videos = 40
+    videos = 24
 
     def check(self, report):
         metrics = program.read_json(report, "metrics.json")
