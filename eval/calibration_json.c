@@ -44,6 +44,9 @@ static bool add_state(cJSON *object, double brier, double ece, double log_loss, 
 
 static bool add_recalibrated(cJSON *json, const struct desy_calibration *calibration, const struct desy_recalibration *recalibration)
 {
+    bool any = false;
+    for (int m = 0; m < DESY_RECALIBRATIONS; m++) any |= recalibration->methods[m].done;
+    if (!any) return true;
     static const char *const names[DESY_RECALIBRATIONS] = {"temperature", "platt", "isotonic"};
     cJSON *object = cJSON_AddObjectToObject(json, "recalibrated");
     if (!object || !cJSON_AddStringToObject(object, "fitted_on", recalibration->on_validation ? "validation" : "the evaluated clips, cross-fitted: five folds by group")

@@ -114,6 +114,8 @@ static bool add_notes(cJSON *json, const struct desy_metrics *metrics, const str
     if (!metrics->probabilities) ok = ok && note(notes, "Some scores lie outside [0, 1]: they are not probabilities, and have no Brier score and no calibration error.");
     if (metrics->both && metrics->ci_method[0] == 'N')
         ok = ok && note(notes, "DeLong's variance is 0 here (the classes are separated perfectly, all scores are equal, or a class has one clip): the interval of the AUC is Newcombe's.");
+    if (metrics->probabilities && !options->validation && metrics->n > DESY_CROSS_FITTED_MOST)
+        ok = ok && note(notes, "More than a million clips and no validation part: recalibration is not tried. Name one by a column split with rows val and test.");
     if (metrics->n_failed > 0) ok = ok && note(notes, "Clips that could not be read have no score, and no part in any figure; their number is n_failed.");
     return ok;
 }

@@ -133,6 +133,7 @@ int desy_recalibration_measure(desy_world *world, const struct desy_scores *eval
 {
     double *new_scores[DESY_RECALIBRATIONS] = {NULL};
     struct curve curves[DESY_RECALIBRATIONS] = {0};
+    int64_t clips;
     int rc = DESY_OK;
     *recalibration = (struct desy_recalibration){0};
     for (int m = 0; m < DESY_RECALIBRATIONS; m++) {
@@ -146,7 +147,11 @@ int desy_recalibration_measure(desy_world *world, const struct desy_scores *eval
         desy_row_forecasts_open(world, &rows);
         DESY_TRY(fit_curves(world, &rows.all, curves, &recalibration->on_validation));
     }
+    clips = (int64_t)evaluated->n;
+    desy_sum_i64(world, &clips, 1);
     if (recalibration->on_validation) apply(evaluated, NULL, 0, curves, new_scores, recalibration);
+    else if (clips > DESY_CROSS_FITTED_MOST)
+        for (int m = 0; m < DESY_RECALIBRATIONS; m++) recalibration->methods[m].done = false;
     else DESY_TRY(cross_fit(world, evaluated, seed, new_scores, recalibration));
     for (int m = 0; m < DESY_RECALIBRATIONS; m++)
         if (recalibration->methods[m].done) DESY_TRY(measure(world, evaluated, new_scores[m], &recalibration->methods[m]));

@@ -10,6 +10,7 @@
 enum desy_recalibration_method { DESY_TEMPERATURE, DESY_PLATT, DESY_ISOTONIC, DESY_RECALIBRATIONS };
 
 #define DESY_RECALIBRATION_FOLDS 5
+#define DESY_CROSS_FITTED_MOST 1000000 /* clips: beyond, a part that curves are fitted to can be spared, and five fits would take longer than all else */
 
 struct desy_recalibrated {
     bool done;                        /* else the rest is not set: no such fit exists */
@@ -24,7 +25,8 @@ struct desy_recalibration {
     struct desy_recalibrated methods[DESY_RECALIBRATIONS];
 };
 
-/* Collective; agreed. Scores in [0, 1], as validation's (NULL: none). Where validation lacks a class (or a score outside [0, 1] makes it unfit), cross-fitted.
+/* Collective; agreed. Scores in [0, 1], as validation's (NULL: none). Where validation lacks a class (or a score outside [0, 1] makes it unfit), cross-fitted,
+ * unless there are more than DESY_CROSS_FITTED_MOST clips: then no method is done.
  * A clip's fold is a function of (seed, its group, or its id where it has none). DESY_EENV: memory. */
 int desy_recalibration_measure(desy_world *world, const struct desy_scores *evaluated, const struct desy_scores *validation, uint64_t seed,
                                struct desy_recalibration *recalibration);
