@@ -1,5 +1,6 @@
 #include "eval/repeated.h"
 
+#include "base/aligned.h"
 #include "base/error.h"
 #include "eval/radix.h"
 
@@ -18,8 +19,7 @@ static uint64_t hash_of(const struct desy_texts *texts, size_t i)
 /* The rank that looks after a hash. */
 static size_t rank_of(uint64_t hash, size_t ranks) { return (size_t)((unsigned __int128)hash * ranks >> 64); }
 
-#define SOME_BITS UINT64_C(0xffffffff)
-static uint64_t some_bits_of_hash(const void *hash) { return *(const uint64_t *)hash & SOME_BITS; }
+static uint64_t key_of_hash(const void *hash) { return *(const uint64_t *)hash; }
 static uint64_t key_of_numbered(const void *item) { return ((const struct numbered *)item)->hash; }
 
 /* Hashes, with the numbers of their texts or alone, at the ranks that look after them, in the order of the texts. *items: new, caller frees. */
@@ -27,7 +27,7 @@ static int deal(desy_world *world, const struct desy_texts *texts, bool with_num
 {
     const size_t ranks = (size_t)desy_size(world), width = with_numbers ? sizeof(struct numbered) : sizeof(uint64_t);
     size_t *counts = calloc(2 * ranks, sizeof *counts), *at = counts ? counts + ranks : NULL;
-    char *mine = malloc((texts->n + 1) * width);
+    char *mine = desy_aligned_alloc((texts->n + 1) * width);
     int rc = DESY_OK;
     *items = NULL;
     DESY_TRY(desy_agree(world, counts && mine ? DESY_OK : desy_error_memory("hashes of ids")));
@@ -52,12 +52,12 @@ out:
 /* Are there two equal ones? Sorted by some of their bits: those that have these in common are few. */
 static int any_equal(uint64_t **hashes, size_t n, bool *found)
 {
-    uint64_t *scratch = malloc((n + 1) * sizeof *scratch);
+    uint64_t *scratch = desy_aligned_alloc((n + 1) * sizeof *scratch);
     *found = false;
     if (!scratch) return desy_error_memory("hashes of ids");
-    uint64_t *sorted = desy_radix_sort(*hashes, scratch, n, sizeof *sorted, 4, some_bits_of_hash);
+    uint64_t *sorted = n < (size_t)1 << 26 ? desy_radix_sort(*hashes, scratch, n, sizeof *sorted, 3, key_of_hash) : desy_radix_sort(*hashes, scratch, n, sizeof *sorted, 4, key_of_hash);
     for (size_t i = 0; i < n && !*found; i++)
-        for (size_t j = i + 1; j < n && ((sorted[j] ^ sorted[i]) & SOME_BITS) == 0 && !*found; j++) *found = sorted[j] == sorted[i];
+        for (size_t j = i + 1; j < n && ((sorted[j] ^ sorted[i]) & 0xffffff) == 0 && !*found; j++) *found = sorted[j] == sorted[i];
     free(scratch == sorted ? *hashes : scratch);
     *hashes = sorted;
     return DESY_OK;
