@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "eval/interval.h"
 #include "mpi/fixed_sum.h"
 
 #include <math.h>
@@ -66,12 +67,6 @@ static int draws_for(int64_t clips)
 
 enum { WEIGHT, AI, SAID, SAID_SQUARED, SAID_AI, SUMS }; /* of a bin */
 
-static int ascending(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* From the weights of clips that were drawn to be AI-generated, (draws, bins). */
 static void expect(struct desy_bins *bins, double *drawn, int draws, double all)
 {
@@ -84,7 +79,7 @@ static void expect(struct desy_bins *bins, double *drawn, int draws, double all)
         drawn[d] = ece; /* in place: d <= d * DESY_BINS */
         sum += ece;
     }
-    qsort(drawn, (size_t)draws, sizeof *drawn, ascending);
+    qsort(drawn, (size_t)draws, sizeof *drawn, desy_ascending);
     bins->expected = sum / draws;
     bins->expected_95 = drawn[(int)ceil(.95 * draws) - 1];
 }
@@ -107,7 +102,6 @@ static void finish(struct desy_bins *bins, struct desy_brier *brier, double sums
         brier->resolution += weight / all * (share - ai / all) * (share - ai / all);
         brier->within_variance += (sums[b][SAID_SQUARED] - weight * mean * mean) / all;
         brier->within_covariance += 2 * (sums[b][SAID_AI] - sums[b][AI] * mean) / all;
-        brier->score += (sums[b][SAID_SQUARED] - 2 * sums[b][SAID_AI] + sums[b][AI]) / all;
     }
     bins->ece = weighted / all;
 }

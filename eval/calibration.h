@@ -27,7 +27,7 @@ struct desy_brier {
     double score, reliability, resolution, uncertainty, within_variance, within_covariance;
 };
 
-/* Collective; agreed. edges as above. Draw d gives a clip with probability p the label 1 if uniform(seed, first_stream + d, counter) < p. brier: NULL, or its parts by these bins.
+/* Collective; agreed. edges as above. Draw d gives a clip with probability p the label 1 if uniform(seed, first_stream + d, counter) < p. brier: NULL, or its parts by these bins, all but the score.
  * DESY_EENV: memory. */
 int desy_bins_measure(desy_world *world, const struct desy_forecasts *forecasts, const double edges[DESY_BINS + 1], uint64_t seed, uint64_t first_stream, int draws,
                       struct desy_bins *bins, struct desy_brier *brier);

@@ -1,5 +1,6 @@
 #include "eval/calibration_json.h"
 
+#include "eval/figures.h"
 #include "eval/interval.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@ static bool number(cJSON *object, const char *key, double value) { return !isfin
 static bool interval(cJSON *object, const char *key, double middle, double error)
 {
     const double ends[2] = {middle - DESY_NORMAL_QUANTILE * error, middle + DESY_NORMAL_QUANTILE * error};
-    return !isfinite(error) || cJSON_AddItemToObject(object, key, cJSON_CreateDoubleArray(ends, 2));
+    return !isfinite(error) || desy_figure_interval(object, key, ends);
 }
 
 static bool add_bins(cJSON *json, const char *key, const struct desy_bins *bins)

@@ -4,6 +4,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+int desy_ascending(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
 double desy_normal_cdf(double z) { return .5 * erfc(-z * M_SQRT1_2); }
 
 double desy_normal_quantile(double p)
@@ -95,11 +101,6 @@ double desy_mcnemar(int64_t k, int64_t n)
     return fmin(1, 2 * desy_beta_cdf(.5, (double)(n - fewer), (double)fewer + 1)); /* P(at most `fewer` of n) */
 }
 
-static int ascending(const void *a, const void *b)
-{
-    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
 static double quantile(const double *sorted, size_t n, double p)
 {
     const double at = p * (double)(n - 1);
@@ -109,7 +110,7 @@ static double quantile(const double *sorted, size_t n, double p)
 
 void desy_percentiles(double *values, size_t n, double interval[2])
 {
-    qsort(values, n, sizeof *values, ascending);
+    qsort(values, n, sizeof *values, desy_ascending);
     interval[0] = quantile(values, n, .025);
     interval[1] = quantile(values, n, .975);
 }

@@ -8,6 +8,7 @@
 #define DESY_NORMAL_QUANTILE 1.959963984540054 /* .975 */
 
 double desy_normal_cdf(double z);
+int desy_ascending(const void *left, const void *right); /* of doubles, for qsort */
 double desy_normal_quantile(double p); /* 0: -infinity, 1: infinity */
 
 /* Regularised incomplete beta function I_x(a, b), a, b > 0 (continued fraction DLMF 8.17.22), relative error about 1e-13. */

@@ -4,24 +4,20 @@
 #include "base/json.h"
 #include "eval/calibration_json.h"
 #include "eval/prevalence_table.h"
+#include "eval/figures.h"
 #include "features/synthesis.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Each adds one member and returns whether it could. */
-static bool number(cJSON *object, const char *key, double value) { return cJSON_AddNumberToObject(object, key, value) != NULL; }
-static bool integer(cJSON *object, const char *key, int64_t value) { return number(object, key, (double)value); }
-static bool string(cJSON *object, const char *key, const char *value) { return cJSON_AddStringToObject(object, key, value) != NULL; }
-
 static bool note(cJSON *notes, const char *text) { return cJSON_AddItemToArray(notes, cJSON_CreateString(text)); }
 
 static bool add_partial(cJSON *json, const struct desy_metrics *metrics)
 {
     cJSON *partial = cJSON_AddObjectToObject(json, "partial_auc");
-    return partial && number(partial, "max_fpr", DESY_MOST_FPR) && number(partial, "standardised", metrics->partial_auc_standardised)
-           && number(partial, "raw", metrics->partial_auc);
+    return partial && desy_figure(partial, "max_fpr", DESY_MOST_FPR) && desy_figure(partial, "standardised", metrics->partial_auc_standardised)
+           && desy_figure(partial, "raw", metrics->partial_auc);
 }
 
 /* Below 3 false alarms that a limit allows, it is known of no real clip alone: with 3 / n_neg, the upper end of the 95 % interval of none in n_neg. */
@@ -34,15 +30,15 @@ static bool add_fpr_points(cJSON *json, const struct desy_metrics *metrics)
         const bool measurable = limit * (double)metrics->n_neg >= 3. - 1e-9;
         cJSON *entry = cJSON_CreateObject();
         char reason[160];
-        if (!entry || !cJSON_AddItemToArray(list, entry) || !number(entry, "fpr_limit", limit) || !cJSON_AddBoolToObject(entry, "measurable", measurable)) return false;
+        if (!entry || !cJSON_AddItemToArray(list, entry) || !desy_figure(entry, "fpr_limit", limit) || !cJSON_AddBoolToObject(entry, "measurable", measurable)) return false;
         if (!measurable) {
             snprintf(reason, sizeof reason, "%lld real clips are too few: even none wrong among them leaves an upper bound of 3 / n_neg = %.2g, above the limit", (long long)metrics->n_neg,
                      3. / (double)metrics->n_neg);
-            if (!string(entry, "reason", reason)) return false;
+            if (!desy_figure_text(entry, "reason", reason)) return false;
             continue;
         }
-        if (!number(entry, "tpr", (double)point->tp / (double)metrics->n_pos) || !number(entry, "fpr", (double)point->fp / (double)metrics->n_neg)) return false;
-        if (point->tp > 0 ? !number(entry, "threshold", point->threshold) : !string(entry, "reason", "no threshold within the limit finds a clip")) return false;
+        if (!desy_figure(entry, "tpr", (double)point->tp / (double)metrics->n_pos) || !desy_figure(entry, "fpr", (double)point->fp / (double)metrics->n_neg)) return false;
+        if (point->tp > 0 ? !desy_figure(entry, "threshold", point->threshold) : !desy_figure_text(entry, "reason", "no threshold within the limit finds a clip")) return false;
     }
     return list != NULL;
 }
@@ -50,14 +46,14 @@ static bool add_fpr_points(cJSON *json, const struct desy_metrics *metrics)
 static bool add_ranking(cJSON *json, const struct desy_metrics *metrics)
 {
     if (!metrics->both) return true;
-    if (!number(json, "roc_auc", metrics->roc_auc)) return false;
+    if (!desy_figure(json, "roc_auc", metrics->roc_auc)) return false;
     cJSON *interval = cJSON_AddArrayToObject(json, "roc_auc_ci");
     char unit[64];
     snprintf(unit, sizeof unit, "clip (%s, 95 %%, independence assumed)", metrics->ci_method);
     return interval && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[0]))
-           && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[1])) && string(json, "roc_auc_ci_unit", unit)
-           && number(json, "average_precision", metrics->average_precision) && number(json, "average_precision_real", metrics->average_precision_real)
-           && number(json, "eer", metrics->equal_error_rate) && add_partial(json, metrics) && add_fpr_points(json, metrics);
+           && cJSON_AddItemToArray(interval, cJSON_CreateNumber(metrics->roc_auc_ci[1])) && desy_figure_text(json, "roc_auc_ci_unit", unit)
+           && desy_figure(json, "average_precision", metrics->average_precision) && desy_figure(json, "average_precision_real", metrics->average_precision_real)
+           && desy_figure(json, "eer", metrics->equal_error_rate) && add_partial(json, metrics) && add_fpr_points(json, metrics);
 }
 
 static bool add_sweep(cJSON *json, const struct desy_metrics *metrics)
@@ -65,7 +61,7 @@ static bool add_sweep(cJSON *json, const struct desy_metrics *metrics)
     cJSON *list = cJSON_AddArrayToObject(json, "sweep");
     for (size_t i = 0; list && i < metrics->n_sweep; i++) {
         cJSON *entry = cJSON_CreateObject();
-        if (!entry || !cJSON_AddItemToArray(list, entry) || !number(entry, "threshold", metrics->sweep[i].threshold) || !desy_operating_point_json(entry, &metrics->sweep[i])) return false;
+        if (!entry || !cJSON_AddItemToArray(list, entry) || !desy_figure(entry, "threshold", metrics->sweep[i].threshold) || !desy_operating_point_json(entry, &metrics->sweep[i])) return false;
     }
     return list != NULL;
 }
@@ -73,7 +69,7 @@ static bool add_sweep(cJSON *json, const struct desy_metrics *metrics)
 static bool add_probabilities(cJSON *json, const struct desy_metrics *metrics)
 {
     if (!metrics->probabilities) return true;
-    if (!number(json, "brier", metrics->calibration.brier.score) || !number(json, "ece", metrics->calibration.equal_width.ece)) return false;
+    if (!desy_figure(json, "brier", metrics->calibration.brier.score) || !desy_figure(json, "ece", metrics->calibration.equal_width.ece)) return false;
     cJSON *histogram = cJSON_AddObjectToObject(json, "histogram");
     for (int label = 0; histogram && label < 2; label++) {
         cJSON *counts = cJSON_AddArrayToObject(histogram, label ? "ai" : "real");
@@ -90,9 +86,9 @@ static bool add_sources(cJSON *json, const struct desy_metrics *metrics)
     for (size_t s = 0; object && s < metrics->n_sources; s++) {
         const struct desy_source_metrics *source = &metrics->sources[s];
         cJSON *entry = cJSON_AddObjectToObject(object, source->name);
-        if (!entry || !integer(entry, "n", source->n) || !integer(entry, "n_pos", source->n_pos) || !integer(entry, "n_neg", source->n_neg)) return false;
-        if (source->n > 0 && !number(entry, "mean_score", source->mean_score)) return false;
-        if (isfinite(source->roc_auc) && !number(entry, "roc_auc", source->roc_auc)) return false;
+        if (!entry || !desy_figure_integer(entry, "n", source->n) || !desy_figure_integer(entry, "n_pos", source->n_pos) || !desy_figure_integer(entry, "n_neg", source->n_neg)) return false;
+        if (source->n > 0 && !desy_figure(entry, "mean_score", source->mean_score)) return false;
+        if (isfinite(source->roc_auc) && !desy_figure(entry, "roc_auc", source->roc_auc)) return false;
     }
     return object != NULL;
 }
@@ -122,15 +118,15 @@ static bool add_notes(cJSON *json, const struct desy_metrics *metrics, const str
 
 static bool add_options(cJSON *json, const struct desy_report_options *options)
 {
-    return number(json, "threshold", options->threshold) && string(json, "threshold_from", options->threshold_from)
-           && (!*options->split || string(json, "split", options->split)) && (!*options->level || string(json, "level", options->level));
+    return desy_figure(json, "threshold", options->threshold) && desy_figure_text(json, "threshold_from", options->threshold_from)
+           && (!*options->split || desy_figure_text(json, "split", options->split)) && (!*options->level || desy_figure_text(json, "level", options->level));
 }
 
 int desy_metrics_json(cJSON **out, const struct desy_metrics *metrics, const struct desy_report_options *options)
 {
     cJSON *json = *out = cJSON_CreateObject();
-    if (json && string(json, "schema", DESY_METRICS_SCHEMA) && desy_json_add_copy(json, "out_of_fold", options->out_of_fold) && integer(json, "n", metrics->n) && integer(json, "n_pos", metrics->n_pos)
-        && integer(json, "n_neg", metrics->n_neg) && integer(json, "n_failed", metrics->n_failed) && number(json, "prevalence", (double)metrics->n_pos / (double)metrics->n)
+    if (json && desy_figure_text(json, "schema", DESY_METRICS_SCHEMA) && desy_json_add_copy(json, "out_of_fold", options->out_of_fold) && desy_figure_integer(json, "n", metrics->n) && desy_figure_integer(json, "n_pos", metrics->n_pos)
+        && desy_figure_integer(json, "n_neg", metrics->n_neg) && desy_figure_integer(json, "n_failed", metrics->n_failed) && desy_figure(json, "prevalence", (double)metrics->n_pos / (double)metrics->n)
         && add_ranking(json, metrics) && add_options(json, options) && desy_operating_point_json(json, &metrics->point) && add_probabilities(json, metrics) && add_sources(json, metrics)
         && add_sweep(json, metrics) && desy_thresholds_json(json, &metrics->thresholds)
         && desy_prevalence_table_json(json, &metrics->point, options->threshold_from, &metrics->thresholds) && add_notes(json, metrics, options) && desy_json_add_copy(json, "provenance", options->provenance))

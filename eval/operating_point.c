@@ -1,6 +1,7 @@
 #include "eval/operating_point.h"
 
 #include "base/error.h"
+#include "eval/figures.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,16 +45,15 @@ double desy_matthews_correlation(const struct desy_operating_point *p)
     return below > 0 ? ((double)p->tp * (double)p->tn - (double)p->fp * (double)p->fn) / below : 0.;
 }
 
-static bool number(cJSON *json, const char *key, double value) { return cJSON_AddNumberToObject(json, key, value) != NULL; }
 
 bool desy_operating_point_json(cJSON *json, const struct desy_operating_point *point)
 {
     const bool positives = point->tp + point->fn > 0, negatives = point->fp + point->tn > 0;
-    return number(json, "accuracy", desy_accuracy(point))
-           && (!positives || (number(json, "precision", desy_precision(point)) && number(json, "recall", desy_recall(point)) && number(json, "f1", desy_f1(point))
-                              && number(json, "tpr", desy_recall(point))))
-           && (!negatives || (number(json, "fpr", desy_false_positive_rate(point)) && number(json, "tnr", desy_true_negative_rate(point))
-                              && number(json, "npv", desy_negative_predictive_value(point))))
-           && (!positives || !negatives || (number(json, "balanced_accuracy", desy_balanced_accuracy(point)) && number(json, "mcc", desy_matthews_correlation(point))))
-           && number(json, "tp", (double)point->tp) && number(json, "fp", (double)point->fp) && number(json, "tn", (double)point->tn) && number(json, "fn", (double)point->fn);
+    return desy_figure(json, "accuracy", desy_accuracy(point))
+           && (!positives || (desy_figure(json, "precision", desy_precision(point)) && desy_figure(json, "recall", desy_recall(point)) && desy_figure(json, "f1", desy_f1(point))
+                              && desy_figure(json, "tpr", desy_recall(point))))
+           && (!negatives || (desy_figure(json, "fpr", desy_false_positive_rate(point)) && desy_figure(json, "tnr", desy_true_negative_rate(point))
+                              && desy_figure(json, "npv", desy_negative_predictive_value(point))))
+           && (!positives || !negatives || (desy_figure(json, "balanced_accuracy", desy_balanced_accuracy(point)) && desy_figure(json, "mcc", desy_matthews_correlation(point))))
+           && desy_figure(json, "tp", (double)point->tp) && desy_figure(json, "fp", (double)point->fp) && desy_figure(json, "tn", (double)point->tn) && desy_figure(json, "fn", (double)point->fn);
 }

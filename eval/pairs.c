@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "eval/interval.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -68,14 +69,9 @@ double desy_pairs_share(const struct desy_pairs *pairs, const double *weights)
     return all > 0 ? right / all : NAN;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
 void desy_percentile_interval(double *values, size_t n, double interval[2])
 {
-    qsort(values, n, sizeof *values, ascending);
+    qsort(values, n, sizeof *values, desy_ascending);
     interval[0] = n ? values[(size_t)(.025 * (double)(n - 1) + .5)] : NAN;
     interval[1] = n ? values[(size_t)(.975 * (double)(n - 1) + .5)] : NAN;
 }

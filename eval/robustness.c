@@ -1,7 +1,7 @@
 #include "eval/robustness.h"
 
 #include "base/error.h"
-#include "eval/interval.h"
+#include "eval/figures.h"
 #include "eval/keys.h"
 #include "eval/metrics.h"
 
@@ -36,23 +36,10 @@ static int count(desy_world *world, const desy_ranking *ranking, double threshol
     return desy_operating_points_count(world, ranking, point, 1);
 }
 
-static bool add_interval(cJSON *json, const char *key, const double interval[2])
-{
-    return cJSON_AddItemToObject(json, key, cJSON_CreateDoubleArray(interval, 2));
-}
-
-static bool add_rate(cJSON *json, const char *key, const char *interval_key, int64_t k, int64_t n)
-{
-    double interval[2];
-    if (n == 0) return true;
-    desy_clopper_pearson(k, n, interval);
-    return cJSON_AddNumberToObject(json, key, (double)k / (double)n) && add_interval(json, interval_key, interval);
-}
-
 static bool add_point(cJSON *json, const struct desy_operating_point *point)
 {
-    return cJSON_AddNumberToObject(json, "threshold", point->threshold) && add_rate(json, "tpr", "tpr_ci", point->tp, point->tp + point->fn)
-           && add_rate(json, "fpr", "fpr_ci", point->fp, point->fp + point->tn) && add_rate(json, "accuracy", "accuracy_ci", point->tp + point->tn, point->tp + point->tn + point->fp + point->fn);
+    return desy_figure(json, "threshold", point->threshold) && desy_figure_rate(json, "tpr", point->tp, point->tp + point->fn)
+           && desy_figure_rate(json, "fpr", point->fp, point->fp + point->tn) && desy_figure_rate(json, "accuracy", point->tp + point->tn, point->tp + point->tn + point->fp + point->fn);
 }
 
 /* Of clips that were read in both forms: those whose verdict is another. */
@@ -91,8 +78,8 @@ static int add_alteration(desy_world *world, const struct desy_altered_scores *a
     if (list && rc == DESY_OK) {
         ok = entry && cJSON_AddItemToArray(list, entry) && cJSON_AddStringToObject(entry, "name", altered[k].name) && cJSON_AddStringToObject(entry, "words", altered[k].words)
              && cJSON_AddNumberToObject(entry, "n", (double)(ranking.pos + ranking.neg)) && cJSON_AddNumberToObject(entry, "n_failed", (double)failed);
-        if (ok && ranking.pos > 0 && ranking.neg > 0) ok = cJSON_AddNumberToObject(entry, "roc_auc", ranking.auc) && add_interval(entry, "roc_auc_ci", interval);
-        if (ok) ok = add_point(entry, &point) && (k == 0 || add_rate(entry, "verdicts_changed", "verdicts_changed_ci", changes[0], changes[1]));
+        if (ok && ranking.pos > 0 && ranking.neg > 0) ok = cJSON_AddNumberToObject(entry, "roc_auc", ranking.auc) && desy_figure_interval(entry, "roc_auc_ci", interval);
+        if (ok) ok = add_point(entry, &point) && (k == 0 || desy_figure_rate(entry, "verdicts_changed", changes[0], changes[1]));
         if (ok && recalibrated) ok = add_point(cJSON_AddObjectToObject(entry, "recalibrated"), &again);
         if (!ok) rc = desy_error_memory("the figures of alterations");
     }

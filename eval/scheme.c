@@ -61,13 +61,13 @@ static struct desy_resampled count_all(const struct desy_placements *p)
     return (struct desy_resampled){p->twice, -all.pos, -all.neg, -all.pos_above, -all.neg_above};
 }
 
-static double difference(desy_figure *figure, const struct desy_resampled *first, const struct desy_resampled *second)
+static double difference(desy_resampled_figure *figure, const struct desy_resampled *first, const struct desy_resampled *second)
 {
     return second ? figure(second) - figure(first) : figure(first);
 }
 
 /* Without the units first to last - 1. */
-static double jackknifed(const struct desy_scheme *scheme, desy_figure *figure, const struct desy_resampled all[2], size_t first, size_t last)
+static double jackknifed(const struct desy_scheme *scheme, desy_resampled_figure *figure, const struct desy_resampled all[2], size_t first, size_t last)
 {
     struct desy_resampled left[2];
     for (size_t o = 0; o < scheme->n_orders; o++) left[o] = leave_out(&scheme->placements[o], &all[o], first, last);
@@ -77,7 +77,7 @@ static double jackknifed(const struct desy_scheme *scheme, desy_figure *figure, 
 /* What is drawn from as one, and its parts: of SOURCES the real sources and the generators, else each stratum's units. */
 struct sample { size_t first, last; bool of_strata; };
 
-static void add_influences(const struct desy_scheme *scheme, desy_figure *figure, const struct desy_resampled all[2], struct sample sample, double *values, double sums[2])
+static void add_influences(const struct desy_scheme *scheme, desy_resampled_figure *figure, const struct desy_resampled all[2], struct sample sample, double *values, double sums[2])
 {
     const size_t n = sample.last - sample.first, *bounds = scheme->units.first;
     double mean = 0;
@@ -95,7 +95,7 @@ static void add_influences(const struct desy_scheme *scheme, desy_figure *figure
     }
 }
 
-static double acceleration(const struct desy_scheme *scheme, desy_figure *figure, const struct desy_resampled all[2], double *values)
+static double acceleration(const struct desy_scheme *scheme, desy_resampled_figure *figure, const struct desy_resampled all[2], double *values)
 {
     const struct desy_units *units = &scheme->units;
     double sums[2] = {0};
@@ -107,7 +107,7 @@ static double acceleration(const struct desy_scheme *scheme, desy_figure *figure
     return sums[0] > 0 ? sums[1] / (6 * pow(sums[0], 1.5)) : 0;
 }
 
-int desy_scheme_interval(const struct desy_scheme *scheme, desy_figure *figure, struct desy_scheme_interval *interval)
+int desy_scheme_interval(const struct desy_scheme *scheme, desy_resampled_figure *figure, struct desy_scheme_interval *interval)
 {
     const size_t n = scheme->resamples, most = n > scheme->units.n ? n : scheme->units.n;
     double *values = malloc((most + 1) * sizeof *values);

@@ -19,7 +19,7 @@ struct desy_scheme {
     size_t resamples;
 };
 
-typedef double desy_figure(const struct desy_resampled *counts); /* desy_resampled_auc and the like */
+typedef double desy_resampled_figure(const struct desy_resampled *counts); /* desy_resampled_auc and the like */
 
 struct desy_scheme_interval {
     double estimate;       /* second - first, where there are two */
@@ -34,6 +34,6 @@ void desy_scheme_close(struct desy_scheme *scheme);
 
 /* Not collective. resamples > 0. The acceleration of BCa is that of the jackknife over the same units, of SOURCES over sources (Davison & Hinkley 1997, equation 5.23 for several
  * samples). DESY_EENV: memory. */
-int desy_scheme_interval(const struct desy_scheme *scheme, desy_figure *figure, struct desy_scheme_interval *interval);
+int desy_scheme_interval(const struct desy_scheme *scheme, desy_resampled_figure *figure, struct desy_scheme_interval *interval);
 
 #endif

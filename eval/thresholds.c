@@ -1,6 +1,7 @@
 #include "eval/thresholds.h"
 
 #include "base/error.h"
+#include "eval/interval.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -125,16 +126,10 @@ bool desy_thresholds_json(cJSON *json, const struct desy_thresholds *thresholds)
                && cJSON_AddStringToObject(object, "oracle_note", "Chosen on the very clips that they are measured on: these figures flatter, and nobody will see them in use."));
 }
 
-static int ascending(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 void desy_thresholds_sweep(double own, struct desy_operating_point sweep[DESY_SWEEP], size_t *n)
 {
     double wanted[DESY_SWEEP] = {.3, .35, .4, .45, .5, .55, .6, .65, .7, .4238, own};
-    qsort(wanted, DESY_SWEEP, sizeof *wanted, ascending);
+    qsort(wanted, DESY_SWEEP, sizeof *wanted, desy_ascending);
     *n = 0;
     for (int i = 0; i < DESY_SWEEP; i++)
         if (i == 0 || wanted[i] != wanted[i - 1]) sweep[(*n)++] = (struct desy_operating_point){.threshold = wanted[i]};

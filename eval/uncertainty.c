@@ -1,6 +1,7 @@
 #include "eval/uncertainty.h"
 
 #include "base/error.h"
+#include "eval/figures.h"
 #include "eval/interval.h"
 
 #include <math.h>
@@ -8,12 +9,6 @@
 #include <stdlib.h>
 
 #define FEW_SOURCES 5
-
-bool desy_uncertainty_pair(cJSON *object, const char *key, const double interval[2])
-{
-    cJSON *array = cJSON_AddArrayToObject(object, key);
-    return array && cJSON_AddItemToArray(array, cJSON_CreateNumber(interval[0])) && cJSON_AddItemToArray(array, cJSON_CreateNumber(interval[1]));
-}
 
 static bool note(cJSON *json, const char *text)
 {
@@ -26,7 +21,7 @@ static bool add_rate(cJSON *json, const char *key, int64_t k, int64_t n)
     double interval[2];
     if (n == 0) return true;
     desy_clopper_pearson(k, n, interval);
-    return desy_uncertainty_pair(json, key, interval);
+    return desy_figure_interval(json, key, interval);
 }
 
 static bool add_rates(cJSON *json, const struct desy_operating_point *p)
@@ -63,7 +58,7 @@ bool desy_uncertainty_describe(cJSON *object, const struct desy_units *units)
 /* Rank 0. One scheme's intervals; *alike: of the AUC there is none, for all resamples have the same. */
 static int add_intervals(cJSON *json, const char *key, const struct desy_scheme *scheme, bool *alike)
 {
-    static const struct { const char *name, *percentile; desy_figure *figure; } figures[] = {
+    static const struct { const char *name, *percentile; desy_resampled_figure *figure; } figures[] = {
         {"roc_auc", "roc_auc_percentile", desy_resampled_auc},
         {"tpr", "tpr_percentile", desy_resampled_tpr},
         {"fpr", "fpr_percentile", desy_resampled_fpr},
@@ -76,7 +71,7 @@ static int add_intervals(cJSON *json, const char *key, const struct desy_scheme 
         const int rc = desy_scheme_interval(scheme, figures[f].figure, &interval);
         if (rc != DESY_OK) return rc;
         if (f == 0) *alike = !interval.varies;
-        if (interval.varies && (!desy_uncertainty_pair(object, figures[f].name, interval.bca) || !desy_uncertainty_pair(object, figures[f].percentile, interval.percentile)))
+        if (interval.varies && (!desy_figure_interval(object, figures[f].name, interval.bca) || !desy_figure_interval(object, figures[f].percentile, interval.percentile)))
             return desy_error_memory("intervals");
     }
     return DESY_OK;
@@ -119,7 +114,7 @@ static int add_clustered(desy_world *world, const struct desy_scores *scores, cJ
     const double auc = desy_placements_auc(&scheme.placements[0]), variance = desy_placements_variance(&scheme.placements[0], NULL), reach = DESY_NORMAL_QUANTILE * sqrt(fmax(0, variance));
     snprintf(unit, sizeof unit, "%zu groups (DeLong, clustered by Obuchowski, 95 %%)", scheme.units.n);
     if (json && variance > 0
-        && (!desy_uncertainty_pair(json, "roc_auc_ci_clustered", (double[]){fmax(0, auc - reach), fmin(1, auc + reach)}) || !cJSON_AddStringToObject(json, "roc_auc_ci_clustered_unit", unit)))
+        && (!desy_figure_interval(json, "roc_auc_ci_clustered", (double[]){fmax(0, auc - reach), fmin(1, auc + reach)}) || !cJSON_AddStringToObject(json, "roc_auc_ci_clustered_unit", unit)))
         rc = desy_error_memory("intervals");
     desy_scheme_close(&scheme);
     return desy_agree(world, rc);

@@ -18,7 +18,4 @@ int desy_uncertainty_unit(desy_world *world, const struct desy_scores *scores, e
 /* Rank 0. "unit" and the numbers of what is drawn. False: memory. */
 bool desy_uncertainty_describe(cJSON *object, const struct desy_units *units);
 
-/* Rank 0. An array of two numbers. False: memory. */
-bool desy_uncertainty_pair(cJSON *object, const char *key, const double interval[2]);
-
 #endif

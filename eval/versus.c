@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "eval/figures.h"
 #include "eval/interval.h"
 #include "eval/match.h"
 #include "eval/uncertainty.h"
@@ -47,8 +48,6 @@ static void close_paired(struct paired *paired)
     free(paired->other);
 }
 
-static bool number(cJSON *object, const char *key, double value) { return cJSON_AddNumberToObject(object, key, value) != NULL; }
-
 /* A sentence of one difference; new. */
 static char *in_words(const char *what, const struct desy_rival *rival, double difference, const double interval[2], double p, int64_t clips)
 {
@@ -76,10 +75,10 @@ static int put_auc(cJSON *versus, cJSON *words, const struct desy_rival *rival, 
     const double ours = desy_placements_auc(&scheme->placements[0]), theirs = desy_placements_auc(&scheme->placements[1]), difference = theirs - ours;
     const double error = sqrt(fmax(0, desy_placements_variance(&scheme->placements[0], &scheme->placements[1])));
     const double interval[2] = {difference - DESY_NORMAL_QUANTILE * error, difference + DESY_NORMAL_QUANTILE * error}, p = error > 0 ? erfc(fabs(difference) / error * M_SQRT1_2) : 1;
-    if (!object || !number(object, "ours", ours) || !number(object, "rival", theirs) || !number(object, "difference", difference)) return desy_error_memory("the comparison");
+    if (!object || !desy_figure(object, "ours", ours) || !desy_figure(object, "rival", theirs) || !desy_figure(object, "difference", difference)) return desy_error_memory("the comparison");
     if (error == 0 && difference != 0) /* too few clips of a class */
         return add_words(words, desy_format("AUC: %.4f and %.4f; so few clips show nothing", ours, theirs)) ? DESY_OK : desy_error_memory("the comparison");
-    return desy_uncertainty_pair(object, "difference_ci", interval) && number(object, "p", p) && cJSON_AddStringToObject(object, "unit", unit)
+    return desy_figure_interval(object, "difference_ci", interval) && desy_figure(object, "p", p) && cJSON_AddStringToObject(object, "unit", unit)
                    && add_words(words, in_words("AUC", rival, difference, interval, p, clips))
                ? DESY_OK
                : desy_error_memory("the comparison");
@@ -106,8 +105,8 @@ static bool compare_accuracy(const struct paired *paired, const struct desy_riva
     const double alone = ((double)paired->alone[0] + 1) / (n + 2), rival_alone = ((double)paired->alone[1] + 1) / (n + 2), middle = rival_alone - alone;
     const double reach = DESY_NORMAL_QUANTILE * sqrt((alone + rival_alone - middle * middle) / (n + 2)), interval[2] = {fmax(-1, middle - reach), fmin(1, middle + reach)};
     const double p = desy_mcnemar(paired->alone[0], paired->alone[0] + paired->alone[1]);
-    return object && number(object, "ours", ours) && number(object, "rival", theirs) && number(object, "difference", theirs - ours) && number(object, "ours_alone_right", (double)paired->alone[0])
-           && number(object, "rival_alone_right", (double)paired->alone[1]) && desy_uncertainty_pair(object, "difference_ci", interval) && number(object, "p", p)
+    return object && desy_figure(object, "ours", ours) && desy_figure(object, "rival", theirs) && desy_figure(object, "difference", theirs - ours) && desy_figure(object, "ours_alone_right", (double)paired->alone[0])
+           && desy_figure(object, "rival_alone_right", (double)paired->alone[1]) && desy_figure_interval(object, "difference_ci", interval) && desy_figure(object, "p", p)
            && add_words(words, in_words("Accuracy at the thresholds", rival, theirs - ours, interval, p, paired->n));
 }
 
@@ -121,10 +120,10 @@ static int put_headline(cJSON *versus, cJSON *words, const struct desy_rival *ri
     bool ok = object && desy_uncertainty_describe(object, &scheme->units);
     if (auc.varies) {
         const char *unit = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "unit"));
-        ok = ok && desy_uncertainty_pair(object, "roc_auc", auc.bca) && desy_uncertainty_pair(object, "roc_auc_percentile", auc.percentile)
+        ok = ok && desy_figure_interval(object, "roc_auc", auc.bca) && desy_figure_interval(object, "roc_auc_percentile", auc.percentile)
              && add_words(words, desy_format("AUC, %s drawn again: %s less %s lies between %.4f and %.4f", unit, rival->name, rival->ours, auc.bca[0], auc.bca[1]));
     }
-    if (accuracy.varies) ok = ok && desy_uncertainty_pair(object, "accuracy", accuracy.bca) && desy_uncertainty_pair(object, "accuracy_percentile", accuracy.percentile);
+    if (accuracy.varies) ok = ok && desy_figure_interval(object, "accuracy", accuracy.bca) && desy_figure_interval(object, "accuracy_percentile", accuracy.percentile);
     return ok ? DESY_OK : desy_error_memory("the comparison");
 }
 
@@ -148,9 +147,9 @@ int desy_versus_add(desy_world *world, const struct desy_scores *scores, const s
     cJSON *versus = json ? cJSON_AddObjectToObject(json, "versus") : NULL, *words = versus ? cJSON_AddArrayToObject(versus, "words") : NULL;
     int rc = open_paired(world, scores, options, &paired);
     if (rc == DESY_OK && json)
-        ok = words && cJSON_AddStringToObject(versus, "ours", rival->ours) && cJSON_AddStringToObject(versus, "rival", rival->name) && number(versus, "n", (double)paired.n)
-             && number(versus, "n_pos", (double)paired.pos) && number(versus, "n_neg", (double)(paired.n - paired.pos)) && number(versus, "threshold", options->threshold)
-             && number(versus, "rival_threshold", rival->threshold);
+        ok = words && cJSON_AddStringToObject(versus, "ours", rival->ours) && cJSON_AddStringToObject(versus, "rival", rival->name) && desy_figure(versus, "n", (double)paired.n)
+             && desy_figure(versus, "n_pos", (double)paired.pos) && desy_figure(versus, "n_neg", (double)(paired.n - paired.pos)) && desy_figure(versus, "threshold", options->threshold)
+             && desy_figure(versus, "rival_threshold", rival->threshold);
     if (rc == DESY_OK && !ok) rc = desy_error_memory("the comparison");
     DESY_TRY(desy_agree(world, rc));
     twice.scores = paired.other;
