@@ -109,11 +109,23 @@ static bool add_scope(cJSON *reasons, const struct desy_report_options *options)
     return !text || cJSON_AddItemToArray(reasons, cJSON_CreateString(text));
 }
 
+/* The names of what speaks for a shortcut; nothing where nothing does. */
+static bool add_suspected(cJSON *controls, unsigned suspected)
+{
+    cJSON *names = suspected ? cJSON_AddArrayToObject(controls, "suspected") : NULL;
+    bool ok = !suspected || names;
+    for (unsigned bit = DESY_BY_METADATA; ok && bit <= DESY_BY_SOURCE; bit <<= 1)
+        if (suspected & bit) ok = cJSON_AddItemToArray(names, cJSON_CreateString(desy_suspicion_name((enum desy_suspicion)bit)));
+    return ok;
+}
+
 int desy_controls_json(const struct desy_controls *c, const struct desy_report_options *options, cJSON *json)
 {
     enum desy_verdict verdict;
+    unsigned suspected = 0;
     cJSON *controls = cJSON_AddObjectToObject(json, "controls"), *reasons = cJSON_CreateArray();
-    bool ok = controls && reasons && desy_verdict_reach(&c->findings, &verdict, reasons) && add_scope(reasons, options) && desy_figure_text(controls, "verdict", desy_verdict_name(verdict));
+    bool ok = controls && reasons && desy_verdict_reach(&c->findings, &verdict, &suspected, reasons) && add_scope(reasons, options) && desy_figure_text(controls, "verdict", desy_verdict_name(verdict))
+              && add_suspected(controls, suspected);
     if (!controls || !cJSON_AddItemToObject(controls, "reasons", reasons)) {
         cJSON_Delete(reasons);
         ok = false;

@@ -111,8 +111,8 @@ static double quantile(const double *sorted, size_t n, double p)
 void desy_percentiles(double *values, size_t n, double interval[2])
 {
     qsort(values, n, sizeof *values, desy_ascending);
-    interval[0] = quantile(values, n, .025);
-    interval[1] = quantile(values, n, .975);
+    interval[0] = n ? quantile(values, n, .025) : NAN;
+    interval[1] = n ? quantile(values, n, .975) : NAN;
 }
 
 void desy_bca(const double *sorted, size_t n, double estimate, double acceleration, double interval[2])

@@ -20,7 +20,7 @@ void desy_clopper_pearson(int64_t k, int64_t n, double interval[2]);
 /* McNemar's exact test: two-sided p value of k of n changes going one way where either is as likely. n 0: 1. */
 double desy_mcnemar(int64_t k, int64_t n);
 
-/* Percentile interval of n (> 0) resampled values, which are sorted: quantiles straight between order statistics, as numpy.quantile. */
+/* Percentile interval of n resampled values, which are sorted: quantiles straight between order statistics, as numpy.quantile. NaN where there are none. */
 void desy_percentiles(double *values, size_t n, double interval[2]);
 
 /* BCa (Efron, JASA 1987) of n sorted values: bias by the share of them below the estimate (those equal to it count half), and the acceleration. The percentile interval where

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "eval/calibration.h"
+#include "eval/interval.h"
 #include "eval/pairs.h"
 
 #include <math.h>
@@ -216,7 +217,7 @@ static struct desy_forecasts weigh(struct weighted *w, size_t n)
 static void add_percentiles(cJSON *json, const char *key, double *values, size_t n)
 {
     double interval[2];
-    desy_percentile_interval(values, n, interval);
+    desy_percentiles(values, n, interval);
     add_interval(json, key, interval);
 }
 

@@ -62,7 +62,7 @@ void desy_page_controls(FILE *stream, const struct desy_page *page)
 {
     const cJSON *controls = desy_json_member(page->json, "controls"), *reason, *control;
     const char *verdict = desy_json_text_of(controls, "verdict");
-    fputs("<p>May the score go by something else than the pictures? <strong>", stream);
+    fputs("<p>May the score go by something else than what makes a video AI-generated? <strong>", stream);
     desy_html_put(stream, verdict ? verdict : "");
     fputs("</strong>.</p>\n<ul>\n", stream);
     cJSON_ArrayForEach(reason, desy_json_member(controls, "reasons")) {

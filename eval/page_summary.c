@@ -52,18 +52,29 @@ static const char *how_well(double low)
            : low > .5 ? "It tells AI-generated from real video a little better than chance." : "It has not been shown to tell AI-generated from real video better than chance.";
 }
 
+/* Of what the controls suspect: is it more than that the training part has the evaluated clips, or what looks like them? */
+static bool beyond_the_pictures(const cJSON *controls)
+{
+    const cJSON *name;
+    cJSON_ArrayForEach(name, desy_json_member(controls, "suspected"))
+        if (cJSON_IsString(name) && strcmp(name->valuestring, "copies") != 0 && strcmp(name->valuestring, "seen sources") != 0) return true;
+    return false;
+}
+
 static void put_verdict(FILE *stream, const struct desy_page *page)
 {
     const cJSON *json = page->json;
-    const char *unit, *controls = desy_json_text_of(desy_json_member(json, "controls"), "verdict");
-    const cJSON *interval = headline(json, &unit), *low = cJSON_GetArrayItem(interval, 0);
+    const char *unit;
+    const cJSON *controls = desy_json_member(json, "controls"), *interval = headline(json, &unit), *low = cJSON_GetArrayItem(interval, 0);
     fputs("<div class=\"verdict\"><p>", stream);
     if (strcmp(page->options->split, "all") == 0) fputs("These are all videos, and the detector was trained on most of them: this shows what it remembers, not what it would do.", stream);
     else if (cJSON_IsFalse(desy_json_member(desy_json_member(json, "provenance"), "training_part_as_in_training")))
         fputs("It was trained on another choice of these videos, and may have seen some of them: the figures may flatter it.", stream);
     else if (cJSON_IsNumber(low)) fputs(how_well(low->valuedouble), stream);
     else fputs("One class alone is here: how well it tells AI-generated from real video can't be said.", stream);
-    if (controls && strcmp(controls, "shortcut suspected") == 0) fputs(" <strong>But a shortcut is suspected: it may judge by something else than the pictures.</strong>", stream);
+    if (beyond_the_pictures(controls)) fputs(" <strong>But a shortcut is suspected: it may judge by something else than the pictures.</strong>", stream);
+    else if (desy_json_member(controls, "suspected"))
+        fputs(" <strong>But the training part has some of these videos, their sources, or videos that look like them: on new ones it may do worse.</strong>", stream);
     fputs("</p></div>\n", stream);
 }
 

@@ -69,13 +69,6 @@ double desy_pairs_share(const struct desy_pairs *pairs, const double *weights)
     return all > 0 ? right / all : NAN;
 }
 
-void desy_percentile_interval(double *values, size_t n, double interval[2])
-{
-    qsort(values, n, sizeof *values, desy_ascending);
-    interval[0] = n ? values[(size_t)(.025 * (double)(n - 1) + .5)] : NAN;
-    interval[1] = n ? values[(size_t)(.975 * (double)(n - 1) + .5)] : NAN;
-}
-
 struct draw {
     uint64_t seed, stream, counter;
 };
@@ -132,7 +125,7 @@ int desy_pairs_interval(const struct desy_pairs *pairs, const double *weights, e
         shares[n] = desy_pairs_share(pairs, times);
         n += !isnan(shares[n]);
     }
-    desy_percentile_interval(shares, n, interval);
+    desy_percentiles(shares, n, interval);
     free(times);
     free(m.item);
     free(m.first);

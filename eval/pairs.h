@@ -26,9 +26,6 @@ void desy_pairs_count(const struct desy_pairs *pairs, const double *weights, dou
 /* right / all; NaN: no pair. */
 double desy_pairs_share(const struct desy_pairs *pairs, const double *weights);
 
-/* The 2.5th and the 97.5th percentile (nearest rank) of n values, which are sorted; NaN where there are none. */
-void desy_percentile_interval(double *values, size_t n, double interval[2]);
-
 /* 95 % percentile interval of 1000 draws with replacement: of clips within their sources, or of whole sources (those of each label apart).
  * weights as above. */
 enum desy_pairs_unit { DESY_PAIRS_CLIPS, DESY_PAIRS_SOURCES };

@@ -7,7 +7,8 @@
 struct judgement {
     cJSON *reasons;
     bool ok;
-    bool suspected, looked, blind; /* a control speaks for a shortcut; one could have found one; one was too small to */
+    unsigned suspected;  /* bits of enum desy_suspicion: controls that speak for a shortcut */
+    bool looked, blind;  /* one could have found one; one was too small to */
 };
 
 static void say(struct judgement *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -57,7 +58,7 @@ static void judge_probe(struct judgement *j, const struct desy_findings *f)
     }
     j->looked = true;
     if (f->probe_p <= DESY_ALPHA && probe->interval[0] > .5) {
-        j->suspected = true;
+        j->suspected |= DESY_BY_METADATA;
         say(j, "The metadata alone rank %.0f %% of pairs right (%.0f to %.0f %%), which is more than chance: size, length, rate, codec or container tell the classes apart, and a detector may go by that.",
             percent(probe->auc), percent(probe->interval[0]), percent(probe->interval[1]));
     } else
@@ -81,7 +82,7 @@ static void judge_real(struct judgement *j, const struct desy_findings *f)
     const double excess = f->real_mean - f->real_null;
     j->looked = true;
     if (f->real_p <= DESY_ALPHA && excess >= DESY_RVR_EXCESS) {
-        j->suspected = true;
+        j->suspected |= DESY_BY_COLLECTION;
         say(j, "The score tells %zu real sources from each other: folded AUC %.2f, where clips dealt at random give %.2f (%.2f to %.2f). It knows collections again.", f->n_real_sources, f->real_mean,
             f->real_null, f->real_band[0], f->real_band[1]);
     } else
@@ -102,7 +103,7 @@ static void judge_copies(struct judgement *j, const struct desy_findings *f)
     }
     char without[80] = "";
     if (f->has_without) snprintf(without, sizeof without, " The AUC is %.3f, and %.3f without them.", f->auc, f->auc_without);
-    j->suspected |= (double)f->copied >= DESY_COPIED_SHARE * (double)f->compared || (f->has_without && f->auc - f->auc_without >= DESY_COPIED_LOSS);
+    if ((double)f->copied >= DESY_COPIED_SHARE * (double)f->compared || (f->has_without && f->auc - f->auc_without >= DESY_COPIED_LOSS)) j->suspected |= DESY_BY_COPIES;
     say(j, "Found in the training part, or looking the same as a clip there: %lld of %lld clips.%s", (long long)f->copied, (long long)f->compared, without);
 }
 
@@ -110,12 +111,17 @@ static void judge_seen(struct judgement *j, const struct desy_seen *seen, const 
 {
     if (!seen->known) return;
     const bool apart = seen->seen.interval[0] > seen->unseen.interval[1];
-    j->suspected |= apart;
+    if (apart) j->suspected |= DESY_BY_SOURCE;
     say(j, "Clips of %s that the training part has: AUC %.2f (%.2f to %.2f); of others: %.2f (%.2f to %.2f)%s.", what, seen->seen.auc, seen->seen.interval[0], seen->seen.interval[1],
         seen->unseen.auc, seen->unseen.interval[0], seen->unseen.interval[1], apart ? ", clearly less: what was learnt does not carry over" : "");
 }
 
-bool desy_verdict_reach(const struct desy_findings *f, enum desy_verdict *verdict, cJSON *reasons)
+const char *desy_suspicion_name(enum desy_suspicion suspicion)
+{
+    return suspicion == DESY_BY_METADATA ? "metadata" : suspicion == DESY_BY_COLLECTION ? "real sources" : suspicion == DESY_BY_COPIES ? "copies" : "seen sources";
+}
+
+bool desy_verdict_reach(const struct desy_findings *f, enum desy_verdict *verdict, unsigned *suspected, cJSON *reasons)
 {
     struct judgement j = {.reasons = reasons, .ok = true};
     judge_labels(&j, f);
@@ -124,6 +130,7 @@ bool desy_verdict_reach(const struct desy_findings *f, enum desy_verdict *verdic
     judge_copies(&j, f);
     judge_seen(&j, &f->generators, "generators");
     judge_seen(&j, &f->real_sources, "real sources");
+    *suspected = j.suspected;
     *verdict = j.suspected ? DESY_SHORTCUT_SUSPECTED : !f->has_labels || !j.looked || j.blind ? DESY_TOO_LITTLE_DATA : DESY_NO_SHORTCUT_FOUND;
     return j.ok;
 }

@@ -37,7 +37,11 @@ struct desy_findings {
     } generators, real_sources;
 };
 
-/* reasons: an array, to which a sentence of every control is added. False: memory. Not collective. */
-bool desy_verdict_reach(const struct desy_findings *findings, enum desy_verdict *verdict, cJSON *reasons);
+/* What speaks for a shortcut: the score may go by something else than the pictures, or by what the training part has of the evaluated clips. */
+enum desy_suspicion { DESY_BY_METADATA = 1, DESY_BY_COLLECTION = 2, DESY_BY_COPIES = 4, DESY_BY_SOURCE = 8 };
+const char *desy_suspicion_name(enum desy_suspicion suspicion); /* "metadata", "real sources", "copies", "seen sources" */
+
+/* suspected: bits of enum desy_suspicion. reasons: an array, to which a sentence of every control is added. False: memory. Not collective. */
+bool desy_verdict_reach(const struct desy_findings *findings, enum desy_verdict *verdict, unsigned *suspected, cJSON *reasons);
 
 #endif

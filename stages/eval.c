@@ -73,12 +73,18 @@ int desy_eval_parse(int *level, double *threshold, const char **threshold_from)
     return DESY_OK;
 }
 
-/* lodo.json, where it is given or stands in the report. Rank 0. */
-static int read_lodo(const char *directory, cJSON **lodo)
+/* lodo.json, where it is given, or stands in the report and is of this very store. Rank 0. */
+static int read_lodo(const char *directory, const cJSON *provenance, cJSON **lodo)
 {
     char *path = desy_eval_settings.lodo ? strdup(desy_eval_settings.lodo) : desy_path_join(directory, "lodo.json");
     int rc = path ? DESY_OK : desy_error_memory("a path");
     if (rc == DESY_OK && (desy_eval_settings.lodo || desy_file_exists(path))) rc = desy_json_read(lodo, path);
+    const char *theirs = desy_json_text_of(*lodo, "index_sha256"), *ours = desy_json_text_of(provenance, "index_sha256");
+    if (rc == DESY_OK && *lodo && !desy_eval_settings.lodo && !(theirs && ours && strcmp(theirs, ours) == 0)) {
+        desy_log_warning("eval: %s is not of %s, and is not quoted; --lodo %s quotes it all the same", path, ours ? "this store" : "a store that is evaluated here", path);
+        cJSON_Delete(*lodo);
+        *lodo = NULL;
+    }
     free(path);
     return rc;
 }
@@ -89,7 +95,7 @@ int desy_eval_report(struct desy_invocation *invocation, const struct desy_score
     options->controls = strcmp(desy_eval_settings.controls, "all") == 0;
     options->thumbnails = desy_eval_settings.thumbnails;
     desy_csv_neutralise(desy_eval_settings.csv_safe);
-    int rc = desy_agree(invocation->world, desy_rank(invocation->world) == 0 && options->controls ? read_lodo(options->directory, &lodo) : DESY_OK);
+    int rc = desy_agree(invocation->world, desy_rank(invocation->world) == 0 && options->controls ? read_lodo(options->directory, options->provenance, &lodo) : DESY_OK);
     options->lodo = lodo;
     if (rc == DESY_OK) rc = desy_report_write(invocation->world, scores, options, &summary);
     cJSON_Delete(lodo);

@@ -26,6 +26,7 @@ struct source {
 
 struct lodo {
     desy_world *world, *alone; /* of all ranks; of this one, that fits its cells by itself */
+    const char *path;     /* of the store */
     desy_store *store;
     struct desy_items items;
     struct desy_training_set set;
@@ -314,9 +315,9 @@ static int write_figures(struct desy_invocation *invocation, const struct lodo *
     double *scores = malloc((size + 1) * sizeof *scores);
     size_t *neighbours = malloc((l->n * NEIGHBOURS + 1) * sizeof *neighbours);
     const char **names = malloc((l->n_sources + 1) * sizeof *names), *kind_names[DESY_LODO_KINDS];
-    char kinds[DESY_LODO_KINDS][24], *path = desy_path_join(directory, "lodo.json"), *folds = desy_path_join(directory, "folds.csv"), *table = NULL, sha256[DESY_SHA256_HEX];
+    char kinds[DESY_LODO_KINDS][24], *path = desy_path_join(directory, "lodo.json"), *folds = desy_path_join(directory, "folds.csv"), *table = NULL, *index = desy_path_join(l->path, "index.h5"), sha256[DESY_SHA256_HEX], index_sha256[DESY_SHA256_HEX];
     cJSON *json = NULL;
-    int rc = scores && neighbours && names && path && folds ? desy_make_directory(directory) : desy_error_memory("figures");
+    int rc = scores && neighbours && names && path && folds && index ? desy_make_directory(directory) : desy_error_memory("figures");
     DESY_TRY(rc);
     transpose(scores, all, l->cells, l->views, l->n);
     find_neighbours(l, neighbours);
@@ -328,7 +329,8 @@ static int write_figures(struct desy_invocation *invocation, const struct lodo *
     DESY_TRY(desy_lodo_write_folds(&lodo, folds));
     DESY_TRY(desy_lodo_figures(&lodo, &json));
     DESY_TRY(desy_store_content_sha256(l->store, sha256));
-    if (!cJSON_AddStringToObject(json, "protocol", "lodo") || !cJSON_AddStringToObject(json, "content_sha256", sha256) || !cJSON_AddStringToObject(json, "desy", DESY_VERSION))
+    DESY_TRY(desy_sha256_file(index_sha256, index));
+    if (!cJSON_AddStringToObject(json, "protocol", "lodo") || !cJSON_AddStringToObject(json, "content_sha256", sha256) || !cJSON_AddStringToObject(json, "index_sha256", index_sha256) || !cJSON_AddStringToObject(json, "desy", DESY_VERSION))
         DESY_TRY(desy_error_memory("figures"));
     DESY_TRY(desy_json_write(json, path));
     DESY_TRY(desy_lodo_table(json, &table));
@@ -342,6 +344,7 @@ out:
     free(names);
     free(path);
     free(folds);
+    free(index);
     free(table);
     return rc;
 }
@@ -349,7 +352,7 @@ out:
 int desy_lodo_stage(struct desy_invocation *invocation, const char *store, const char *directory, double most_false_alarms)
 {
     desy_world *world = invocation->world;
-    struct lodo l = {.world = world, .views = 1, .options = {.seed = invocation->seed, .level = DESY_TRAIN_ALL, .size = DESY_SIZE_SMALL, .most_false_alarms = most_false_alarms, .device = "cpu"}};
+    struct lodo l = {.world = world, .path = store, .views = 1, .options = {.seed = invocation->seed, .level = DESY_TRAIN_ALL, .size = DESY_SIZE_SMALL, .most_false_alarms = most_false_alarms, .device = "cpu"}};
     double areas[HALVES] = {0}, *others = NULL;
     void *all = NULL, *thresholds = NULL;
     size_t total;

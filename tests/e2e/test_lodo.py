@@ -1,5 +1,6 @@
 """eval --protocol lodo: who is left out with whom, that what is left out is not learnt from, the same figures at any number of ranks."""
 import csv
+import hashlib
 import itertools
 import json
 import subprocess
@@ -40,6 +41,7 @@ class Lodo(program.Case):
     def test_figures(self):
         one, three = self.figures(1, "one"), self.figures(3, "three")
         self.assertEqual(one, three)
+        self.assertEqual(one["index_sha256"], hashlib.sha256((self.store / "index.h5").read_bytes()).hexdigest())
         counts = [sum(item["label"] == label for item in self.items) for label in (0, 1)]
         self.assertEqual([one["n_real"], one["n_ai"]], counts)
         generators = {item["source"] for item in self.items if item["label"] == 1}

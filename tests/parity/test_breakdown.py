@@ -207,6 +207,8 @@ def test_lodo():
     path.write_text(json.dumps({"views": {"as_is": {"fused": {"ranked_right": .91, "ci_sources": [.85, .95]}}}}))
     quoted = evaluate("lodo", 1, label, score, source, "--lodo", path)[0]["controls"]["leave_one_generator_out"]
     assert quoted["ranked_right"] == .91 and quoted["ci_sources"] == [.85, .95]
+    (FOLDER / "lodo-1" / "lodo.json").write_text(path.read_text())  # of nothing that a file of scores could be compared with
+    assert "leave_one_generator_out" not in evaluate("lodo", 1, label, score, source)[0]["controls"]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What `desy eval` says of a store beyond its scores: the probe on metadata against scikit-learn, planted copies and new sources, strata, the verdicts, thumbnails against the crops that
 they show; the same bytes at any number of ranks."""
-import csv, filecmp, json, math, os, pathlib, subprocess, tempfile
+import csv, filecmp, hashlib, json, math, os, pathlib, subprocess, tempfile
 
 import h5py
 import numpy as np
@@ -55,10 +55,19 @@ def facts(videos):
     return np.concatenate([logs, rest.astype(float)], 1).astype(np.float32).astype(float)
 
 
+def test_lodo_of_this_store_alone():
+    """Also the other way round: what `desy eval --protocol lodo` writes would be taken, were it of this store."""
+    _, _, report = evaluate("controls", 1)
+    for index, quoted in ((hashlib.sha256((FOLDER / "controls" / "index.h5").read_bytes()).hexdigest(), True), ("0" * 64, False)):
+        (report / "lodo.json").write_text(json.dumps({"index_sha256": index, "views": {"as_is": {"fused": {"ranked_right": .91}}}}))
+        assert ("leave_one_generator_out" in evaluate("controls", 1)[0]["controls"]) == quoted
+    (report / "lodo.json").unlink()
+
+
 def test_planted():
     metrics, rows, report = evaluate("controls", 1)
     controls = metrics["controls"]
-    assert controls["verdict"] == "shortcut suspected" and any("more than chance" in reason for reason in controls["reasons"]), controls["reasons"]
+    assert controls["verdict"] == "shortcut suspected" and any("more than chance" in reason for reason in controls["reasons"]) and "metadata" in controls["suspected"], controls["reasons"]
     with h5py.File(FOLDER / "controls" / "index.h5") as index:
         videos = index["videos"][:]
     part = np.array([split.decode() for split in videos["split"]]) if videos["split"].dtype.kind in "OS" else np.array(["", "train", "val", "test"])[videos["split"]]

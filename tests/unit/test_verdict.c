@@ -21,16 +21,19 @@ static struct desy_findings clean(void)
     };
 }
 
+static unsigned suspected; /* of the verdict last reached */
+
 static enum desy_verdict verdict_of(const struct desy_findings *findings, const char *reason)
 {
     enum desy_verdict verdict;
     const cJSON *text;
     cJSON *reasons = cJSON_CreateArray();
     bool said = false;
-    assert_true(desy_verdict_reach(findings, &verdict, reasons));
+    assert_true(desy_verdict_reach(findings, &verdict, &suspected, reasons));
     cJSON_ArrayForEach(text, reasons) said |= strstr(text->valuestring, reason) != NULL;
     if (!said) print_error("no reason says '%s': %s\n", reason, cJSON_Print(reasons));
     assert_true(said);
+    assert_true((suspected != 0) == (verdict == DESY_SHORTCUT_SUSPECTED));
     cJSON_Delete(reasons);
     return verdict;
 }
@@ -57,18 +60,22 @@ static void test_suspected(void **state)
     struct desy_findings f = clean();
     f.probe.auc = .61, f.probe.interval[0] = .51, f.probe.interval[1] = .70, f.probe_p = .01;
     assert_int_equal(verdict_of(&f, "The metadata alone rank 61 % of pairs right (51 to 70 %), which is more than chance"), DESY_SHORTCUT_SUSPECTED);
+    assert_int_equal(suspected, DESY_BY_METADATA);
     f = clean();
     f.real_mean = .68, f.real_p = .001;
     assert_int_equal(verdict_of(&f, "It knows collections again"), DESY_SHORTCUT_SUSPECTED);
+    assert_int_equal(suspected, DESY_BY_COLLECTION);
     f = clean();
     f.copied = 10, f.has_without = true, f.auc = .93, f.auc_without = .71;
     assert_int_equal(verdict_of(&f, "The AUC is 0.930, and 0.710 without them"), DESY_SHORTCUT_SUSPECTED);
+    assert_int_equal(suspected, DESY_BY_COPIES);
     f = clean();
     f.copied = 100;
     assert_int_equal(verdict_of(&f, "100 of 1000 clips"), DESY_SHORTCUT_SUSPECTED);
     f = clean();
     f.generators = (struct desy_seen){true, {.auc = .98, .interval = {.97, .99}}, {.auc = .7, .interval = {.6, .8}}};
     assert_int_equal(verdict_of(&f, "generators that the training part has: AUC 0.98 (0.97 to 0.99); of others: 0.70"), DESY_SHORTCUT_SUSPECTED);
+    assert_int_equal(suspected, DESY_BY_SOURCE);
     f.probe_smallest = NAN; /* what was found is found, however little there is */
     assert_int_equal(verdict_of(&f, "absence is not shown"), DESY_SHORTCUT_SUSPECTED);
 }
