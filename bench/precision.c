@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "features/extractor.h"
 #include "features/video.h"
-#include "train/detector.h"
+#include "train/classifier.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,13 +25,13 @@ static double movement(const float *f, int frames, int channel)
     return sum / (frames - 1);
 }
 
-static int compare(const struct desy_extractor *hybrid, void *states[2], desy_detector *detector)
+static int compare(const struct desy_extractor *hybrid, void *states[2], desy_classifier *classifier)
 {
     double moved = 0, changed = 0;
     struct desy_score score[2];
     for (int p = 0; p < 2; p++) {
         int rc = hybrid->extract(states[p], &clip, features[p]);
-        if (rc == DESY_OK) rc = desy_detector_score(detector, &(struct desy_clip_numbers){.features = features[p], .n_frames = clip.frames}, &score[p]);
+        if (rc == DESY_OK) rc = desy_classifier_score(classifier, &(struct desy_clip_numbers){.features = features[p], .n_frames = clip.frames}, &score[p]);
         if (rc != DESY_OK) return rc;
     }
     for (int c = 0; c < ENCODER; c++) {
@@ -47,13 +47,13 @@ int main(int argc, char **argv)
 {
     int rc = DESY_OK;
     void *states[2] = {NULL, NULL};
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     const struct desy_extractor *hybrid = NULL;
     struct desy_clip_request request = {.frames = FRAMES, .forensic = true};
     if (argc != 2) return DESY_EUSAGE;
     DESY_TRY(desy_extractor_find(&hybrid, "hybrid"));
-    DESY_TRY(desy_detector_open(&detector, argv[1], "cpu"));
-    DESY_TRY(desy_sampling_parse(&request.sampling, desy_detector_sampling(detector)));
+    DESY_TRY(desy_classifier_open(&classifier, argv[1], "cpu"));
+    DESY_TRY(desy_sampling_parse(&request.sampling, desy_classifier_sampling(classifier)));
     for (int p = 0; p < 2; p++) {
         const struct desy_extractor_options options = {.device = "cpu", .frames = FRAMES, .threads = 1, .precision = p ? DESY_BF16 : DESY_FP32};
         DESY_TRY(hybrid->open(&states[p], &options));
@@ -62,12 +62,12 @@ int main(int argc, char **argv)
     while (fgets(request.path, sizeof request.path, stdin)) {
         request.path[strcspn(request.path, "\n")] = '\0';
         DESY_TRY(desy_video_read(&clip, &request));
-        if (clip.status == DESY_STATUS_OK) DESY_TRY(compare(hybrid, states, detector));
+        if (clip.status == DESY_STATUS_OK) DESY_TRY(compare(hybrid, states, classifier));
     }
 out:
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());
     for (int p = 0; p < 2; p++)
         if (states[p]) hybrid->close(&states[p]);
-    desy_detector_close(&detector);
+    desy_classifier_close(&classifier);
     return rc;
 }

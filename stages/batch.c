@@ -8,7 +8,7 @@
 #include "mpi/signals.h"
 #include "stages/commands.h"
 #include "stages/journal.h"
-#include "stages/scoring.h"
+#include "stages/scoring_options.h"
 #include "stages/shard.h"
 
 #include <stdlib.h>
@@ -279,7 +279,7 @@ int desy_batch_command(struct desy_invocation *invocation)
         return desy_error(DESY_EUSAGE, "%s: is a directory, and batch writes a file", desy_is_directory(invocation->output) ? invocation->output : csv_path);
     DESY_TRY(desy_shard_parse(&batch.shard, shard_text));
     journal = desy_format("%s.journal", invocation->output);
-    rc = journal ? desy_scoring_open(&batch.scoring, world) : desy_error_memory("a path");
+    rc = journal ? desy_scoring_open_rank(&batch.scoring, world) : desy_error_memory("a path");
     if (rc == DESY_OK) rc = desy_scoring_sha256(batch.scoring, batch.config);
     if (rc == DESY_OK && desy_rank(world) == 0) rc = plan(&batch, &dataset, invocation->arguments, invocation->argument_count, journal, &order, &tasks);
     if (rc == DESY_OK) rc = desy_journal_open(&batch.journal, journal, desy_shard_writer(&batch.shard, desy_rank(world)));

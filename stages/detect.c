@@ -6,7 +6,7 @@
 #include "mpi/signals.h"
 #include "stages/commands.h"
 #include "stages/detect_words.h"
-#include "stages/scoring.h"
+#include "stages/scoring_options.h"
 #include "stages/timeline_svg.h"
 
 #include <stdlib.h>
@@ -90,7 +90,7 @@ int desy_detect_command(struct desy_invocation *invocation)
         DESY_TRY(desy_error(DESY_EUSAGE, "--svg draws one video, not %zu; for many, desy batch --timeline -o SCORES.jsonl has their numbers", desy_dataset_count(dataset)));
     DESY_TRY(desy_scoring_check_count(desy_dataset_count(dataset)));
     if (svg_path) desy_scoring_want_timeline();
-    DESY_TRY(desy_agree(world, desy_scoring_open(&scoring, world)));
+    DESY_TRY(desy_agree(world, desy_scoring_open_rank(&scoring, world)));
     DESY_TRY(desy_scoring_agree(scoring, world));
     DESY_TRY(desy_agree(world, score_share(scoring, dataset, desy_rank(world), desy_size(world), &mine, &length)));
     DESY_TRY(desy_gather(world, mine, length, 1, (void **)&all, &total));

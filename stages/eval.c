@@ -5,12 +5,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "detect/default_model.h"
 #include "eval/compare.h"
 #include "eval/csv.h"
 #include "eval/hardest.h"
 #include "features/split.h"
 #include "stages/commands.h"
-#include "stages/default_model.h"
 #include "stages/lodo.h"
 #include "stages/prevalence.h"
 

@@ -24,7 +24,7 @@ static int open_both(struct desy_store_scoring *evaluation, struct desy_invocati
     int rc = DESY_OK;
     DESY_TRY(desy_store_open(&evaluation->store, store));
     DESY_TRY(desy_torch_device(device, desy_eval_settings.device, desy_local_rank(invocation->world)));
-    DESY_TRY(desy_detector_open(&evaluation->detector, model, device));
+    DESY_TRY(desy_classifier_open(&evaluation->classifier, model, device));
     DESY_TRY(desy_store_scoring_check(evaluation, store, model, desy_rank(invocation->world) == 0));
 out:
     return rc;
@@ -45,20 +45,20 @@ static int choose_parts(const struct desy_store_scoring *evaluation, struct desy
 static int describe(const struct desy_store_scoring *evaluation, const char *store, cJSON *provenance)
 {
     char trained[DESY_SHA256_HEX], index[DESY_SHA256_HEX], *path = desy_path_join(store, "index.h5");
-    const desy_detector *detector = evaluation->detector;
+    const desy_classifier *classifier = evaluation->classifier;
     int rc = path ? desy_training_sha256(&evaluation->items, trained) : desy_error_memory("a path");
     if (rc == DESY_OK) rc = desy_sha256_file(index, path);
     free(path);
     if (rc != DESY_OK) return rc;
-    const bool same = strcmp(trained, desy_detector_training_sha256(detector)) == 0;
+    const bool same = strcmp(trained, desy_classifier_training_sha256(classifier)) == 0;
     if (!same)
         desy_log_warning("eval: the training part of this store is not what the model was trained on: if it saw some of these clips, the figures flatter it");
-    return cJSON_AddStringToObject(provenance, "desy", DESY_VERSION) && cJSON_AddStringToObject(provenance, "model", desy_detector_name(detector))
-                   && cJSON_AddStringToObject(provenance, "model_sha256", desy_detector_sha256(detector))
+    return cJSON_AddStringToObject(provenance, "desy", DESY_VERSION) && cJSON_AddStringToObject(provenance, "model", desy_classifier_name(classifier))
+                   && cJSON_AddStringToObject(provenance, "model_sha256", desy_classifier_sha256(classifier))
                    && cJSON_AddStringToObject(provenance, "extractor", desy_store_extractor(evaluation->store))
                    && cJSON_AddStringToObject(provenance, "index_sha256", index)
-                   && cJSON_AddStringToObject(provenance, "trained_on_content_sha256", desy_detector_data_sha256(detector))
-                   && cJSON_AddNumberToObject(provenance, "seed", (double)desy_detector_seed(detector))
+                   && cJSON_AddStringToObject(provenance, "trained_on_content_sha256", desy_classifier_data_sha256(classifier))
+                   && cJSON_AddNumberToObject(provenance, "seed", (double)desy_classifier_seed(classifier))
                    && cJSON_AddBoolToObject(provenance, "training_part_as_in_training", same)
                ? DESY_OK
                : desy_error_memory("the provenance");
@@ -68,19 +68,19 @@ static int describe(const struct desy_store_scoring *evaluation, const char *sto
 static int score_rival(struct desy_invocation *invocation, const struct desy_store_scoring *evaluation, const struct desy_chosen_items *evaluated, const char *store, struct desy_scores *scores,
                        struct desy_rival *rival, cJSON *provenance)
 {
-    struct desy_store_scoring other = *evaluation; /* all but the detector */
+    struct desy_store_scoring other = *evaluation; /* all but the classifier */
     char device[16];
     int rc = DESY_OK;
-    other.detector = NULL;
+    other.classifier = NULL;
     DESY_TRY(desy_torch_device(device, desy_eval_settings.device, desy_local_rank(invocation->world)));
-    DESY_TRY(desy_detector_open(&other.detector, desy_eval_settings.versus, device));
+    DESY_TRY(desy_classifier_open(&other.classifier, desy_eval_settings.versus, device));
     DESY_TRY(desy_store_scoring_check(&other, store, desy_eval_settings.versus, desy_rank(invocation->world) == 0));
     DESY_TRY(desy_store_score(&other, invocation->world, evaluated, 0, scores));
-    if (!cJSON_AddStringToObject(provenance, "versus", desy_detector_name(other.detector)) || !cJSON_AddStringToObject(provenance, "versus_sha256", desy_detector_sha256(other.detector)))
+    if (!cJSON_AddStringToObject(provenance, "versus", desy_classifier_name(other.classifier)) || !cJSON_AddStringToObject(provenance, "versus_sha256", desy_classifier_sha256(other.classifier)))
         DESY_TRY(desy_error_memory("the provenance"));
-    rival->threshold = desy_eval_settings.threshold ? strtod(desy_eval_settings.threshold, NULL) : other.level < 0 ? desy_detector_threshold(other.detector) : .5;
+    rival->threshold = desy_eval_settings.threshold ? strtod(desy_eval_settings.threshold, NULL) : other.level < 0 ? desy_classifier_threshold(other.classifier) : .5;
 out:
-    desy_detector_close(&other.detector);
+    desy_classifier_close(&other.classifier);
     return rc;
 }
 
@@ -123,19 +123,19 @@ int desy_eval_stage(struct desy_invocation *invocation, const char *store, const
     int rc = desy_eval_parse(&evaluation.level, &options.threshold, &options.threshold_from);
     if (rc == DESY_OK) rc = open_both(&evaluation, invocation, store, model);
     DESY_TRY(desy_agree(world, rc));
-    DESY_TRY(desy_items_read(world, evaluation.store, desy_detector_seed(evaluation.detector), false, &evaluation.items));
+    DESY_TRY(desy_items_read(world, evaluation.store, desy_classifier_seed(evaluation.classifier), false, &evaluation.items));
     rc = choose_parts(&evaluation, &evaluated, &choosers);
     if (rc == DESY_OK) rc = describe(&evaluation, store, provenance);
-    subject = desy_format("Model %s, level %s, on %s%s of %s", desy_detector_name(evaluation.detector), desy_eval_settings.level,
+    subject = desy_format("Model %s, level %s, on %s%s of %s", desy_classifier_name(evaluation.classifier), desy_eval_settings.level,
                           strcmp(desy_eval_settings.split, "all") == 0 ? "all" : desy_eval_settings.split, strcmp(desy_eval_settings.split, "all") == 0 ? "" : " part", desy_base_name(store));
     if (rc == DESY_OK && !subject) rc = desy_error_memory("a title");
     if (!options.threshold_from) {
-        options.threshold = evaluation.level < 0 ? desy_detector_threshold(evaluation.detector) : .5;
+        options.threshold = evaluation.level < 0 ? desy_classifier_threshold(evaluation.classifier) : .5;
         options.threshold_from = evaluation.level < 0 ? "validation" : "default";
     }
     options.subject = subject;
-    options.model = desy_detector_model(evaluation.detector);
-    if (evaluation.level < 0) options.out_of_fold = desy_detector_out_of_fold(evaluation.detector);
+    options.model = desy_classifier_model(evaluation.classifier);
+    if (evaluation.level < 0) options.out_of_fold = desy_classifier_out_of_fold(evaluation.classifier);
     DESY_TRY(desy_agree(world, rc));
     done = unless_done && !desy_eval_settings.csv_safe /* which metrics.json does not tell */ && desy_rank(world) == 0 && is_done(&options);
     desy_broadcast(world, &done, sizeof done, 0);
@@ -167,7 +167,7 @@ out:
     desy_scores_close(&validation);
     desy_scores_close(&others);
     desy_items_close(&evaluation.items);
-    desy_detector_close(&evaluation.detector);
+    desy_classifier_close(&evaluation.classifier);
     desy_store_close(&evaluation.store);
     cJSON_Delete(provenance);
     free(evaluated.items);

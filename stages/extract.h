@@ -3,6 +3,7 @@
 #define DESY_STAGES_EXTRACT_H
 
 #include "base/hash.h"
+#include "features/extract_config.h"
 #include "features/extractor.h"
 #include "features/helper.h"
 #include "features/store.h"
@@ -11,12 +12,8 @@
 #include "stages/extract_plan.h"
 #include "stages/stage.h"
 
-/* ---- what decides the numbers (extract_config.c) ---- */
+/* ---- the configuration, over ranks and in the store (extract_config.c) ---- */
 
-/* The configuration of this process, resolved; caller deletes. views: of each item, beside the original. */
-int desy_extract_config(cJSON **config, const struct desy_extractor *extractor, void *state, const struct desy_clip_request *request, int views);
-/* Members that differ, in words ("isa: AVX512 there, AVX2 here"); "" if none. New string; NULL: no memory. */
-char *desy_extract_differences(const cJSON *there, const cJSON *here);
 /* Collective: this process's must be that of rank 0. DESY_EENV names the rank and what differs. */
 int desy_extract_agree_config(desy_world *world, const cJSON *config);
 /* Writes STORE/extract.json, with where the data set is, or compares with the one that is there (DESY_EDATA: another configuration, or no JSON). */

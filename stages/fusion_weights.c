@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "stages/commands.h"
-#include "train/detector.h"
+#include "train/classifier.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -45,13 +45,13 @@ static cJSON *describe_channels(const cJSON *model, const char *level, double we
 }
 
 /* New. What a level adds between a typical real and a typical AI-generated clip is its `gap`: weights alone do not tell how much they move. */
-static cJSON *describe(const desy_detector *detector)
+static cJSON *describe(const desy_classifier *classifier)
 {
-    const cJSON *model = desy_detector_model(detector), *fusion = cJSON_GetObjectItemCaseSensitive(model, "fusion"), *of_level, *channel;
+    const cJSON *model = desy_classifier_model(classifier), *fusion = cJSON_GetObjectItemCaseSensitive(model, "fusion"), *of_level, *channel;
     cJSON *report = cJSON_CreateObject(), *levels;
-    cJSON_AddStringToObject(report, "model", desy_detector_name(detector));
+    cJSON_AddStringToObject(report, "model", desy_classifier_name(classifier));
     cJSON_AddNumberToObject(report, "bias", desy_json_number_of(fusion, "bias"));
-    cJSON_AddNumberToObject(report, "threshold", desy_detector_threshold(detector));
+    cJSON_AddNumberToObject(report, "threshold", desy_classifier_threshold(classifier));
     levels = cJSON_AddArrayToObject(report, "levels");
     cJSON_ArrayForEach(of_level, fusion)
     {
@@ -106,17 +106,17 @@ static void print_table(const cJSON *report)
 
 int desy_fusion_weights_command(struct desy_invocation *invocation)
 {
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     cJSON *report = NULL;
     int rc;
     if (invocation->argument_count != 1) return desy_error(DESY_EUSAGE, "name one model: desy fusion-weights MODEL");
     if (invocation->output) return desy_error(DESY_EUSAGE, "fusion-weights prints to stdout and takes no -o");
-    DESY_TRY(desy_detector_open(&detector, invocation->arguments[0], "cpu"));
-    report = describe(detector);
+    DESY_TRY(desy_classifier_open(&classifier, invocation->arguments[0], "cpu"));
+    report = describe(classifier);
     if (invocation->json) rc = desy_json_print(report, true, invocation->arguments[0]);
     else print_table(report);
 out:
     cJSON_Delete(report);
-    desy_detector_close(&detector);
+    desy_classifier_close(&classifier);
     return rc;
 }

@@ -5,7 +5,7 @@
 #include "features/blocks.h"
 #include "features/store.h"
 #include "stages/commands.h"
-#include "train/detector.h"
+#include "train/classifier.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -152,14 +152,14 @@ static int describe_model(cJSON *report, const char *path)
     int rc;
     cJSON *model = NULL;
     char *json = NULL;
-    desy_detector *detector = NULL;
-    DESY_TRY(desy_detector_open(&detector, path, "cpu"));
-    json = desy_path_join(desy_detector_directory(detector), "model.json");
+    desy_classifier *classifier = NULL;
+    DESY_TRY(desy_classifier_open(&classifier, path, "cpu"));
+    json = desy_path_join(desy_classifier_directory(classifier), "model.json");
     if (!json) DESY_TRY(desy_error_memory("a path"));
     DESY_TRY(desy_json_read(&model, json));
     cJSON_AddStringToObject(report, "kind", "model");
-    cJSON_AddStringToObject(report, "path", desy_detector_directory(detector));
-    cJSON_AddStringToObject(report, "model_sha256", desy_detector_sha256(detector));
+    cJSON_AddStringToObject(report, "path", desy_classifier_directory(classifier));
+    cJSON_AddStringToObject(report, "model_sha256", desy_classifier_sha256(classifier));
     while (model->child) {
         cJSON *member = cJSON_DetachItemViaPointer(model, model->child);
         cJSON_AddItemToObject(report, member->string, member);
@@ -167,7 +167,7 @@ static int describe_model(cJSON *report, const char *path)
 out:
     cJSON_Delete(model);
     free(json);
-    desy_detector_close(&detector);
+    desy_classifier_close(&classifier);
     return rc;
 }
 

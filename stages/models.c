@@ -143,43 +143,43 @@ static void print_training(const cJSON *model)
         printf("%-13s %s\n", entry->prev->next ? "" : "made by", cJSON_IsString(entry) ? entry->valuestring : "-");
 }
 
-static void print_model(const desy_detector *detector, bool current)
+static void print_model(const desy_classifier *classifier, bool current)
 {
-    const cJSON *model = desy_detector_model(detector);
-    printf("%s%s\n", desy_detector_name(detector), current ? ", in use" : "");
+    const cJSON *model = desy_classifier_model(classifier);
+    printf("%s%s\n", desy_classifier_name(classifier), current ? ", in use" : "");
     printf("%-13s %s, torch %s%s%s\n", "desy", text_of(model, "desy"), text_of(model, "torch"), desy_json_member(model, "isa") ? ", " : "", desy_json_member(model, "isa") ? text_of(model, "isa") : "");
     print_data(model);
     print_options(model);
     print_channels(model);
     print_figures(model, "out_of_fold", "out of fold");
     print_figures(model, "validation", "validation");
-    printf("%-13s %g, chosen %s\n", "threshold", desy_detector_threshold(detector), strcmp(text_of(model, "threshold_from"), "out_of_fold") == 0 ? "out of fold" : "on the validation part");
+    printf("%-13s %g, chosen %s\n", "threshold", desy_classifier_threshold(classifier), strcmp(text_of(model, "threshold_from"), "out_of_fold") == 0 ? "out of fold" : "on the validation part");
     print_training(model);
-    printf("%-13s %s\n", "model", desy_detector_sha256(detector));
+    printf("%-13s %s\n", "model", desy_classifier_sha256(classifier));
 }
 
 static int show(const struct desy_invocation *invocation, const char *version)
 {
     char name[DESY_VERSION_NAME];
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     cJSON *report = NULL;
     int rc;
-    DESY_TRY(desy_registry_open(&detector, settings.save_dir, version));
+    DESY_TRY(desy_registry_open(&classifier, settings.save_dir, version));
     DESY_TRY(desy_history_current(name, settings.save_dir));
-    const bool current = strcmp(name, desy_detector_name(detector)) == 0;
-    if (!invocation->json) print_model(detector, current);
+    const bool current = strcmp(name, desy_classifier_name(classifier)) == 0;
+    if (!invocation->json) print_model(classifier, current);
     else {
         report = cJSON_CreateObject();
-        cJSON_AddStringToObject(report, "name", desy_detector_name(detector));
+        cJSON_AddStringToObject(report, "name", desy_classifier_name(classifier));
         cJSON_AddBoolToObject(report, "current", current);
-        cJSON_AddStringToObject(report, "model_sha256", desy_detector_sha256(detector));
-        cJSON_AddItemToObject(report, "summary", desy_model_summary(desy_detector_model(detector)));
-        cJSON_AddItemToObject(report, "model", cJSON_Duplicate(desy_detector_model(detector), true));
+        cJSON_AddStringToObject(report, "model_sha256", desy_classifier_sha256(classifier));
+        cJSON_AddItemToObject(report, "summary", desy_model_summary(desy_classifier_model(classifier)));
+        cJSON_AddItemToObject(report, "model", cJSON_Duplicate(desy_classifier_model(classifier), true));
         rc = desy_json_print(report, true, version);
     }
 out:
     cJSON_Delete(report);
-    desy_detector_close(&detector);
+    desy_classifier_close(&classifier);
     return rc;
 }
 
@@ -225,20 +225,20 @@ out:
 
 static int compare(const struct desy_invocation *invocation, const char *a, const char *b)
 {
-    desy_detector *one = NULL, *other = NULL;
+    desy_classifier *one = NULL, *other = NULL;
     cJSON *report = NULL;
     int rc;
     DESY_TRY(desy_registry_open(&one, settings.save_dir, a));
     DESY_TRY(desy_registry_open(&other, settings.save_dir, b));
-    report = desy_model_compare(desy_detector_model(one), desy_detector_model(other));
+    report = desy_model_compare(desy_classifier_model(one), desy_classifier_model(other));
     if (!report) DESY_TRY(desy_error_memory("the comparison"));
-    cJSON_AddStringToObject(report, "a", desy_detector_name(one));
-    cJSON_AddStringToObject(report, "b", desy_detector_name(other));
+    cJSON_AddStringToObject(report, "a", desy_classifier_name(one));
+    cJSON_AddStringToObject(report, "b", desy_classifier_name(other));
     rc = invocation->json ? desy_json_print(report, true, settings.save_dir) : print_comparison(report);
 out:
     cJSON_Delete(report);
-    desy_detector_close(&one);
-    desy_detector_close(&other);
+    desy_classifier_close(&one);
+    desy_classifier_close(&other);
     return rc;
 }
 

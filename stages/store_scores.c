@@ -11,25 +11,25 @@
 
 int desy_store_scoring_check(const struct desy_store_scoring *scoring, const char *store, const char *model, bool first)
 {
-    const char *made = desy_store_extractor(scoring->store), *wanted = desy_detector_extractor(scoring->detector);
+    const char *made = desy_store_extractor(scoring->store), *wanted = desy_classifier_extractor(scoring->classifier);
     if (strcmp(made, wanted) != 0)
         return desy_error(DESY_EDATA, "%s holds features of the extractor %s, but the model %s was trained on those of %s", store, made, model, wanted);
-    if (desy_store_dims(scoring->store) != desy_detector_dims(scoring->detector))
+    if (desy_store_dims(scoring->store) != desy_classifier_dims(scoring->classifier))
         return desy_error(DESY_EDATA, "%s has features of %d dimensions (%s), the model %s takes %d (%s)", store, desy_store_dims(scoring->store), made, model,
-                          desy_detector_dims(scoring->detector), wanted);
-    if (desy_store_frames(scoring->store) != desy_detector_frames(scoring->detector))
+                          desy_classifier_dims(scoring->classifier), wanted);
+    if (desy_store_frames(scoring->store) != desy_classifier_frames(scoring->classifier))
         return desy_error(DESY_EDATA, "%s has %d frames a clip (%s), the model %s takes %d (%s); extract with --frames %d", store, desy_store_frames(scoring->store), made,
-                          model, desy_detector_frames(scoring->detector), wanted, desy_detector_frames(scoring->detector));
+                          model, desy_classifier_frames(scoring->classifier), wanted, desy_classifier_frames(scoring->classifier));
     const char *version = desy_store_attribute(scoring->store, "extractor_version"), *weights = desy_store_attribute(scoring->store, "weights_sha256");
-    if (version && atoi(version) != desy_detector_extractor_version(scoring->detector))
+    if (version && atoi(version) != desy_classifier_extractor_version(scoring->classifier))
         return desy_error(DESY_EDATA, "%s holds features of version %s of the extractor %s, the model %s was trained on version %d: extract again, or train again", store, version, made,
-                          model, desy_detector_extractor_version(scoring->detector));
-    if (weights && *weights && *desy_detector_weights_sha256(scoring->detector) && strcmp(weights, desy_detector_weights_sha256(scoring->detector)) != 0)
+                          model, desy_classifier_extractor_version(scoring->classifier));
+    if (weights && *weights && *desy_classifier_weights_sha256(scoring->classifier) && strcmp(weights, desy_classifier_weights_sha256(scoring->classifier)) != 0)
         return desy_error(DESY_EDATA, "%s holds features by other weights of the extractor %s than the model %s was trained on: extract with those, or train again", store, made, model);
     const struct desy_store_shape *shape = desy_store_shape(scoring->store);
-    if (desy_detector_reads(scoring->detector, DESY_READS_CROPS) && !shape->crops) return desy_error(DESY_EDATA, "%s has no crops, which the model %s reads: extract with --crops", store, model);
-    if (desy_detector_reads(scoring->detector, DESY_READS_AUDIO) && !shape->audio) return desy_error(DESY_EDATA, "%s has no sound, which the model %s reads: extract with --audio", store, model);
-    const char *precision = desy_store_attribute(scoring->store, "precision"), *trained = desy_detector_precision(scoring->detector);
+    if (desy_classifier_reads(scoring->classifier, DESY_READS_CROPS) && !shape->crops) return desy_error(DESY_EDATA, "%s has no crops, which the model %s reads: extract with --crops", store, model);
+    if (desy_classifier_reads(scoring->classifier, DESY_READS_AUDIO) && !shape->audio) return desy_error(DESY_EDATA, "%s has no sound, which the model %s reads: extract with --audio", store, model);
+    const char *precision = desy_store_attribute(scoring->store, "precision"), *trained = desy_classifier_precision(scoring->classifier);
     if (first && precision && strcmp(precision, trained) != 0)
         desy_log_warning("%s holds features in %s, the model %s was trained on features in %s: scores move a little", store, precision, model, trained);
     return DESY_OK;
@@ -53,7 +53,7 @@ struct arrays {
 
 static int open_arrays(struct arrays *arrays, const struct desy_store_scoring *scoring)
 {
-    const bool crops = desy_detector_reads(scoring->detector, DESY_READS_CROPS), audio = desy_detector_reads(scoring->detector, DESY_READS_AUDIO);
+    const bool crops = desy_classifier_reads(scoring->classifier, DESY_READS_CROPS), audio = desy_classifier_reads(scoring->classifier, DESY_READS_AUDIO);
     *arrays = (struct arrays){malloc((size_t)desy_store_frames(scoring->store) * (size_t)desy_store_dims(scoring->store) * sizeof(float)),
                               crops ? malloc(DESY_CROPS * DESY_INPUT_SIDE * DESY_INPUT_SIDE * 3) : NULL, audio ? malloc(DESY_AUDIO_SAMPLES * sizeof(int16_t)) : NULL};
     return arrays->features && (arrays->crops || !crops) && (arrays->audio || !audio) ? DESY_OK : desy_error_memory("a clip");
@@ -73,7 +73,7 @@ static int add_clip(const struct desy_store_scoring *scoring, const struct desy_
     if (rc == DESY_OK && arrays->crops) rc = desy_store_read_crops(scoring->store, row, 1, arrays->crops);
     if (rc == DESY_OK && arrays->audio) rc = desy_store_read_audio(scoring->store, row, 1, arrays->audio);
     if (rc != DESY_OK) return rc;
-    return desy_detector_add(scoring->detector, &(struct desy_clip_numbers){.features = arrays->features, .n_frames = clip->n_frames, .crops = arrays->crops,
+    return desy_classifier_add(scoring->classifier, &(struct desy_clip_numbers){.features = arrays->features, .n_frames = clip->n_frames, .crops = arrays->crops,
         .audio = arrays->audio, .audio_samples = clip->audio_samples, .text = text}, score);
 }
 
@@ -88,7 +88,7 @@ static int score_windows(const struct desy_store_scoring *scoring, uint64_t inde
         if (clip->row < 0 || clip->view != view) continue;
         DESY_TRY(add_clip(scoring, clip, text, arrays, score));
     }
-    if (score->windows > 0) rc = desy_detector_finish(scoring->detector, score);
+    if (score->windows > 0) rc = desy_classifier_finish(scoring->classifier, score);
 out:
     return rc;
 }

@@ -4,12 +4,12 @@
 
 #include "eval/scores.h"
 #include "features/store.h"
-#include "train/detector.h"
+#include "train/classifier.h"
 #include "train/items.h"
 
 struct desy_store_scoring {
     desy_store *store;
-    desy_detector *detector;
+    desy_classifier *classifier;
     struct desy_items items;
     int level;              /* -1: all */
     const char *level_name; /* "all", "low", ... */

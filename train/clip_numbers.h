@@ -14,9 +14,9 @@ enum desy_reads {
 
 /* Borrowed. */
 struct desy_clip_numbers {
-    const float *vector;   /* pooled; the detector makes it itself */
+    const float *vector;   /* pooled; the classifier makes it itself */
     const float *features; /* (T, D), of which the first n_frames rows are real: the rest never enter */
-    int frames, n_frames;  /* T, 1..T; the detector knows T itself */
+    int frames, n_frames;  /* T, 1..T; the classifier knows T itself */
     const uint8_t *crops;  /* (4, 224, 224, 3); NULL: not at hand */
     const int16_t *audio;  /* (32000), of which audio_samples are there; NULL: not at hand */
     int audio_samples;     /* 0: there is no sound */

@@ -2,7 +2,7 @@
 #ifndef DESY_TRAIN_ENSEMBLE_H
 #define DESY_TRAIN_ENSEMBLE_H
 
-#include "train/detector.h"
+#include "train/classifier.h"
 #include "train/head.h"
 
 #include <cjson/cJSON.h>

@@ -174,10 +174,10 @@ static bool has_part(const struct explaining *e, int c, int level)
     return (int)e->ensemble->heads[c].channel->level == level && isfinite(e->score->channel_logits[c]);
 }
 
-int desy_detector_explain(const desy_detector *detector, const struct desy_score *score, int only, cJSON **explanation)
+int desy_classifier_explain(const desy_classifier *classifier, const struct desy_score *score, int only, cJSON **explanation)
 {
-    struct explaining e = {.ensemble = desy_detector_ensemble(detector), .evidence = desy_detector_evidence(detector), .score = score,
-                           .reference = cJSON_GetObjectItemCaseSensitive(desy_detector_model(detector), "reference")};
+    struct explaining e = {.ensemble = desy_classifier_ensemble(classifier), .evidence = desy_classifier_evidence(classifier), .score = score,
+                           .reference = cJSON_GetObjectItemCaseSensitive(desy_classifier_model(classifier), "reference")};
     const struct desy_ensemble *ensemble = e.ensemble;
     const double bias = only < 0 ? ensemble->bias : ensemble->intercept[only];
     double logit = bias, value;

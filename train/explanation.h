@@ -2,7 +2,7 @@
 #ifndef DESY_TRAIN_EXPLANATION_H
 #define DESY_TRAIN_EXPLANATION_H
 
-#include "train/detector.h"
+#include "train/classifier.h"
 
 /* New; caller deletes. level: enum desy_level, -1: the fused logit. All contributions are in units of that logit:
  *   logit = bias + sum of levels[].contribution; a level's is the sum of its channels[].contribution; a linear channel's is its constant
@@ -10,6 +10,6 @@
  * typical_real and typical_ai beside each are means over the training clips; absent where the model has none. `says` is "ai" or "real" where the
  * contribution lies a tenth of a logit or more to that side of the middle of the two (without them: of 0), else "nothing".
  * words: sentences, strongest first. Not collective. */
-int desy_detector_explain(const desy_detector *detector, const struct desy_score *score, int level, cJSON **explanation);
+int desy_classifier_explain(const desy_classifier *classifier, const struct desy_score *score, int level, cJSON **explanation);
 
 #endif

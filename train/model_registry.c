@@ -48,16 +48,16 @@ out:
     return rc;
 }
 
-int desy_registry_open(desy_detector **detector, const char *save_dir, const char *version)
+int desy_registry_open(desy_classifier **classifier, const char *save_dir, const char *version)
 {
     char *directory = NULL;
     int rc;
-    *detector = NULL;
+    *classifier = NULL;
     if (!desy_is_directory(save_dir)) return desy_error(DESY_EDATA, "%s: no such directory: --save-dir names where desy train has put its models", save_dir);
     if (strcmp(version, "current") == 0) DESY_TRY(desy_model_follow_current(&directory, save_dir));
     else if (!(directory = desy_path_join(save_dir, version))) DESY_TRY(desy_error_memory("a path"));
     if (strcmp(version, "current") != 0 && (!desy_is_version(version) || !desy_is_directory(directory))) DESY_TRY(refuse_missing(save_dir, version));
-    rc = desy_detector_open(detector, directory, "cpu");
+    rc = desy_classifier_open(classifier, directory, "cpu");
     if (rc != DESY_OK && !strstr(desy_error_message(), directory)) { /* some messages say "model.json" alone */
         char *message = strdup(desy_error_message());
         rc = desy_error(rc, "%s: %s", directory, message ? message : "can't be read");
@@ -115,7 +115,7 @@ static void add_made(cJSON *entry, const char *directory)
 static int add_version(cJSON *versions, const char *save_dir, const char *name, const char *current)
 {
     cJSON *entry = cJSON_CreateObject();
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     char *directory = desy_path_join(save_dir, name);
     if (!entry || !directory || !cJSON_AddItemToArray(versions, entry)) {
         cJSON_Delete(entry);
@@ -125,9 +125,9 @@ static int add_version(cJSON *versions, const char *save_dir, const char *name, 
     cJSON_AddStringToObject(entry, "name", name);
     cJSON_AddBoolToObject(entry, "current", strcmp(name, current) == 0);
     add_made(entry, directory);
-    if (desy_registry_open(&detector, save_dir, name) == DESY_OK) cJSON_AddItemToObject(entry, "summary", desy_model_summary(desy_detector_model(detector)));
+    if (desy_registry_open(&classifier, save_dir, name) == DESY_OK) cJSON_AddItemToObject(entry, "summary", desy_model_summary(desy_classifier_model(classifier)));
     else cJSON_AddStringToObject(entry, "fault", desy_error_message());
-    desy_detector_close(&detector);
+    desy_classifier_close(&classifier);
     free(directory);
     return DESY_OK;
 }
@@ -258,50 +258,50 @@ cJSON *desy_model_compare(const cJSON *a, const cJSON *b)
     return list ? report : NULL;
 }
 
-static int refuse_worse(const char *save_dir, const desy_detector *candidate, const desy_detector *current)
+static int refuse_worse(const char *save_dir, const desy_classifier *candidate, const desy_classifier *current)
 {
-    const cJSON *one = desy_detector_model(candidate), *other = desy_detector_model(current);
+    const cJSON *one = desy_classifier_model(candidate), *other = desy_classifier_model(current);
     switch (desy_model_order(one, other)) {
     case DESY_MODEL_AS_GOOD: return DESY_OK;
     case DESY_MODEL_WORSE:
         return desy_error(DESY_EDATA, "%s: %s is worse than %s, which is in use: out-of-fold AUC %.4f and %.4f on the same data; --force promotes it all the same", save_dir,
-                          desy_detector_name(candidate), desy_detector_name(current), number_of(one, "out_of_fold", "roc_auc"), number_of(other, "out_of_fold", "roc_auc"));
+                          desy_classifier_name(candidate), desy_classifier_name(current), number_of(one, "out_of_fold", "roc_auc"), number_of(other, "out_of_fold", "roc_auc"));
     default:
         return desy_error(DESY_EDATA, "%s: %s can't be compared with %s, which is in use: %s; evaluate both on one store (desy eval STORE --model %s -o REPORT), and promote with --force", save_dir,
-                          desy_detector_name(candidate), desy_detector_name(current), why_not(one, other), desy_detector_directory(candidate));
+                          desy_classifier_name(candidate), desy_classifier_name(current), why_not(one, other), desy_classifier_directory(candidate));
     }
 }
 
 int desy_registry_promote(const char *save_dir, const char *version, bool force, char before[DESY_VERSION_NAME])
 {
-    desy_detector *candidate = NULL, *current = NULL;
+    desy_classifier *candidate = NULL, *current = NULL;
     int rc;
     before[0] = '\0';
     if (!desy_is_version(version)) DESY_TRY(refuse_missing(save_dir, version));
     DESY_TRY(desy_registry_open(&candidate, save_dir, version));
     DESY_TRY(desy_history_current(before, save_dir));
-    if (strcmp(before, desy_detector_name(candidate)) == 0) goto out;
+    if (strcmp(before, desy_classifier_name(candidate)) == 0) goto out;
     /* One in use that is damaged, or gone, serves nobody: whatever takes its place is better. */
     if (!force && desy_registry_open(&current, save_dir, "current") == DESY_OK) DESY_TRY(refuse_worse(save_dir, candidate, current));
-    rc = desy_history_use(save_dir, desy_detector_name(candidate));
+    rc = desy_history_use(save_dir, desy_classifier_name(candidate));
 out:
-    desy_detector_close(&candidate);
-    desy_detector_close(&current);
+    desy_classifier_close(&candidate);
+    desy_classifier_close(&current);
     return rc;
 }
 
 int desy_registry_rollback(const char *save_dir, char before[DESY_VERSION_NAME], char now[DESY_VERSION_NAME])
 {
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     int rc;
     if (!desy_is_directory(save_dir)) return desy_error(DESY_EDATA, "%s: no such directory: --save-dir names where desy train has put its models", save_dir);
     DESY_TRY(desy_history_current(before, save_dir));
     DESY_TRY(desy_history_previous(now, save_dir));
     if (!*now) DESY_TRY(desy_error(DESY_EDATA, "%s: no version was in use before%s%s: desy models promote V --save-dir %s chooses one", save_dir, *before ? " " : "", before, save_dir));
-    DESY_TRY(desy_registry_open(&detector, save_dir, now));
+    DESY_TRY(desy_registry_open(&classifier, save_dir, now));
     rc = desy_history_step_back(save_dir, now);
 out:
-    desy_detector_close(&detector);
+    desy_classifier_close(&classifier);
     return rc;
 }
 

@@ -2,11 +2,11 @@
 #ifndef DESY_TRAIN_MODEL_REGISTRY_H
 #define DESY_TRAIN_MODEL_REGISTRY_H
 
-#include "train/detector.h"
+#include "train/classifier.h"
 #include "train/model_history.h"
 
 /* `version`: "v0002", or "current". Weights, seal and all are verified. DESY_EDATA: no such directory or version, or it is damaged. */
-int desy_registry_open(desy_detector **detector, const char *save_dir, const char *version);
+int desy_registry_open(desy_classifier **classifier, const char *save_dir, const char *version);
 
 /* {"save_dir", "current" (absent: none), "versions": [{"name", "current", "made", "summary" or "fault"}]}; new, caller deletes. A version that
  * can't be used has its `fault`, in words, and is no error. "made": when model.json was written, UTC. DESY_EDATA: no such directory, no version. */

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "tests/unit/unit.h"
-#include "train/detector.h"
+#include "train/classifier.h"
 #include "train/train.h"
 #include "train/training_set.h"
 
@@ -70,15 +70,15 @@ static desy_store *make_store(const char *directory, int windows, bool equal, fl
     return store;
 }
 
-static desy_detector *train(desy_store *store, const char *save_dir, enum desy_size size)
+static desy_classifier *train(desy_store *store, const char *save_dir, enum desy_size size)
 {
     const struct desy_train_options options = {.save_dir = save_dir, .seed = 3, .level = DESY_TRAIN_ALL, .size = size, .epochs = 2, .batch_size = 8, .patience = 2,
                                                .learning_rate = 1e-3, .weight_decay = .01, .focal_alpha = -1, .checkpoint_minutes = 10, .device = "cpu"};
     struct desy_train_result result;
-    desy_detector *detector = NULL;
-    if (desy_train(world, store, &options, &result) != DESY_OK || desy_detector_open(&detector, save_dir, "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
+    desy_classifier *classifier = NULL;
+    if (desy_train(world, store, &options, &result) != DESY_OK || desy_classifier_open(&classifier, save_dir, "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
     free(result.directory);
-    return detector;
+    return classifier;
 }
 
 static void assert_same_file(const char *one, const char *other)
@@ -94,7 +94,7 @@ static void padding_never_counts(void **state)
 {
     (void)state;
     desy_store *stores[2] = {make_store("repeats", 1, true, 0), make_store("poisoned", 1, true, 1e30f)};
-    desy_detector *detectors[2] = {train(stores[0], "of-repeats", DESY_SIZE_FULL), train(stores[1], "of-poisoned", DESY_SIZE_FULL)};
+    desy_classifier *classifiers[2] = {train(stores[0], "of-repeats", DESY_SIZE_FULL), train(stores[1], "of-poisoned", DESY_SIZE_FULL)};
     assert_same_file("of-repeats/v0001/weights.safetensors", "of-poisoned/v0001/weights.safetensors");
     assert_same_file("of-repeats/v0001/out_of_fold.safetensors", "of-poisoned/v0001/out_of_fold.safetensors");
     float *features = malloc((size_t)T * D * sizeof *features);
@@ -103,13 +103,13 @@ static void padding_never_counts(void **state)
         for (int s = 0; s < 2; s++) {
             assert_int_equal(desy_store_read_features(stores[s], i, 1, features), DESY_OK);
             if (s == 1 && frames_of(i) < T) assert_true(features[(T - 1) * D] == 1e30f);
-            assert_int_equal(desy_detector_score(detectors[s], &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(i)}, &scores[s]), DESY_OK);
+            assert_int_equal(desy_classifier_score(classifiers[s], &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(i)}, &scores[s]), DESY_OK);
         }
         assert_memory_equal(&scores[0], &scores[1], sizeof scores[0]);
     }
     free(features);
     for (int s = 0; s < 2; s++) {
-        desy_detector_close(&detectors[s]);
+        desy_classifier_close(&classifiers[s]);
         desy_store_close(&stores[s]);
     }
 }
@@ -129,24 +129,24 @@ static void windows_do_not_multiply_an_item(void **state)
 {
     (void)state;
     desy_store *stores[2] = {make_store("single", 1, true, 0), make_store("triple", 3, true, 0)};
-    desy_detector *detectors[2] = {train(stores[0], "of-single", DESY_SIZE_SMALL), train(stores[1], "of-triple", DESY_SIZE_SMALL)};
+    desy_classifier *classifiers[2] = {train(stores[0], "of-single", DESY_SIZE_SMALL), train(stores[1], "of-triple", DESY_SIZE_SMALL)};
     assert_int_equal(desy_store_rows(stores[1]), 3 * ITEMS);
     assert_true(training_count("of-single/v0001/model.json", "real") == 27 && training_count("of-triple/v0001/model.json", "real") == 27);
-    assert_string_equal(desy_detector_training_sha256(detectors[0]), desy_detector_training_sha256(detectors[1]));
-    assert_true(fabs(desy_detector_threshold(detectors[0]) - desy_detector_threshold(detectors[1])) < 1e-6);
+    assert_string_equal(desy_classifier_training_sha256(classifiers[0]), desy_classifier_training_sha256(classifiers[1]));
+    assert_true(fabs(desy_classifier_threshold(classifiers[0]) - desy_classifier_threshold(classifiers[1])) < 1e-6);
     float *features = malloc((size_t)T * D * sizeof *features);
     double most = 0;
     for (size_t i = 0; i < ITEMS; i++) {
         struct desy_score scores[2] = {{0}};
         fill(features, i, 0, 0);
-        for (int s = 0; s < 2; s++) assert_int_equal(desy_detector_score(detectors[s], &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(i)}, &scores[s]), DESY_OK);
+        for (int s = 0; s < 2; s++) assert_int_equal(desy_classifier_score(classifiers[s], &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(i)}, &scores[s]), DESY_OK);
         assert_true(fabs(scores[0].logit - scores[1].logit) < 1e-5);
         most = fmax(most, fabs(scores[0].logit));
     }
     assert_true(most > .1); /* something was learnt */
     free(features);
     for (int s = 0; s < 2; s++) {
-        desy_detector_close(&detectors[s]);
+        desy_classifier_close(&classifiers[s]);
         desy_store_close(&stores[s]);
     }
 }
@@ -155,25 +155,25 @@ static void a_score_of_windows_is_the_mean_of_theirs(void **state)
 {
     (void)state;
     desy_store *store = make_store("windows", 3, false, 0);
-    desy_detector *detector = train(store, "of-windows", DESY_SIZE_SMALL);
+    desy_classifier *classifier = train(store, "of-windows", DESY_SIZE_SMALL);
     float *features = malloc((size_t)T * D * sizeof *features);
     struct desy_score all = {0}, one;
     double logit = 0, high = 0, step = 0;
     for (int window = 0; window < 3; window++) {
         assert_int_equal(desy_store_read_features(store, (size_t)(3 * 7 + window), 1, features), DESY_OK);
-        assert_int_equal(desy_detector_score(detector, &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(7)}, &one), DESY_OK);
-        assert_int_equal(desy_detector_add(detector, &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(7)}, &all), DESY_OK);
+        assert_int_equal(desy_classifier_score(classifier, &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(7)}, &one), DESY_OK);
+        assert_int_equal(desy_classifier_add(classifier, &(struct desy_clip_numbers){.features = features, .n_frames = frames_of(7)}, &all), DESY_OK);
         assert_int_equal(one.windows, 1);
         logit += one.logit / 3, high += log(one.high / (1 - one.high)) / 3, step += one.channel_logits[1] / 3;
     }
-    assert_int_equal(desy_detector_finish(detector, &all), DESY_OK);
+    assert_int_equal(desy_classifier_finish(classifier, &all), DESY_OK);
     assert_int_equal(all.windows, 3);
     assert_true(fabs(all.logit - logit) < 1e-12 && fabs(log(all.high / (1 - all.high)) - high) < 1e-9 && fabs(all.channel_logits[1] - step) < 1e-12);
     assert_true(fabs(all.logit - one.logit) > 1e-6); /* windows differ */
     all = (struct desy_score){0};
-    assert_int_equal(desy_detector_finish(detector, &all), DESY_EUSAGE);
+    assert_int_equal(desy_classifier_finish(classifier, &all), DESY_EUSAGE);
     free(features);
-    desy_detector_close(&detector);
+    desy_classifier_close(&classifier);
     desy_store_close(&store);
 }
 

@@ -87,7 +87,7 @@ static void check_current(const char *save_dir, const char *wanted, const char *
 static void versions_count_up(void **state)
 {
     (void)state;
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     check_current("deep/save", NULL, "");
     publish_whole("deep/save", "deep/save/v0001");
     check_current("deep/save", "deep/save/v0001", FINGERPRINT);
@@ -100,16 +100,16 @@ static void versions_count_up(void **state)
     write_text("deep/save/v12345", "");
     assert_int_equal(mkdir("deep/save/v0006", 0777), 0);
     publish_whole("deep/save", "deep/save/v0007");
-    assert_int_equal(desy_detector_open(&detector, "deep/save", "cpu"), DESY_OK);
-    assert_string_equal(desy_detector_name(detector), "v0007");
-    assert_string_equal(desy_detector_directory(detector), "deep/save/v0007");
-    desy_detector_close(&detector);
+    assert_int_equal(desy_classifier_open(&classifier, "deep/save", "cpu"), DESY_OK);
+    assert_string_equal(desy_classifier_name(classifier), "v0007");
+    assert_string_equal(desy_classifier_directory(classifier), "deep/save/v0007");
+    desy_classifier_close(&classifier);
     /* An older one is chosen by hand. */
     write_text("deep/save/current", "v0001\r\n");
     check_current("deep/save", "deep/save/v0001", FINGERPRINT);
-    assert_int_equal(desy_detector_open(&detector, "deep/save", "cpu"), DESY_OK);
-    assert_string_equal(desy_detector_name(detector), "v0001");
-    desy_detector_close(&detector);
+    assert_int_equal(desy_classifier_open(&classifier, "deep/save", "cpu"), DESY_OK);
+    assert_string_equal(desy_classifier_name(classifier), "v0001");
+    desy_classifier_close(&classifier);
 }
 
 /* Each whole, none lost, and `history` with `current` holds every one once, whoever came when. */
@@ -139,10 +139,10 @@ static void trainings_that_end_at_once_keep_all_models(void **state)
     assert_int_equal(size, (PROCESSES * MODELS - 1) * 6);
     assert_int_equal(desy_file_read(&current, &size, "busy/current"), DESY_OK);
     for (int v = 1; v <= PROCESSES * MODELS; v++) {
-        desy_detector *detector = NULL;
+        desy_classifier *classifier = NULL;
         char *path = desy_format("busy/v%04d", v);
-        if (desy_detector_open(&detector, path, "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
-        desy_detector_close(&detector);
+        if (desy_classifier_open(&classifier, path, "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
+        desy_classifier_close(&classifier);
         free(path);
         snprintf(name, sizeof name, "v%04d\n", v);
         assert_true(strstr(history, name) || strcmp(current, name) == 0);
@@ -172,27 +172,27 @@ static void what_is_written_reads_back_to_the_bit(void **state)
     float vector[3 * ENCODER + DESY_TEMPORAL_DIMS + 1];
     double logits[2];
     struct desy_score score;
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     struct desy_ensemble e = make_ensemble();
     publish_whole("trip", "trip/v0001");
     assert_int_equal(desy_pool(vector, &layout, features, FRAMES, 3), DESY_OK);
     for (int k = 0; k < 2; k++) assert_int_equal(desy_head_logits(&e.heads[k], vector, 0, 1, &logits[k]), DESY_OK);
-    if (desy_detector_open(&detector, "trip/v0001/", "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
-    assert_int_equal(desy_detector_score(detector, &(struct desy_clip_numbers){.features = features, .n_frames = 3}, &score), DESY_OK);
+    if (desy_classifier_open(&classifier, "trip/v0001/", "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
+    assert_int_equal(desy_classifier_score(classifier, &(struct desy_clip_numbers){.features = features, .n_frames = 3}, &score), DESY_OK);
     assert_int_equal(score.channels, 2);
     assert_memory_equal(score.channel_logits, logits, sizeof logits);
     assert_true(score.logit == -.1 + 1. / 3 * logits[0] + .7 * logits[1]);
     assert_true(isnan(score.low));
     assert_true(score.mid == desy_sigmoid(M_PI * logits[0] + 1e-17));
     assert_true(score.high == desy_sigmoid(1 / .7 * logits[1] - 2. / 3));
-    assert_string_equal(desy_detector_name(detector), "v0001");
-    assert_string_equal(desy_detector_channel(detector, 1), "high_mlp");
-    assert_true(desy_detector_threshold(detector) == .4375 && desy_detector_calibrated(detector));
-    assert_true(desy_detector_seed(detector) == UINT64_MAX);
-    assert_int_equal(desy_detector_frames(detector), FRAMES);
-    assert_int_equal(desy_detector_score(detector, &(struct desy_clip_numbers){.features = (float[]){1, 2, NAN}, .n_frames = 1}, &score), DESY_EDATA);
-    assert_int_equal(desy_detector_score(detector, &(struct desy_clip_numbers){.features = features, .n_frames = FRAMES + 1}, &score), DESY_EDATA);
-    desy_detector_close(&detector);
+    assert_string_equal(desy_classifier_name(classifier), "v0001");
+    assert_string_equal(desy_classifier_channel(classifier, 1), "high_mlp");
+    assert_true(desy_classifier_threshold(classifier) == .4375 && desy_classifier_calibrated(classifier));
+    assert_true(desy_classifier_seed(classifier) == UINT64_MAX);
+    assert_int_equal(desy_classifier_frames(classifier), FRAMES);
+    assert_int_equal(desy_classifier_score(classifier, &(struct desy_clip_numbers){.features = (float[]){1, 2, NAN}, .n_frames = 1}, &score), DESY_EDATA);
+    assert_int_equal(desy_classifier_score(classifier, &(struct desy_clip_numbers){.features = features, .n_frames = FRAMES + 1}, &score), DESY_EDATA);
+    desy_classifier_close(&classifier);
     desy_ensemble_close(&e);
 }
 
@@ -227,9 +227,9 @@ static void out_of_fold_logits_are_kept(void **state)
 
 static void refuse(const char *model, const char *wanted)
 {
-    desy_detector *detector = NULL;
-    assert_int_equal(desy_detector_open(&detector, model, "cpu"), DESY_EDATA);
-    assert_null(detector);
+    desy_classifier *classifier = NULL;
+    assert_int_equal(desy_classifier_open(&classifier, model, "cpu"), DESY_EDATA);
+    assert_null(classifier);
     if (!strstr(desy_error_message(), wanted)) fail_msg("\"%s\" is not in: %s", wanted, desy_error_message());
 }
 
@@ -257,7 +257,7 @@ static void refuse_model(const char *from, const char *to, const char *wanted)
 static void damaged_descriptions_are_refused(void **state)
 {
     (void)state;
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     publish_whole("bad", "bad/v0001");
     refuse_model("\"desy-model-1\"", "\"desy-model-2\"", "model.json has the format \"desy-model-2\"");
     refuse_model("\"desy-model-1\"", "\"desy-model-1", "bad/v0001/model.json:");
@@ -272,8 +272,8 @@ static void damaged_descriptions_are_refused(void **state)
     refuse_model("\"logit_deviation\":", "\"logit_deviation\":\t0, \"was\":", "model.json: the logit_deviation of step");
     refuse_model("\"fusion\":", "\"fuse\":", "model.json: fusion");
     refuse_model("\"channels\":", "\"canals\":", "model.json: no channels");
-    assert_int_equal(desy_detector_open(&detector, "bad", "cpu"), DESY_OK);
-    desy_detector_close(&detector);
+    assert_int_equal(desy_classifier_open(&classifier, "bad", "cpu"), DESY_OK);
+    desy_classifier_close(&classifier);
 }
 
 /* weak/v0001 without one of its tensors. */

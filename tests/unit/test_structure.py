@@ -19,7 +19,8 @@ MAY_INCLUDE = {
     "features": {"base", "model"},
     "train": {"base", "mpi", "model", "features"},
     "eval": {"base", "mpi", "model", "features"},
-    "stages": {"base", "mpi", "model", "features", "train", "eval"},
+    "detect": {"base", "model", "features", "train"},
+    "stages": {"base", "mpi", "model", "features", "train", "eval", "detect"},
 }
 ONLY_IN = [
     (re.compile(r"mpi\.h"), {"mpi"}),
@@ -27,6 +28,7 @@ ONLY_IN = [
     (re.compile(r"(libav|libsw)\w+/.*"), {"features"}),
     (re.compile(r"hdf5(_hl)?\.h|H5\w+\.h"), {"features"}),
     (re.compile(r"seccomp\.h"), {"features"}),
+    (re.compile(r"popt\.h"), {"stages"}),
 ]
 MOST_LINES = 500
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -1,4 +1,4 @@
-#include "train/detector.h"
+#include "train/classifier.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct desy_detector {
+struct desy_classifier {
     char *directory, *name;
     cJSON *model; /* texts below borrow from it */
     struct desy_ensemble ensemble;
@@ -26,46 +26,46 @@ struct desy_detector {
     float *vector; /* (pool width) */
 };
 
-static int find_directory(desy_detector *detector, const char *model)
+static int find_directory(desy_classifier *classifier, const char *model)
 {
     char *path = desy_path_join(model, "model.json");
     if (!path) return desy_error_memory("a path");
     int rc = DESY_OK;
     if (desy_file_exists(path)) {
-        detector->directory = strdup(model);
-        if (!detector->directory) rc = desy_error_memory("a path");
-    } else rc = desy_model_follow_current(&detector->directory, model);
+        classifier->directory = strdup(model);
+        if (!classifier->directory) rc = desy_error_memory("a path");
+    } else rc = desy_model_follow_current(&classifier->directory, model);
     free(path);
     if (rc != DESY_OK) return rc;
-    size_t length = strlen(detector->directory);
-    while (length > 1 && detector->directory[length - 1] == '/') detector->directory[--length] = '\0';
-    const char *slash = strrchr(detector->directory, '/');
-    detector->name = strdup(slash && slash[1] ? slash + 1 : detector->directory);
-    return detector->name ? DESY_OK : desy_error_memory("a name");
+    size_t length = strlen(classifier->directory);
+    while (length > 1 && classifier->directory[length - 1] == '/') classifier->directory[--length] = '\0';
+    const char *slash = strrchr(classifier->directory, '/');
+    classifier->name = strdup(slash && slash[1] ? slash + 1 : classifier->directory);
+    return classifier->name ? DESY_OK : desy_error_memory("a name");
 }
 
 /* Over both files; the weights must be those that model.json was written with. */
-static int hash_files(const desy_detector *detector, char hex[DESY_SHA256_HEX])
+static int hash_files(const desy_classifier *classifier, char hex[DESY_SHA256_HEX])
 {
     const char *expected;
     static const char *const names[] = {"model.json", "weights.safetensors"};
     char both[2 * DESY_SHA256_HEX];
     int rc = DESY_OK;
     for (int i = 0; rc == DESY_OK && i < 2; i++) {
-        char *path = desy_path_join(detector->directory, names[i]);
+        char *path = desy_path_join(classifier->directory, names[i]);
         rc = path ? desy_sha256_file(both + i * DESY_SHA256_HEX, path) : desy_error_memory("a path");
         free(path);
     }
     DESY_TRY(rc);
-    DESY_TRY(desy_json_string(&expected, detector->model, "weights_sha256", "model.json"));
+    DESY_TRY(desy_json_string(&expected, classifier->model, "weights_sha256", "model.json"));
     if (strcmp(expected, both + DESY_SHA256_HEX) != 0)
-        DESY_TRY(desy_error(DESY_EDATA, "%s: weights.safetensors is damaged, or of another model: its SHA-256 is not that of model.json", detector->directory));
+        DESY_TRY(desy_error(DESY_EDATA, "%s: weights.safetensors is damaged, or of another model: its SHA-256 is not that of model.json", classifier->directory));
     rc = desy_sha256_bytes(hex, both, sizeof both);
 out:
     return rc;
 }
 
-static int read_members(desy_detector *d)
+static int read_members(desy_classifier *d)
 {
     const cJSON *model = d->model, *extractor, *training, *calibrated;
     const char *where = "model.json", *format, *seed;
@@ -100,7 +100,7 @@ out:
 }
 
 /* One without "sha256" was written by an older version, or edited by somebody who knows. */
-static int check_seal(const desy_detector *d)
+static int check_seal(const desy_classifier *d)
 {
     char hex[DESY_SHA256_HEX];
     const char *expected = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(d->model, "sha256"));
@@ -109,11 +109,11 @@ static int check_seal(const desy_detector *d)
     return desy_error(DESY_EDATA, "%s: model.json is not what it was when it was written (its SHA-256 is another): take the model anew, or, if you changed it, remove its member \"sha256\"", d->directory);
 }
 
-int desy_detector_open(desy_detector **out, const char *model, const char *device)
+int desy_classifier_open(desy_classifier **out, const char *model, const char *device)
 {
     char *path = NULL;
     int rc;
-    desy_detector *d = *out = calloc(1, sizeof *d);
+    desy_classifier *d = *out = calloc(1, sizeof *d);
     if (!d) return desy_error_memory("a model");
     DESY_TRY(find_directory(d, model));
     path = desy_path_join(d->directory, "model.json");
@@ -133,13 +133,13 @@ int desy_detector_open(desy_detector **out, const char *model, const char *devic
     if (!d->vector) DESY_TRY(desy_error_memory("a model"));
 out:
     free(path);
-    if (rc != DESY_OK) desy_detector_close(out);
+    if (rc != DESY_OK) desy_classifier_close(out);
     return rc;
 }
 
-void desy_detector_close(desy_detector **detector)
+void desy_classifier_close(desy_classifier **classifier)
 {
-    desy_detector *d = *detector;
+    desy_classifier *d = *classifier;
     if (!d) return;
     desy_evidence_close(&d->evidence);
     desy_ensemble_close(&d->ensemble);
@@ -148,10 +148,10 @@ void desy_detector_close(desy_detector **detector)
     free(d->name);
     free(d->vector);
     free(d);
-    *detector = NULL;
+    *classifier = NULL;
 }
 
-int desy_detector_add(desy_detector *d, const struct desy_clip_numbers *given, struct desy_score *score)
+int desy_classifier_add(desy_classifier *d, const struct desy_clip_numbers *given, struct desy_score *score)
 {
     const struct desy_ensemble *ensemble = &d->ensemble;
     struct desy_clip_numbers clip = *given;
@@ -174,7 +174,7 @@ out:
 }
 
 /* Levels and the fusion are linear in the channels' logits: where all windows have all channels, their means are those of the channels' means. */
-int desy_detector_finish(const desy_detector *d, struct desy_score *score)
+int desy_classifier_finish(const desy_classifier *d, struct desy_score *score)
 {
     double *levels[] = {&score->low, &score->mid, &score->high}, value;
     const struct desy_ensemble *ensemble = &d->ensemble;
@@ -197,11 +197,11 @@ int desy_detector_finish(const desy_detector *d, struct desy_score *score)
     return isfinite(score->logit) ? DESY_OK : desy_error(DESY_EDATA, "%s: the model gave a score that is not finite", d->directory);
 }
 
-int desy_detector_score(desy_detector *d, const struct desy_clip_numbers *clip, struct desy_score *score)
+int desy_classifier_score(desy_classifier *d, const struct desy_clip_numbers *clip, struct desy_score *score)
 {
     *score = (struct desy_score){0};
-    int rc = desy_detector_add(d, clip, score);
-    return rc == DESY_OK ? desy_detector_finish(d, score) : rc;
+    int rc = desy_classifier_add(d, clip, score);
+    return rc == DESY_OK ? desy_classifier_finish(d, score) : rc;
 }
 
 double desy_confidence(double logit, double prior)
@@ -209,30 +209,30 @@ double desy_confidence(double logit, double prior)
     return desy_sigmoid(logit + log(prior) - log1p(-prior));
 }
 
-const char *desy_detector_name(const desy_detector *d) { return d->name; }
-const char *desy_detector_directory(const desy_detector *d) { return d->directory; }
-const char *desy_detector_sha256(const desy_detector *d) { return d->sha256; }
-const char *desy_detector_extractor(const desy_detector *d) { return d->extractor; }
-int desy_detector_extractor_version(const desy_detector *d) { return d->extractor_version; }
-const char *desy_detector_precision(const desy_detector *d) { return d->precision; }
-const char *desy_detector_weights_sha256(const desy_detector *d) { return d->weights_sha256; }
-const char *desy_detector_sampling(const desy_detector *d) { return d->sampling; }
-int desy_detector_frames(const desy_detector *d) { return d->frames; }
-int desy_detector_dims(const desy_detector *d) { return d->dims; }
-double desy_detector_threshold(const desy_detector *d) { return d->threshold; }
-bool desy_detector_calibrated(const desy_detector *d) { return d->calibrated; }
-uint64_t desy_detector_seed(const desy_detector *d) { return d->seed; }
-const char *desy_detector_data_sha256(const desy_detector *d) { return d->data_sha256; }
-const char *desy_detector_training_sha256(const desy_detector *d) { return d->training_sha256; }
-const cJSON *desy_detector_out_of_fold(const desy_detector *d) { return cJSON_GetObjectItemCaseSensitive(d->model, "out_of_fold"); }
-const cJSON *desy_detector_model(const desy_detector *d) { return d->model; }
-const struct desy_ensemble *desy_detector_ensemble(const desy_detector *d) { return &d->ensemble; }
-const struct desy_evidence *desy_detector_evidence(const desy_detector *d) { return &d->evidence; }
-bool desy_detector_reads(const desy_detector *d, enum desy_reads reads)
+const char *desy_classifier_name(const desy_classifier *d) { return d->name; }
+const char *desy_classifier_directory(const desy_classifier *d) { return d->directory; }
+const char *desy_classifier_sha256(const desy_classifier *d) { return d->sha256; }
+const char *desy_classifier_extractor(const desy_classifier *d) { return d->extractor; }
+int desy_classifier_extractor_version(const desy_classifier *d) { return d->extractor_version; }
+const char *desy_classifier_precision(const desy_classifier *d) { return d->precision; }
+const char *desy_classifier_weights_sha256(const desy_classifier *d) { return d->weights_sha256; }
+const char *desy_classifier_sampling(const desy_classifier *d) { return d->sampling; }
+int desy_classifier_frames(const desy_classifier *d) { return d->frames; }
+int desy_classifier_dims(const desy_classifier *d) { return d->dims; }
+double desy_classifier_threshold(const desy_classifier *d) { return d->threshold; }
+bool desy_classifier_calibrated(const desy_classifier *d) { return d->calibrated; }
+uint64_t desy_classifier_seed(const desy_classifier *d) { return d->seed; }
+const char *desy_classifier_data_sha256(const desy_classifier *d) { return d->data_sha256; }
+const char *desy_classifier_training_sha256(const desy_classifier *d) { return d->training_sha256; }
+const cJSON *desy_classifier_out_of_fold(const desy_classifier *d) { return cJSON_GetObjectItemCaseSensitive(d->model, "out_of_fold"); }
+const cJSON *desy_classifier_model(const desy_classifier *d) { return d->model; }
+const struct desy_ensemble *desy_classifier_ensemble(const desy_classifier *d) { return &d->ensemble; }
+const struct desy_evidence *desy_classifier_evidence(const desy_classifier *d) { return &d->evidence; }
+bool desy_classifier_reads(const desy_classifier *d, enum desy_reads reads)
 {
     bool found = false;
     for (int i = 0; i < d->ensemble.n; i++) found |= d->ensemble.heads[i].channel->reads == reads;
     return found;
 }
-int desy_detector_channels(const desy_detector *d) { return d->ensemble.n; }
-const char *desy_detector_channel(const desy_detector *d, int index) { return d->ensemble.heads[index].channel->name; }
+int desy_classifier_channels(const desy_classifier *d) { return d->ensemble.n; }
+const char *desy_classifier_channel(const desy_classifier *d, int index) { return d->ensemble.heads[index].channel->name; }

@@ -1,9 +1,9 @@
 /* Should this score be believed? What a video gives no hold to, and what is unlike everything the model was trained on. */
-#ifndef DESY_STAGES_RELIABILITY_H
-#define DESY_STAGES_RELIABILITY_H
+#ifndef DESY_DETECT_RELIABILITY_H
+#define DESY_DETECT_RELIABILITY_H
 
 #include "features/clip.h"
-#include "train/detector.h"
+#include "train/classifier.h"
 
 /* What the clips of a video showed; zeroed before the first. */
 struct desy_reliability {
@@ -20,7 +20,7 @@ void desy_reliability_add(struct desy_reliability *reliability, const struct des
  * what the model knows ("reliability" of model.json): a rule that it has no figure for is not applied, nor is the band of undecided clips
  * if the logit is that of one level (`level_alone`). True: ok. */
 #define DESY_RELIABILITY_TEXT 600
-bool desy_reliability_judge(char *text, const struct desy_reliability *reliability, const desy_detector *detector, const struct desy_score *score, double logit,
+bool desy_reliability_judge(char *text, const struct desy_reliability *reliability, const desy_classifier *classifier, const struct desy_score *score, double logit,
                             double threshold, bool level_alone);
 
 #endif

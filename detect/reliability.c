@@ -1,4 +1,4 @@
-#include "stages/reliability.h"
+#include "detect/reliability.h"
 
 #include "base/json.h"
 
@@ -60,25 +60,25 @@ __attribute__((format(printf, 2, 3))) static void add_reason(char *text, const c
 }
 
 /* The channel that is farthest beyond its limit. */
-static void add_far(char *text, const cJSON *limits, const desy_detector *detector, const struct desy_score *score)
+static void add_far(char *text, const cJSON *limits, const desy_classifier *classifier, const struct desy_score *score)
 {
     int worst = -1;
     double most = 1;
     for (int c = 0; c < score->channels; c++) {
-        const double beyond = score->distances[c] / desy_json_number_of(limits, desy_detector_channel(detector, c));
+        const double beyond = score->distances[c] / desy_json_number_of(limits, desy_classifier_channel(classifier, c));
         if (!(beyond > most)) continue;
         most = beyond;
         worst = c;
     }
     if (worst >= 0)
-        add_reason(text, "unlike the training clips: the numbers of %s lie %.2f standard deviations from theirs, which lie within %.2f", desy_detector_channel(detector, worst),
+        add_reason(text, "unlike the training clips: the numbers of %s lie %.2f standard deviations from theirs, which lie within %.2f", desy_classifier_channel(classifier, worst),
                    score->distances[worst], score->distances[worst] / most);
 }
 
-bool desy_reliability_judge(char *text, const struct desy_reliability *r, const desy_detector *detector, const struct desy_score *score, double logit, double threshold,
+bool desy_reliability_judge(char *text, const struct desy_reliability *r, const desy_classifier *classifier, const struct desy_score *score, double logit, double threshold,
                             bool level_alone)
 {
-    const cJSON *facts = cJSON_GetObjectItemCaseSensitive(desy_detector_model(detector), "reliability");
+    const cJSON *facts = cJSON_GetObjectItemCaseSensitive(desy_classifier_model(classifier), "reliability");
     const double above = logit - (log(threshold) - log1p(-threshold)), width = desy_json_number_of(facts, above >= 0 ? "band_above" : "band_below");
     text[0] = '\0';
     if (r->side < SMALLEST) add_reason(text, "tiny: the shorter side has %d pixels, fewer than %d", r->side, SMALLEST);
@@ -87,7 +87,7 @@ bool desy_reliability_judge(char *text, const struct desy_reliability *r, const 
     if (2 * r->black >= r->frames) add_reason(text, "black: %d of %d frames show next to nothing", r->black, r->frames);
     else if (2 * r->flat >= r->frames) add_reason(text, "flat: %d of %d frames are of one colour", r->flat, r->frames);
     if (r->change < STILL) add_reason(text, "static: nothing moves");
-    add_far(text, cJSON_GetObjectItemCaseSensitive(facts, "distance_limits"), detector, score);
+    add_far(text, cJSON_GetObjectItemCaseSensitive(facts, "distance_limits"), classifier, score);
     if (!level_alone && width > 0 && fabs(above) <= width)
         add_reason(text, "undecided: as near to the threshold as this, the model told fewer than 3 in 4 clips of new sources right");
     if (text[0]) return false;

@@ -1,4 +1,4 @@
-#include "stages/default_model.h"
+#include "detect/default_model.h"
 
 #include "base/error.h"
 #include "base/file.h"
