@@ -13,6 +13,7 @@ desy_pkg_config(cjson libcjson)
 desy_pkg_config(crypto libcrypto)
 desy_pkg_config(seccomp libseccomp)
 desy_pkg_config(popt popt)
+desy_pkg_config(microhttpd libmicrohttpd)
 desy_pkg_config(hdf5 hdf5)
 desy_pkg_config(ffmpeg libavformat libavcodec libavutil libswscale libswresample)
 

@@ -34,6 +34,7 @@ struct desy_scoring {
     int level; /* -1: all */
     struct queued {
         char *shown, *text;
+        bool timeline, explain;
     } *videos; /* that are queued, a ring */
     size_t first, queued, room;
 };
@@ -165,13 +166,14 @@ int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *
         scoring->videos = ring, scoring->room = room, scoring->first = 0;
     }
     struct queued *queued = &scoring->videos[(scoring->first + scoring->queued) % scoring->room];
-    *queued = (struct queued){strdup(video->shown), strdup(scoring->settings.text ? scoring->settings.text : video->text)};
+    const bool explain = video->explain || scoring->settings.explain, timeline = explain || video->timeline || scoring->settings.timeline;
+    *queued = (struct queued){strdup(video->shown), strdup(scoring->settings.text ? scoring->settings.text : video->text), timeline, explain};
     scoring->queued++;
     if (!queued->shown || !queued->text) return desy_error_memory("the name of a video");
     desy_clip_request_paths(&request, video->path, audio ? audio : video->audio_path);
     int rc = desy_helper_submit(scoring->helpers, &request);
     request.windows = DESY_MAX_WINDOWS; /* those of the timeline are clips of their own: the score stays what it is without it */
-    return rc == DESY_OK && scoring->settings.timeline ? desy_helper_submit(scoring->helpers, &request) : rc;
+    return rc == DESY_OK && timeline ? desy_helper_submit(scoring->helpers, &request) : rc;
 }
 
 static double prior_logit(const desy_scoring *scoring)
@@ -303,8 +305,8 @@ int desy_scoring_next(desy_scoring *scoring, cJSON **out)
     struct desy_score score, none;
     struct outcome outcome, later;
     struct desy_reliability seen = {0};
-    cJSON *result = NULL, *timeline = scoring->settings.timeline ? cJSON_CreateArray() : NULL;
     struct queued video = scoring->videos[scoring->first];
+    cJSON *result = NULL, *timeline = video.timeline ? cJSON_CreateArray() : NULL;
     scoring->first = (scoring->first + 1) % scoring->room;
     scoring->queued--;
     DESY_TRY(score_clips(scoring, video.text, &score, &outcome, &seen, NULL));
@@ -317,7 +319,7 @@ int desy_scoring_next(desy_scoring *scoring, cJSON **out)
         add_scores(result, scoring, &score, &seen);
         if (outcome.reason[0]) cJSON_AddStringToObject(result, "warning", outcome.reason);
         if (timeline && cJSON_AddItemToObject(result, "timeline", timeline)) timeline = NULL;
-        if (scoring->settings.explain) DESY_TRY(explain(result, scoring, &score));
+        if (video.explain) DESY_TRY(explain(result, scoring, &score));
     } else cJSON_AddStringToObject(result, "reason", outcome.reason);
     *out = result, result = NULL;
 out:
@@ -326,6 +328,11 @@ out:
     free(video.shown);
     free(video.text);
     return rc;
+}
+
+const desy_classifier *desy_scoring_classifier(const desy_scoring *scoring)
+{
+    return scoring->classifier;
 }
 
 const cJSON *desy_scoring_config(const desy_scoring *scoring)

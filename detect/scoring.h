@@ -2,6 +2,8 @@
 #ifndef DESY_DETECT_SCORING_H
 #define DESY_DETECT_SCORING_H
 
+#include "train/classifier.h"
+
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,11 +43,14 @@ int desy_scoring_open(desy_scoring **scoring, const struct desy_scoring_settings
 struct desy_scoring_video {
     const char *path, *shown;      /* opens it; what the result calls it */
     const char *audio_path, *text; /* what comes with it; "": the sound of the video, no text. The settings' audio and text take their place */
+    bool timeline, explain;        /* of this one, also where the settings do not ask for it */
 };
 /* Queues a video; copied. */
 int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *video);
 /* The result of the oldest queued video; caller deletes. A video that could not be read has a status, a reason, no score. */
 int desy_scoring_next(desy_scoring *scoring, cJSON **result);
+/* The model. Borrowed until close. */
+const desy_classifier *desy_scoring_classifier(const desy_scoring *scoring);
 /* What decides the features (features/extract_config.h). Borrowed until close. */
 const cJSON *desy_scoring_config(const desy_scoring *scoring);
 /* What decides the scores: SHA-256 of the model, threshold, prior, level, audio, text, and all that decides the features. */

@@ -75,7 +75,7 @@ static int score_items(struct batch *batch, const struct desy_item *items, size_
         if (!(todo >> i & 1)) continue;
         paths[i] = desy_path_join(batch->root, items[i].video_path);
         char *audio = *items[i].audio_path ? desy_path_join(batch->root, items[i].audio_path) : strdup("");
-        rc = paths[i] && audio ? desy_scoring_submit(batch->scoring, &(struct desy_scoring_video){paths[i], items[i].video_path, audio, items[i].text}) : desy_error_memory("a path");
+        rc = paths[i] && audio ? desy_scoring_submit(batch->scoring, &(struct desy_scoring_video){.path = paths[i], .shown = items[i].video_path, .audio_path = audio, .text = items[i].text}) : desy_error_memory("a path");
         free(audio);
     }
     for (size_t i = 0; i < count && rc == DESY_OK; i++) {

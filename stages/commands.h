@@ -14,6 +14,7 @@ int desy_train_command(struct desy_invocation *invocation);
 int desy_eval_command(struct desy_invocation *invocation);
 int desy_run_command(struct desy_invocation *invocation);
 int desy_detect_command(struct desy_invocation *invocation);
+int desy_serve_command(struct desy_invocation *invocation);
 int desy_batch_command(struct desy_invocation *invocation);
 int desy_doctor_command(struct desy_invocation *invocation);
 

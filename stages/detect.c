@@ -33,7 +33,7 @@ static int score_share(desy_scoring *scoring, const desy_dataset *dataset, int r
         char *line = NULL;
         for (; rc == DESY_OK && ahead < n && ahead < i + 8 * (size_t)size; ahead += (size_t)size) {
             desy_dataset_item(dataset, ahead, &item);
-            rc = desy_scoring_submit(scoring, &(struct desy_scoring_video){item.video_path, item.video_path, item.audio_path, item.text});
+            rc = desy_scoring_submit(scoring, &(struct desy_scoring_video){.path = item.video_path, .shown = item.video_path, .audio_path = item.audio_path, .text = item.text});
         }
         if (rc == DESY_OK) rc = desy_scoring_next(scoring, &result);
         if (rc == DESY_OK && desy_interrupted()) rc = desy_error(DESY_EINTERRUPTED, "interrupted before all videos were scored; for many, desy batch continues where it stopped");

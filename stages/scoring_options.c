@@ -39,19 +39,27 @@ void desy_scoring_want_timeline(void)
     settings.timeline = 1;
 }
 
-int desy_scoring_open_rank(desy_scoring **scoring, const desy_world *world)
+int desy_scoring_settings_of(struct desy_scoring_settings *mine, const desy_world *world)
 {
     char *end = NULL;
-    *scoring = NULL;
     if (threshold) {
         settings.threshold = strtod(threshold, &end);
         if (*end || end == threshold || !(settings.threshold >= 0 && settings.threshold <= 1)) /* NaN would be the model's */
             return desy_error(DESY_EUSAGE, "--threshold must be a number from 0 to 1, not '%s'", threshold);
     }
-    struct desy_scoring_settings mine = settings;
+    *mine = settings;
+    mine->local_rank = desy_local_rank(world);
+    mine->mute = desy_rank(world) > 0;
+    return DESY_OK;
+}
+
+int desy_scoring_open_rank(desy_scoring **scoring, const desy_world *world)
+{
+    struct desy_scoring_settings mine;
+    *scoring = NULL;
+    const int rc = desy_scoring_settings_of(&mine, world);
+    if (rc != DESY_OK) return rc;
     if (!mine.workers) mine.workers = desy_local_cores(world);
-    mine.local_rank = desy_local_rank(world);
-    mine.mute = desy_rank(world) > 0;
     return desy_scoring_open(scoring, &mine);
 }
 

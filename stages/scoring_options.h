@@ -9,6 +9,8 @@
  * --timeline, --explain, --abstain. */
 extern const struct poptOption desy_scoring_options[];
 
+/* The settings as the options say: with this rank's share of cores and devices. Their texts last as long as the command line. DESY_EUSAGE. */
+int desy_scoring_settings_of(struct desy_scoring_settings *settings, const desy_world *world);
 /* desy_scoring_open as the options say; one a rank. Not collective: agree afterwards. */
 int desy_scoring_open_rank(desy_scoring **scoring, const desy_world *world);
 /* Collective: DESY_EENV unless all ranks compute features as rank 0 does (device, instruction set, versions, ...). */

@@ -1,4 +1,4 @@
-/* Inside train/: versions v0001, v0002, ... under a save directory, and `current`, which names one. Not collective: one process writes. */
+/* Versions v0001, v0002, ... under a save directory, and `current`, which names one. Not collective: one process writes. */
 #ifndef DESY_TRAIN_MODEL_DIRECTORY_H
 #define DESY_TRAIN_MODEL_DIRECTORY_H
 

@@ -20,7 +20,8 @@ MAY_INCLUDE = {
     "train": {"base", "mpi", "model", "features"},
     "eval": {"base", "mpi", "model", "features"},
     "detect": {"base", "model", "features", "train"},
-    "stages": {"base", "mpi", "model", "features", "train", "eval", "detect"},
+    "serve": {"base", "train", "eval", "detect"},
+    "stages": {"base", "mpi", "model", "features", "train", "eval", "detect", "serve"},
 }
 ONLY_IN = [
     (re.compile(r"mpi\.h"), {"mpi"}),
@@ -29,6 +30,7 @@ ONLY_IN = [
     (re.compile(r"hdf5(_hl)?\.h|H5\w+\.h"), {"features"}),
     (re.compile(r"seccomp\.h"), {"features"}),
     (re.compile(r"popt\.h"), {"stages"}),
+    (re.compile(r"microhttpd\.h"), {"serve"}),
 ]
 MOST_LINES = 500
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

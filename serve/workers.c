@@ -1,0 +1,218 @@
+#include "serve/workers.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "detect/model_stamp.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AHEAD 2       /* videos that a worker decodes at a time: the next one while the network looks at this one */
+#define LOOK_AGAIN 1. /* seconds after which an idle worker looks whether another model was promoted */
+
+struct desy_workers {
+    desy_jobs *jobs;
+    desy_telemetry *telemetry;
+    const struct desy_scoring_settings *settings;
+    pthread_mutex_t lock;
+    cJSON *model; /* what is told of the one last opened */
+    size_t ready;
+    char failed[DESY_MODEL_STAMP]; /* of the model that could not be opened: it is not tried again, and reported once */
+    int count;
+    struct worker {
+        desy_workers *workers;
+        pthread_t thread;
+        desy_scoring *scoring;
+        struct desy_job *working[AHEAD]; /* oldest first */
+        int n_working;
+        char stamp[DESY_MODEL_STAMP];
+    } list[];
+};
+
+static bool add_tensor(cJSON *list, const char *name, const char *type)
+{
+    const int one = 1;
+    cJSON *tensor = cJSON_CreateObject(), *shape = cJSON_CreateIntArray(&one, 1);
+    return tensor && shape && cJSON_AddItemToArray(list, tensor) && cJSON_AddStringToObject(tensor, "name", name) && cJSON_AddStringToObject(tensor, "datatype", type) && cJSON_AddItemToObject(tensor, "shape", shape);
+}
+
+/* As KServe's protocol has it; its `parameters` are ours. NULL: no memory. */
+static cJSON *describe(const desy_classifier *classifier)
+{
+    cJSON *model = cJSON_CreateObject(), *versions = cJSON_AddArrayToObject(model, "versions"), *inputs = cJSON_AddArrayToObject(model, "inputs"), *outputs = cJSON_AddArrayToObject(model, "outputs"),
+          *parameters = cJSON_AddObjectToObject(model, "parameters");
+    char version[13] = "";
+    snprintf(version, sizeof version, "%s", desy_classifier_sha256(classifier));
+    if (cJSON_AddStringToObject(model, "name", desy_classifier_name(classifier)) && cJSON_AddItemToArray(versions, cJSON_CreateString(version)) && cJSON_AddStringToObject(model, "platform", "desy")
+        && add_tensor(inputs, "video", "BYTES") && add_tensor(outputs, "confidence", "FP64") && add_tensor(outputs, "is_ai_generated", "BOOL")
+        && cJSON_AddStringToObject(parameters, "sha256", desy_classifier_sha256(classifier)) && cJSON_AddStringToObject(parameters, "extractor", desy_classifier_extractor(classifier))
+        && cJSON_AddNumberToObject(parameters, "threshold", desy_classifier_threshold(classifier)) && cJSON_AddBoolToObject(parameters, "calibrated", desy_classifier_calibrated(classifier)))
+        return model;
+    cJSON_Delete(model);
+    return NULL;
+}
+
+static void publish(struct worker *worker)
+{
+    desy_workers *workers = worker->workers;
+    cJSON *model = describe(desy_scoring_classifier(worker->scoring));
+    pthread_mutex_lock(&workers->lock);
+    cJSON *old = workers->model;
+    if (model) workers->model = model;
+    pthread_mutex_unlock(&workers->lock);
+    if (model) cJSON_Delete(old);
+}
+
+static int open_model(struct worker *worker)
+{
+    desy_model_stamp(worker->stamp, worker->workers->settings->model);
+    const int rc = desy_scoring_open(&worker->scoring, worker->workers->settings);
+    if (rc == DESY_OK) publish(worker);
+    return rc;
+}
+
+/* Has another model been promoted? Then this worker takes nothing further until it has it. */
+static bool is_old(const struct worker *worker)
+{
+    char stamp[DESY_MODEL_STAMP];
+    desy_workers *workers = worker->workers;
+    desy_model_stamp(stamp, workers->settings->model);
+    if (strcmp(stamp, worker->stamp) == 0) return false;
+    pthread_mutex_lock(&workers->lock);
+    const bool failed = strcmp(stamp, workers->failed) == 0;
+    pthread_mutex_unlock(&workers->lock);
+    return !failed;
+}
+
+static void renew(struct worker *worker)
+{
+    desy_workers *workers = worker->workers;
+    struct worker fresh = {.workers = workers};
+    if (open_model(&fresh) == DESY_OK) {
+        desy_scoring_close(&worker->scoring);
+        worker->scoring = fresh.scoring;
+        strcpy(worker->stamp, fresh.stamp);
+        desy_telemetry_reload(workers->telemetry, false);
+        desy_log_info("serve: a worker has taken up model %s", desy_classifier_name(desy_scoring_classifier(worker->scoring)));
+        return;
+    }
+    pthread_mutex_lock(&workers->lock);
+    const bool said = strcmp(workers->failed, fresh.stamp) == 0;
+    strcpy(workers->failed, fresh.stamp);
+    pthread_mutex_unlock(&workers->lock);
+    if (said) return;
+    desy_telemetry_reload(workers->telemetry, true);
+    desy_log_error("serve: the model that was promoted can't be used, %s stays in use: %s", desy_classifier_name(desy_scoring_classifier(worker->scoring)), desy_error_message());
+}
+
+static void submit(struct worker *worker, struct desy_job *job)
+{
+    const struct desy_job_request *request = &job->request;
+    const struct desy_scoring_video video = {.path = request->path, .shown = request->name, .audio_path = "", .text = request->text ? request->text : "", .timeline = request->timeline,
+                                             .explain = request->explain};
+    if (desy_scoring_submit(worker->scoring, &video) == DESY_OK) worker->working[worker->n_working++] = job;
+    else desy_jobs_finish(worker->workers->jobs, job, NULL, false, strdup(desy_error_message()));
+}
+
+static void count_video(struct worker *worker, const struct desy_job *job, const cJSON *result)
+{
+    const cJSON *verdict = desy_json_member(result, "is_ai_generated");
+    const char *status = desy_json_text_of(result, "status");
+    desy_telemetry_video(worker->workers->telemetry, status ? status : "failed", cJSON_IsBool(verdict) ? cJSON_IsTrue(verdict) : -1, job->started - job->submitted, desy_monotonic() - job->started);
+}
+
+/* The oldest of those submitted. */
+static void finish_one(struct worker *worker)
+{
+    cJSON *result = NULL;
+    char *text = NULL, *failure = NULL;
+    struct desy_job *job = worker->working[0];
+    int rc = desy_scoring_next(worker->scoring, &result);
+    if (rc == DESY_OK) rc = desy_json_text(&text, result, false, job->request.name);
+    if (rc != DESY_OK) {
+        desy_log_error("serve: a video could not be scored: %s", desy_error_message());
+        failure = strdup(desy_error_message());
+    }
+    count_video(worker, job, result);
+    const char *status = desy_json_text_of(result, "status");
+    const bool scored = status && strcmp(status, "ok") == 0;
+    cJSON_Delete(result);
+    memmove(worker->working, worker->working + 1, (size_t)--worker->n_working * sizeof *worker->working);
+    desy_jobs_finish(worker->workers->jobs, job, text, scored, failure);
+}
+
+/* Fails what it has and opens the model again: an error of the machine (no memory, no helper) leaves the queue of videos in no known state. */
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    desy_workers *workers = worker->workers;
+    for (;;) {
+        const bool old = is_old(worker);
+        if (old && worker->n_working == 0) renew(worker);
+        while (worker->n_working < AHEAD && (worker->n_working == 0 || !old)) {
+            struct desy_job *job = desy_jobs_take(workers->jobs, worker->n_working ? 0 : LOOK_AGAIN);
+            if (!job) break;
+            submit(worker, job);
+        }
+        if (worker->n_working > 0) finish_one(worker);
+        else if (desy_jobs_drained(workers->jobs)) return NULL;
+    }
+}
+
+int desy_workers_start(desy_workers **out, int count, const struct desy_scoring_settings *settings, desy_jobs *jobs, desy_telemetry *telemetry)
+{
+    desy_workers *workers = calloc(1, sizeof *workers + (size_t)count * sizeof *workers->list);
+    int rc = workers ? DESY_OK : desy_error_memory("workers");
+    *out = workers;
+    if (rc != DESY_OK) return rc;
+    workers->jobs = jobs, workers->telemetry = telemetry, workers->settings = settings;
+    pthread_mutex_init(&workers->lock, NULL);
+    for (int i = 0; i < count; i++) { /* all before the first thread: a service that starts has all it needs */
+        workers->list[i].workers = workers;
+        DESY_TRY(open_model(&workers->list[i]));
+    }
+    for (; workers->count < count; workers->count++) {
+        if (pthread_create(&workers->list[workers->count].thread, NULL, work, &workers->list[workers->count]) != 0) DESY_TRY(desy_error(DESY_EENV, "no thread for a worker can be had"));
+        workers->ready++;
+    }
+out:
+    if (rc != DESY_OK) {
+        desy_jobs_drain(jobs);
+        for (int i = workers->count; i < count; i++) desy_scoring_close(&workers->list[i].scoring);
+        desy_workers_stop(out);
+    }
+    return rc;
+}
+
+size_t desy_workers_ready(desy_workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    const size_t ready = workers->ready;
+    pthread_mutex_unlock(&workers->lock);
+    return ready;
+}
+
+cJSON *desy_workers_model(desy_workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    cJSON *model = cJSON_Duplicate(workers->model, true);
+    pthread_mutex_unlock(&workers->lock);
+    return model;
+}
+
+void desy_workers_stop(desy_workers **out)
+{
+    desy_workers *workers = *out;
+    if (!workers) return;
+    for (int i = 0; i < workers->count; i++) {
+        pthread_join(workers->list[i].thread, NULL);
+        desy_scoring_close(&workers->list[i].scoring);
+    }
+    pthread_mutex_destroy(&workers->lock);
+    cJSON_Delete(workers->model);
+    free(workers);
+    *out = NULL;
+}
