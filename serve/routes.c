@@ -20,7 +20,7 @@ static bool submit(struct desy_request *request, bool keep)
 {
     struct desy_upload *upload = &request->upload;
     const char *text = desy_request_option(request, "text");
-    struct desy_job_request job = {.path = upload->path, .name = strdup(upload->name ? upload->name : "video"), .text = text && *text ? strdup(text) : NULL, .timeline = desy_request_flag(request, "timeline"),
+    struct desy_job_request job = {.path = upload->path, .name = strdup(upload->name && *upload->name ? upload->name : "video"), .text = text && *text ? strdup(text) : NULL, .timeline = desy_request_flag(request, "timeline"),
                                    .explain = desy_request_flag(request, "explain")};
     struct desy_job *submitted = NULL;
     bool full = false;

@@ -183,7 +183,8 @@ static int start(struct running *r)
     DESY_TRY(desy_workers_start(&s->workers, options->workers, &options->scoring, s->jobs, s->telemetry));
     DESY_TRY(desy_watchdog_start(s, &r->watchdog));
     r->watched = true;
-    s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, r->listener, MHD_OPTION_NOTIFY_COMPLETED, on_end, s,
+    /* poll, not epoll: its edges miss a client that went away right after what it had sent, whose upload then stands until the timeout. */
+    s->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, r->listener, MHD_OPTION_NOTIFY_COMPLETED, on_end, s,
                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections, MHD_OPTION_CONNECTION_TIMEOUT, 30u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)131072,
                                  MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!s->daemon) rc = desy_error(DESY_EENV, "the HTTP service can't start: %s", strerror(errno));

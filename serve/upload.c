@@ -42,7 +42,7 @@ static void begin_video(struct desy_upload *upload, const char *name)
         return;
     }
     upload->has_video = true;
-    upload->name = name && *name ? clean_name(name) : NULL;
+    upload->name = name ? clean_name(name) : NULL;
     if (desy_spool_create(upload->spool, &upload->path, &upload->descriptor) != DESY_OK)
         refuse(upload, errno == ENOSPC || errno == EDQUOT ? MHD_HTTP_INSUFFICIENT_STORAGE : MHD_HTTP_INTERNAL_SERVER_ERROR, "The service can't store uploads now.");
 }
