@@ -25,7 +25,8 @@ typedef struct desy_dataset desy_dataset;
  * no video_path, label not 0 or 1, unknown split, the same video_path twice, duplicate key, an empty list. */
 int desy_dataset_open(desy_dataset **dataset, const char *path, bool need_labels);
 /* The same from paths (files and parts of shards; directories are walked for .mp4 .avi .mov .mkv .webm .gif .tar, sorted; a .tar stands for
- * its members of these names, in their order; a text list of paths, one a line), without labels. A shard whose headers end early is an item
+ * its members of these names, in their order; a text list of paths, one a line; "-": such a list on stdin; a pattern with * ? [ that is
+ * no file stands for what it matches), without labels. A shard whose headers end early is an item
  * of its own, too, after the members that were found: it fails, and says why. DESY_EDATA: a path that does not exist, a named .tar that is
  * none, or nothing found. Paths stay relative to the working directory. */
 int desy_dataset_from_paths(desy_dataset **dataset, const char *const *paths, size_t n);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fts.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,14 +87,15 @@ static int add_list(desy_dataset *dataset, const char *path)
     char *line = NULL;
     size_t room = 0;
     int rc = DESY_OK;
-    FILE *file = fopen(path, "re");
+    const bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "re");
     if (!file) return desy_error(DESY_EDATA, "%s: %s", path, strerror(errno));
     while (rc == DESY_OK && getline(&line, &room, file) > 0) {
         line[strcspn(line, "\r\n")] = '\0';
         if (*line) rc = add_found(dataset, line);
     }
     free(line);
-    fclose(file);
+    if (!standard) fclose(file);
     return rc;
 }
 
@@ -103,11 +105,23 @@ static bool is_list(const char *path)
     return dot && (strcasecmp(dot, ".txt") == 0 || strcasecmp(dot, ".lst") == 0 || strcasecmp(dot, ".list") == 0);
 }
 
+/* A pattern that the shell left alone: it was quoted, since it matches more than a command line holds. */
+static int add_pattern(desy_dataset *dataset, const char *pattern)
+{
+    glob_t found = {0};
+    const int failed = glob(pattern, 0, NULL, &found);
+    int rc = failed == 0 ? DESY_OK : failed == GLOB_NOSPACE ? desy_error_memory("the paths of a pattern") : desy_error(DESY_EDATA, "%s: nothing there", pattern);
+    for (size_t i = 0; rc == DESY_OK && i < found.gl_pathc; i++) rc = desy_is_directory(found.gl_pathv[i]) ? add_directory(dataset, found.gl_pathv[i]) : add_found(dataset, found.gl_pathv[i]);
+    globfree(&found);
+    return rc;
+}
+
 static int add_named(desy_dataset *dataset, const char *path)
 {
     struct desy_video_location location;
     if (desy_is_directory(path)) return add_directory(dataset, path);
-    if (is_list(path)) return add_list(dataset, path);
+    if (strcmp(path, "-") == 0 || is_list(path)) return add_list(dataset, path);
+    if (strpbrk(path, "*?[") && !desy_file_exists(path)) return add_pattern(dataset, path);
     bool shard = is_shard(path);
     int rc = shard ? add_shard(dataset, path) : desy_video_locate(&location, path);
     if (rc == DESY_EDATA) return desy_error(DESY_EDATA, "%s: %s", path, desy_error_message());

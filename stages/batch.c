@@ -10,6 +10,7 @@
 #include "stages/journal.h"
 #include "stages/scoring_options.h"
 #include "stages/shard.h"
+#include "stages/watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +18,12 @@
 #define TASK_ITEMS 16
 
 static const char *csv_path, *shard_text;
+static int watch;
 
 const struct poptOption desy_batch_options[] = {
     {"csv", 0, POPT_ARG_STRING, &csv_path, 0, "also write a CSV", "FILE"},
     {"shard", 0, POPT_ARG_STRING, &shard_text, 0, "part K of N alone, for job arrays: the parts may run at the same time, with one -o", "K/N"},
+    {"watch", 0, POPT_ARG_NONE, &watch, 0, "of directories: go on, and append a line to -o for each video that arrives; alone, until it is stopped", NULL},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_scoring_options, 0, "Options of scoring:", NULL},
     POPT_TABLEEND};
 
@@ -266,6 +269,20 @@ static int finish(struct batch *batch, const char *journal, const char *output, 
                                                 desy_dataset_count(batch->dataset), output) : rc;
 }
 
+static int watch_inbox(struct desy_invocation *invocation)
+{
+    desy_scoring *scoring = NULL;
+    int rc = DESY_OK;
+    if (desy_size(invocation->world) > 1) return desy_error(DESY_EUSAGE, "--watch runs alone, not under mpirun: its decode helpers use the cores of this machine (--num-workers)");
+    if (csv_path || shard_text) return desy_error(DESY_EUSAGE, "--watch writes lines of JSON as videos arrive: it takes no --csv and no --shard");
+    DESY_TRY(desy_scoring_check_count(2));
+    DESY_TRY(desy_scoring_open_rank(&scoring, invocation->world));
+    rc = desy_watch(invocation, scoring, invocation->arguments, (size_t)invocation->argument_count, invocation->output);
+out:
+    desy_scoring_close(&scoring);
+    return rc;
+}
+
 int desy_batch_command(struct desy_invocation *invocation)
 {
     int rc = DESY_OK;
@@ -277,6 +294,7 @@ int desy_batch_command(struct desy_invocation *invocation)
     if (invocation->argument_count == 0 || !invocation->output) return desy_error(DESY_EUSAGE, "batch needs videos and a file to write to: desy batch DATASET|DIR|LIST -o SCORES.jsonl");
     if (desy_is_directory(invocation->output) || (csv_path && desy_is_directory(csv_path)))
         return desy_error(DESY_EUSAGE, "%s: is a directory, and batch writes a file", desy_is_directory(invocation->output) ? invocation->output : csv_path);
+    if (watch) return watch_inbox(invocation);
     DESY_TRY(desy_shard_parse(&batch.shard, shard_text));
     journal = desy_format("%s.journal", invocation->output);
     rc = journal ? desy_scoring_open_rank(&batch.scoring, world) : desy_error_memory("a path");
