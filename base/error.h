@@ -1,4 +1,4 @@
-/* Errors: a code of desy.h is returned, a message is set once where the error arises and passed on untouched. */
+/* Errors: a code of desy.h is returned, a message is set once where the error arises and passed on untouched (desy_error_message). */
 #ifndef DESY_BASE_ERROR_H
 #define DESY_BASE_ERROR_H
 
@@ -11,9 +11,6 @@ extern "C" {
 /* Sets this thread's message (what failed, where, and what to do next) and returns `code`, so that
  * `return desy_error(DESY_EDATA, "...", ...)` reads as one step. Not collective. */
 int desy_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
-
-/* The last message set on this thread; "" if none. Borrowed, valid until the next desy_error on this thread. */
-const char *desy_error_message(void);
 
 /* Allocation failure, in words. Returns DESY_EENV. */
 int desy_error_memory(const char *what);

@@ -16,6 +16,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *file;
 static int speaker, speakers = 1;
 static bool hush;
+static _Thread_local const struct desy_log_sink *diverted;
 
 int desy_log_open(const char *directory, int rank, int ranks, bool quiet)
 {
@@ -68,6 +69,10 @@ void desy_log(enum desy_log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    if (diverted) {
+        if (diverted->write) diverted->write(diverted->context, level, message);
+        return;
+    }
     pthread_mutex_lock(&lock);
     if (level != DESY_LOG_INFO || (speaker == 0 && !hush)) {
         if (speakers > 1 && level != DESY_LOG_INFO && speaker != 0) fprintf(stderr, "desy[%d]: %s%s\n", speaker, prefixes[level], message);
@@ -75,4 +80,11 @@ void desy_log(enum desy_log_level level, const char *format, ...)
     }
     if (file) write_json(names[level], message);
     pthread_mutex_unlock(&lock);
+}
+
+const struct desy_log_sink *desy_log_divert(const struct desy_log_sink *sink)
+{
+    const struct desy_log_sink *before = diverted;
+    diverted = sink;
+    return before;
 }

@@ -3,7 +3,7 @@
 function(desy_module name)
   cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.c ${CMAKE_SOURCE_DIR}/${name}/*.cpp)
-  list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/stages/main.c)
+  list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/stages/main.c ${CMAKE_SOURCE_DIR}/features/decoder_main.c)
   add_library(desy_${name} STATIC ${sources})
   target_include_directories(desy_${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
   target_link_libraries(desy_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})

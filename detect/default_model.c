@@ -2,25 +2,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/installed.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NAME "hybrid-1"
-
-/* Of the file that runs: an installed tree may have been moved. */
-static char *installed(void)
-{
-    char program[PATH_MAX];
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length < 1) return NULL;
-    program[length] = '\0';
-    char *directory = desy_path_directory(program), *model = directory ? desy_format("%s/../share/desy/models/" NAME, directory) : NULL;
-    free(directory);
-    return model;
-}
 
 int desy_model_or_default(char **directory, const char *named)
 {
@@ -29,7 +16,7 @@ int desy_model_or_default(char **directory, const char *named)
     *directory = named ? strdup(named) : NULL;
     if (named) return *directory ? DESY_OK : desy_error_memory("a path");
     if (models && *models) places[0] = desy_path_join(models, NAME);
-    else places[0] = installed(), places[1] = desy_path_join(DESY_SOURCE_DIR "/models", NAME);
+    else places[0] = desy_installed_file("share/desy/models/" NAME), places[1] = desy_path_join(DESY_SOURCE_DIR "/models", NAME);
     for (int i = 0; i < 2; i++) {
         char *file = places[i] ? desy_path_join(places[i], "model.json") : NULL;
         if (!*directory && file && desy_file_exists(file)) *directory = places[i];
@@ -38,5 +25,5 @@ int desy_model_or_default(char **directory, const char *named)
     }
     if (*directory) return DESY_OK;
     return desy_error(DESY_EENV, "the model that ships, " NAME ", is not in %s: install it again, or train one (desy run DATASET -o out) and name it (--model out/best_models_pth)",
-                      models && *models ? models : "share/desy/models beside this program, nor in the source tree that it was built in");
+                      models && *models ? models : "share/desy/models of the tree that this was installed to, nor in the source tree that it was built in");
 }

@@ -148,6 +148,7 @@ int desy_scoring_open(desy_scoring **out, const struct desy_scoring_settings *se
     scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));
     DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings->workers ? settings->workers : desy_cpu_available(), settings->deadline));
+    desy_helper_pool_use(scoring->helpers, settings->spawner);
 out:
     free(model);
     return rc;
@@ -353,6 +354,25 @@ int desy_scoring_sha256(const desy_scoring *scoring, char hex[65])
     return rc;
 }
 
+void desy_scoring_interrupt(desy_scoring *scoring)
+{
+    desy_helper_interrupt(scoring->helpers);
+}
+
+static void forget_videos(desy_scoring *scoring)
+{
+    for (; scoring->queued > 0; scoring->queued--, scoring->first = (scoring->first + 1) % scoring->room) {
+        free(scoring->videos[scoring->first].shown);
+        free(scoring->videos[scoring->first].text);
+    }
+}
+
+void desy_scoring_clear(desy_scoring *scoring)
+{
+    desy_helper_pool_clear(scoring->helpers);
+    forget_videos(scoring);
+}
+
 void desy_scoring_close(desy_scoring **scoring)
 {
     struct desy_scoring *s = *scoring;
@@ -360,10 +380,7 @@ void desy_scoring_close(desy_scoring **scoring)
     desy_helper_pool_close(&s->helpers);
     if (s->state) s->extractor->close(&s->state);
     desy_classifier_close(&s->classifier);
-    for (size_t i = 0; i < s->queued; i++) {
-        free(s->videos[(s->first + i) % s->room].shown);
-        free(s->videos[(s->first + i) % s->room].text);
-    }
+    forget_videos(s);
     free(s->videos);
     cJSON_Delete(s->config);
     free(s->features);

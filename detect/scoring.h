@@ -2,6 +2,7 @@
 #ifndef DESY_DETECT_SCORING_H
 #define DESY_DETECT_SCORING_H
 
+#include "features/helper.h"
 #include "train/classifier.h"
 
 #include <cjson/cJSON.h>
@@ -18,6 +19,7 @@ struct desy_scoring_settings {
     const char *precision; /* "fp32", "bf16", "fp16" */
     const char *audio;     /* for models that hear: "auto" or NULL, the sound that comes with a video; "none"; or a file with that of the one video */
     const char *text;      /* for models that read: the prompt of the videos; NULL: what comes with each */
+    const desy_spawner *spawner; /* of the decode helpers, borrowed until close; NULL: the one that this process forked */
     double prior;          /* share of AI-generated videos to expect, in (0, 1) */
     double deadline;       /* seconds that a video may take to decode */
     int windows;           /* clips to look at of a long video, 1..DESY_MAX_WINDOWS */
@@ -51,6 +53,10 @@ int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *
 int desy_scoring_next(desy_scoring *scoring, cJSON **result);
 /* The model. Borrowed until close. */
 const desy_classifier *desy_scoring_classifier(const desy_scoring *scoring);
+/* From any thread: a desy_scoring_next that waits for a clip, or else the next one that would, gives DESY_EINTERRUPTED. */
+void desy_scoring_interrupt(desy_scoring *scoring);
+/* Forgets the videos that are queued, and interrupts that nobody took notice of: after a failure, to go on. */
+void desy_scoring_clear(desy_scoring *scoring);
 /* What decides the features (features/extract_config.h). Borrowed until close. */
 const cJSON *desy_scoring_config(const desy_scoring *scoring);
 /* What decides the scores: SHA-256 of the model, threshold, prior, level, audio, text, and all that decides the features. */

@@ -12,9 +12,11 @@
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -41,8 +43,10 @@ struct waiting {
 };
 
 struct desy_helper_pool {
+    const desy_spawner *spawner; /* NULL: the one that this process forked */
     struct helper *helpers;
     int count;
+    int interrupt; /* eventfd */
     bool threads; /* helpers may start some */
     double deadline;
     int sandbox_error; /* errno, of the last helper that answered; 0: it is in its sandbox */
@@ -71,19 +75,19 @@ static int share_memory(struct helper *helper)
 }
 
 /* Ends the process, if there is one, and frees all that belongs to it. *status of waitpid, -1 if not known. */
-static int end_helper(struct helper *helper, int *status)
+static int end_helper(const desy_helper_pool *pool, struct helper *helper, int *status)
 {
     int rc = DESY_OK;
     *status = -1;
     if (helper->socket >= 0) close(helper->socket);
-    if (helper->process) rc = desy_spawner_end(status, helper->process);
+    if (helper->process) rc = desy_spawner_end(pool->spawner, status, helper->process);
     if (helper->clip) munmap((void *)helper->clip, sizeof(struct desy_clip));
     if (helper->memory >= 0) close(helper->memory);
     *helper = (struct helper){.socket = -1, .memory = -1};
     return rc;
 }
 
-static int start_helper(struct helper *helper, bool threads)
+static int start_helper(const desy_helper_pool *pool, struct helper *helper)
 {
     int sockets[2] = {-1, -1}, status, rc;
     DESY_TRY(share_memory(helper));
@@ -92,10 +96,10 @@ static int start_helper(struct helper *helper, bool threads)
         goto out;
     }
     helper->socket = sockets[0];
-    DESY_TRY(desy_spawner_helper(&helper->process, sockets[1], helper->memory, threads));
+    DESY_TRY(desy_spawner_helper(pool->spawner, &helper->process, sockets[1], helper->memory, pool->threads));
 out:
     if (sockets[1] >= 0) close(sockets[1]);
-    if (rc != DESY_OK) (void)end_helper(helper, &status);
+    if (rc != DESY_OK) (void)end_helper(pool, helper, &status);
     return rc;
 }
 
@@ -112,10 +116,10 @@ static bool send_request(struct helper *helper, const struct desy_clip_request *
 static int begin(desy_helper_pool *pool, struct helper *helper, struct waiting *waiting)
 {
     int status, rc = DESY_OK;
-    if (pool->threads && helper->served >= MOST_SERVED) DESY_TRY(end_helper(helper, &status));
+    if (pool->threads && helper->served >= MOST_SERVED) DESY_TRY(end_helper(pool, helper, &status));
     if (!send_request(helper, &waiting->request)) {
-        DESY_TRY(end_helper(helper, &status));
-        DESY_TRY(start_helper(helper, pool->threads));
+        DESY_TRY(end_helper(pool, helper, &status));
+        DESY_TRY(start_helper(pool, helper));
         if (!send_request(helper, &waiting->request))
             return desy_error(DESY_EENV, "decode helpers die as soon as they start: %s", strerror(errno));
     }
@@ -150,14 +154,21 @@ int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
     if (!pool) return desy_error_memory("decode helpers");
     pool->end = &pool->oldest;
     pool->deadline = deadline;
+    pool->interrupt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pool->helpers = calloc((size_t)helpers, sizeof *pool->helpers);
-    if (!pool->helpers) {
-        free(pool);
-        return desy_error_memory("decode helpers");
+    for (; pool->helpers && pool->count < helpers; pool->count++) pool->helpers[pool->count] = (struct helper){.socket = -1, .memory = -1};
+    if (!pool->helpers || pool->interrupt < 0) {
+        const int rc = pool->helpers ? desy_error(DESY_EENV, "no descriptor for decode helpers: %s", strerror(errno)) : desy_error_memory("decode helpers");
+        desy_helper_pool_close(&pool);
+        return rc;
     }
-    for (; pool->count < helpers; pool->count++) pool->helpers[pool->count] = (struct helper){.socket = -1, .memory = -1};
     *out = pool;
     return DESY_OK;
+}
+
+void desy_helper_pool_use(desy_helper_pool *pool, const desy_spawner *spawner)
+{
+    pool->spawner = spawner;
 }
 
 void desy_helper_pool_allow_threads(desy_helper_pool *pool)
@@ -178,29 +189,27 @@ int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *r
     return begin_all(pool);
 }
 
-/* Waits for the byte that says the clip is filled. false: the helper died, or (*late) it is past its deadline. */
-static bool wait_for(struct helper *helper, unsigned char *byte, bool *late)
+enum waited { FILLED, DEAD, LATE, INTERRUPTED };
+
+/* For the byte that says the clip is filled, the helper's end, its deadline, or an interrupt. */
+static enum waited wait_for(const desy_helper_pool *pool, struct helper *helper, unsigned char *byte)
 {
-    struct pollfd poll_socket = {.fd = helper->socket, .events = POLLIN};
-    *late = false;
+    struct pollfd either[] = {{.fd = helper->socket, .events = POLLIN}, {.fd = pool->interrupt, .events = POLLIN}};
     for (;;) {
         double left = helper->until - now();
-        int ready = poll(&poll_socket, 1, left <= 0 ? 0 : left > 1000 ? 1000000 : (int)ceil(left * 1000));
-        if (ready > 0) return recv(helper->socket, byte, 1, 0) == 1;
-        if (ready < 0 && errno != EINTR) return false;
-        if (ready == 0 && left <= 0) {
-            *late = true;
-            return false;
-        }
+        int ready = poll(either, 2, left <= 0 ? 0 : left > 1000 ? 1000000 : (int)ceil(left * 1000));
+        if (ready > 0 && either[1].revents) return INTERRUPTED;
+        if (ready > 0) return recv(helper->socket, byte, 1, 0) == 1 ? FILLED : DEAD;
+        if (ready < 0 && errno != EINTR) return DEAD;
+        if (ready == 0 && left <= 0) return LATE;
     }
 }
 
 static void note_sandbox(desy_helper_pool *pool, unsigned char error)
 {
-    static bool said; /* once a process, however many pools it opens */
+    static atomic_bool said; /* once a process, however many pools it opens */
     pool->sandbox_error = error;
-    if (!error || said) return;
-    said = true;
+    if (!error || atomic_exchange(&said, true)) return;
     desy_log_warning("decode helpers run without a seccomp sandbox (%s): resource limits alone hold what a hostile video may do to them",
                      desy_helper_sandbox_missing(pool));
 }
@@ -232,7 +241,7 @@ static int report_failure(desy_helper_pool *pool, struct helper *helper, bool la
     int status, rc;
     clear_clip(clip);
     clip->status = late ? DESY_STATUS_TIMEOUT : DESY_STATUS_CRASHED;
-    DESY_TRY(end_helper(helper, &status));
+    DESY_TRY(end_helper(pool, helper, &status));
     if (late)
         snprintf(clip->reason, sizeof clip->reason, "decoding took longer than %g s", pool->deadline);
     else if (status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
@@ -250,10 +259,11 @@ static int take_clip(desy_helper_pool *pool, struct waiting *waiting, bool *more
 {
     struct helper *helper = waiting->helper;
     unsigned char byte;
-    bool late;
     int status, rc = DESY_OK;
     *more = false;
-    if (!wait_for(helper, &byte, &late)) return report_failure(pool, helper, late);
+    const enum waited waited = wait_for(pool, helper, &byte);
+    if (waited == INTERRUPTED) return desy_error(DESY_EINTERRUPTED, "decoding was interrupted");
+    if (waited != FILLED) return report_failure(pool, helper, waited == LATE);
     note_sandbox(pool, byte);
     if (desy_clip_copy(&pool->taken, helper->clip, &waiting->request) && is_due(waiting, &pool->taken)) {
         *more = helper->busy = !desy_clip_is_last(&pool->taken);
@@ -264,7 +274,7 @@ static int take_clip(desy_helper_pool *pool, struct waiting *waiting, bool *more
     clear_clip(&pool->taken);
     pool->taken.status = DESY_STATUS_CRASHED;
     snprintf(pool->taken.reason, sizeof pool->taken.reason, "the decoder answered nonsense");
-    DESY_TRY(end_helper(helper, &status));
+    DESY_TRY(end_helper(pool, helper, &status));
 out:
     return rc;
 }
@@ -289,15 +299,38 @@ out:
     return rc;
 }
 
+void desy_helper_interrupt(desy_helper_pool *pool)
+{
+    (void)eventfd_write(pool->interrupt, 1); /* fails where it was interrupted 2^64 - 2 times already */
+}
+
+static void forget_requests(desy_helper_pool *pool)
+{
+    for (struct waiting *waiting = pool->oldest, *next; waiting; waiting = next) {
+        next = waiting->next;
+        free(waiting);
+    }
+    pool->oldest = NULL;
+    pool->end = &pool->oldest;
+}
+
+void desy_helper_pool_clear(desy_helper_pool *pool)
+{
+    int status;
+    eventfd_t interrupts;
+    for (int i = 0; i < pool->count; i++)
+        if (pool->helpers[i].busy) (void)end_helper(pool, &pool->helpers[i], &status);
+    forget_requests(pool);
+    (void)eventfd_read(pool->interrupt, &interrupts);
+}
+
 void desy_helper_pool_close(desy_helper_pool **pool)
 {
     int status;
     if (!*pool) return;
-    for (int i = 0; i < (*pool)->count; i++) (void)end_helper(&(*pool)->helpers[i], &status);
-    for (struct waiting *waiting = (*pool)->oldest, *next; waiting; waiting = next) {
-        next = waiting->next;
-        free(waiting);
-    }
+    for (int i = 0; i < (*pool)->count; i++) (void)end_helper(*pool, &(*pool)->helpers[i], &status);
+    forget_requests(*pool);
+    if ((*pool)->interrupt >= 0) close((*pool)->interrupt);
     free((*pool)->helpers);
     free(*pool);
     *pool = NULL;

@@ -1,8 +1,5 @@
 #include "features/libraries.h"
 
-#include "features/store_layout.h"
-
-#include <hdf5.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <stdio.h>
@@ -13,16 +10,6 @@ const char *desy_ffmpeg_version(void)
     unsigned codec = avcodec_version(), format = avformat_version();
     snprintf(text, sizeof text, "libavcodec %u.%u.%u, libavformat %u.%u.%u", AV_VERSION_MAJOR(codec), AV_VERSION_MINOR(codec),
              AV_VERSION_MICRO(codec), AV_VERSION_MAJOR(format), AV_VERSION_MINOR(format), AV_VERSION_MICRO(format));
-    return text;
-}
-
-const char *desy_hdf5_version(void)
-{
-    static _Thread_local char text[32];
-    unsigned major, minor, release;
-    desy_hdf5_setup();
-    if (H5get_libversion(&major, &minor, &release) < 0) return "unknown";
-    snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
     return text;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <torch/csrc/api/include/torch/version.h>
 
 const char *desy_torch_version(void)
@@ -17,15 +18,15 @@ const char *desy_torch_version(void)
 
 const char *desy_torch_isa(void)
 {
-    static char isa[32] = "";
-    if (!isa[0]) {
-        int rc = desy::guard("instruction set of libtorch", [&] {
-            snprintf(isa, sizeof isa, "%s", at::get_cpu_capability().c_str());
+    static const std::string isa = [] {
+        std::string name;
+        const int rc = desy::guard("instruction set of libtorch", [&] {
+            name = at::get_cpu_capability();
             return DESY_OK;
         });
-        if (rc) return "unknown";
-    }
-    return isa;
+        return rc == DESY_OK ? name : "unknown";
+    }();
+    return isa.c_str();
 }
 
 int desy_torch_cuda_devices(void)

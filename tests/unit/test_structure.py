@@ -113,6 +113,14 @@ class Structure(unittest.TestCase):
                 with self.subTest(header=str(path.relative_to(TREE)), compiler=command[0]):
                     self.assertEqual(result.returncode, 0, result.stderr)
 
+    def test_the_decoder_is_small(self):
+        """It starts in milliseconds, and a video that takes it over finds neither networks nor stores."""
+        needed = subprocess.run(["readelf", "--dynamic", BUILD / "desy-decoder"], text=True, capture_output=True, check=True).stdout
+        libraries = re.findall(r"NEEDED.*\[(.*)\]", needed)
+        self.assertTrue(any(name.startswith("libavcodec") for name in libraries), libraries)
+        for name in libraries:
+            self.assertNotRegex(name, "torch|c10|hdf5|mpi|popt")
+
     def test_no_file_outgrows_its_reader(self):
         folders = [*MAY_INCLUDE, "cmake", "slurm", "tests", "bench"]
         files = [path for folder in folders for path in (TREE / folder).rglob("*")] + [*TREE.glob("*.sh"), TREE / "CMakeLists.txt"]
