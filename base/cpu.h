@@ -6,7 +6,7 @@
 
 /* A function of plain loops, compiled for several instruction sets, the best of which is taken at run time. The bits are the same
  * with each, since -ffp-contract=off leaves every operation as it is written. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) /* whose code can't run where the choice is made */
 #define DESY_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define DESY_VECTOR_CLONES

@@ -149,6 +149,7 @@ int desy_scoring_open(desy_scoring **out, const struct desy_scoring_settings *se
     if (!scoring->features) DESY_TRY(desy_error_memory("features"));
     DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings->workers ? settings->workers : desy_cpu_available(), settings->deadline));
     desy_helper_pool_use(scoring->helpers, settings->spawner);
+    scoring->settings.model = scoring->settings.level = scoring->settings.weights = scoring->settings.device = scoring->settings.precision = NULL; /* the caller's */
 out:
     free(model);
     return rc;
