@@ -216,7 +216,7 @@ static int submit(desy_detector *detector, const char *path)
     if (!path) return desy_error(DESY_EUSAGE, "the path of a video is NULL");
     char *whole = absolute(path);
     if (!whole) return no_path();
-    const int rc = desy_scoring_submit(detector->scoring, &(struct desy_scoring_video){whole, path, "", ""});
+    const int rc = desy_scoring_submit(detector->scoring, &(struct desy_scoring_video){.path = whole, .shown = path, .audio_path = "", .text = ""});
     free(whole);
     return rc;
 }

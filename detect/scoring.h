@@ -19,7 +19,7 @@ struct desy_scoring_settings {
     const char *precision; /* "fp32", "bf16", "fp16" */
     const char *audio;     /* for models that hear: "auto" or NULL, the sound that comes with a video; "none"; or a file with that of the one video */
     const char *text;      /* for models that read: the prompt of the videos; NULL: what comes with each */
-    const desy_spawner *spawner; /* of the decode helpers, borrowed until close; NULL: the one that this process forked */
+    desy_spawner *spawner; /* of the decode helpers, borrowed until close; NULL: the one that this process forked */
     double prior;          /* share of AI-generated videos to expect, in (0, 1) */
     double deadline;       /* seconds that a video may take to decode */
     int windows;           /* clips to look at of a long video, 1..DESY_MAX_WINDOWS */

@@ -43,7 +43,7 @@ struct waiting {
 };
 
 struct desy_helper_pool {
-    const desy_spawner *spawner; /* NULL: the one that this process forked */
+    desy_spawner *spawner; /* NULL: the one that this process forked */
     struct helper *helpers;
     int count;
     int interrupt; /* eventfd */
@@ -166,7 +166,7 @@ int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
     return DESY_OK;
 }
 
-void desy_helper_pool_use(desy_helper_pool *pool, const desy_spawner *spawner)
+void desy_helper_pool_use(desy_helper_pool *pool, desy_spawner *spawner)
 {
     pool->spawner = spawner;
 }

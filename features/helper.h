@@ -26,10 +26,10 @@ void desy_spawner_close(desy_spawner **spawner);
 typedef struct desy_helper_pool desy_helper_pool;
 
 /* A pool of `helpers` processes that read ahead in order of submission. deadline: seconds a video may take.
- * One thread at a time. Works in any process after desy_spawner_start. */
+ * One thread at a time; several pools may be at work at once. Works in any process after desy_spawner_start. */
 int desy_helper_pool_open(desy_helper_pool **pool, int helpers, double deadline);
 /* Before the first request: helpers are of this spawner, not of that which the process forked. Borrowed until close; NULL changes nothing. */
-void desy_helper_pool_use(desy_helper_pool *pool, const desy_spawner *spawner);
+void desy_helper_pool_use(desy_helper_pool *pool, desy_spawner *spawner);
 /* Before the first request: helpers may start threads, which one of the views' encoders does (features/augment.h). */
 void desy_helper_pool_allow_threads(desy_helper_pool *pool);
 /* Queues a request (copied). Any number may wait. */

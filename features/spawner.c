@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -25,9 +26,10 @@
 struct desy_spawner {
     int socket;
     pid_t process;
+    pthread_mutex_t lock; /* from a command to its answer: pools of several threads may use one spawner */
 };
 
-static struct desy_spawner own = {-1, -1}; /* of a program that forked one */
+static struct desy_spawner own = {-1, -1, PTHREAD_MUTEX_INITIALIZER}; /* of a program that forked one */
 
 static int open_socket(int sockets[2])
 {
@@ -39,7 +41,8 @@ static void end(struct desy_spawner *spawner)
 {
     if (spawner->socket >= 0) close(spawner->socket);
     while (spawner->process > 0 && waitpid(spawner->process, NULL, 0) < 0 && errno == EINTR) {}
-    *spawner = (struct desy_spawner){-1, -1};
+    spawner->socket = -1;
+    spawner->process = -1;
 }
 
 int desy_spawner_start(void)
@@ -140,7 +143,7 @@ int desy_spawner_execute(desy_spawner **out)
     char *program = NULL;
     desy_spawner *spawner = *out = malloc(sizeof *spawner);
     if (!spawner) return desy_error_memory("decode helpers");
-    *spawner = (desy_spawner){-1, -1};
+    *spawner = (desy_spawner){-1, -1, PTHREAD_MUTEX_INITIALIZER};
     DESY_TRY(find_program(&program));
     DESY_TRY(open_socket(sockets));
     spawner->socket = sockets[0];
@@ -171,26 +174,28 @@ void desy_spawner_close(desy_spawner **spawner)
 
 /* ---- what the pool asks for ---- */
 
-static int ask(const desy_spawner *spawner, struct desy_spawner_answer *answer, const struct desy_spawner_command *command, struct msghdr *message)
+static int ask(desy_spawner *asked, struct desy_spawner_answer *answer, const struct desy_spawner_command *command, struct msghdr *message)
 {
     struct iovec data = {(void *)command, sizeof *command};
-    const int socket = (spawner ? spawner : &own)->socket;
+    desy_spawner *spawner = asked ? asked : &own;
     ssize_t moved = -1;
     message->msg_iov = &data;
     message->msg_iovlen = 1;
-    if (socket >= 0) {
-        do moved = sendmsg(socket, message, MSG_NOSIGNAL);
+    pthread_mutex_lock(&spawner->lock);
+    if (spawner->socket >= 0) {
+        do moved = sendmsg(spawner->socket, message, MSG_NOSIGNAL);
         while (moved < 0 && errno == EINTR);
         if (moved == sizeof *command) {
-            do moved = recv(socket, answer, sizeof *answer, 0);
+            do moved = recv(spawner->socket, answer, sizeof *answer, 0);
             while (moved < 0 && errno == EINTR);
         }
     }
+    pthread_mutex_unlock(&spawner->lock);
     if (moved == sizeof *answer) return DESY_OK;
-    return desy_error(DESY_EENV, "the spawner of decode helpers is gone; %s", spawner ? "close the detector and open another" : "start the command again");
+    return desy_error(DESY_EENV, "the spawner of decode helpers is gone; %s", asked ? "close the detector and open another" : "start the command again");
 }
 
-int desy_spawner_helper(const desy_spawner *spawner, pid_t *helper, int socket, int memory, bool threads)
+int desy_spawner_helper(desy_spawner *spawner, pid_t *helper, int socket, int memory, bool threads)
 {
     union desy_spawner_descriptors buffer = {0};
     struct msghdr message = {.msg_control = buffer.bytes, .msg_controllen = sizeof buffer.bytes};
@@ -206,7 +211,7 @@ out:
     return rc;
 }
 
-int desy_spawner_end(const desy_spawner *spawner, int *status, pid_t helper)
+int desy_spawner_end(desy_spawner *spawner, int *status, pid_t helper)
 {
     struct desy_spawner_answer answer;
     int rc;
