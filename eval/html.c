@@ -4,27 +4,17 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The bytes of the UTF-8 character that text begins with; 0: none. */
-static int character(const unsigned char *text)
-{
-    const int n = text[0] < 0x80 ? 1 : text[0] >= 0xc2 && text[0] < 0xe0 ? 2 : (text[0] & 0xf0) == 0xe0 ? 3 : text[0] >= 0xf0 && text[0] < 0xf5 ? 4 : 0;
-    for (int i = 1; i < n; i++)
-        if ((text[i] & 0xc0) != 0x80) return 0;
-    if (n == 3 && ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f))) return 0; /* too long a form; half a pair of UTF-16 */
-    if (n == 4 && ((text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))) return 0;
-    return n;
-}
-
 void desy_html_put(FILE *stream, const char *text)
 {
     while (text && *text) {
-        const int n = character((const unsigned char *)text);
+        const int n = desy_text_character(text);
         const bool control = n == 1 && ((*text < 0x20 && *text != '\t' && *text != '\n') || *text == 0x7f);
         if (n == 0 || control) fputs("\xef\xbf\xbd", stream);
         else if (*text == '&') fputs("&amp;", stream);

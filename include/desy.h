@@ -33,6 +33,7 @@ enum desy_code {
     DESY_EENV = 3,         /* the environment: a missing library, weights, device; a full disk */
     DESY_EPARTIAL = 4,     /* finished, but some items failed */
     DESY_EINTERRUPTED = 5, /* stopped by a signal, or cancelled; the same command, or call, continues or begins anew */
+    DESY_EDRIFT = 6,       /* desy drift --fail-on: the verdict is at least as bad */
 };
 
 /* That of the library, where DESY_VERSION is that of the header. Static. */

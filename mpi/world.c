@@ -91,10 +91,10 @@ int desy_local_cores(const desy_world *world)
 /* What must be mended first comes highest. */
 static int priority(int code)
 {
-    static const int order[] = {DESY_OK, DESY_EINTERRUPTED, DESY_EPARTIAL, DESY_EDATA, DESY_EUSAGE, DESY_EENV};
-    for (int i = 0; i < 6; i++)
+    static const int order[] = {DESY_OK, DESY_EDRIFT, DESY_EINTERRUPTED, DESY_EPARTIAL, DESY_EDATA, DESY_EUSAGE, DESY_EENV};
+    for (int i = 0; i < 7; i++)
         if (order[i] == code) return i;
-    return 5;
+    return 6;
 }
 
 int desy_agree(desy_world *world, int rc)

@@ -33,7 +33,7 @@ int desy_local_size(const desy_world *world);
 int desy_local_cores(const desy_world *world);
 
 /* Collective. All ranks get the same code: DESY_OK if all passed DESY_OK, else the largest-priority code
- * (EINTERRUPTED < EPARTIAL < EDATA < EUSAGE < EENV: what must be mended first wins), and in desy_error_message()
+ * (EDRIFT < EINTERRUPTED < EPARTIAL < EDATA < EUSAGE < EENV: what must be mended first wins), and in desy_error_message()
  * the message of the lowest rank that had it, so that every rank leaves by the same door.
  * Call it before any collective that follows fallible local work. */
 int desy_agree(desy_world *world, int rc);

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "stages/check.h"
 
 #include <stdarg.h>
@@ -156,11 +157,10 @@ int desy_check_summarise(struct desy_check_report *report)
     return DESY_OK;
 }
 
-/* What files, sources and groups are called is anybody's: no escape sequence reaches the terminal. */
 static void print_text(const char *before, const char *text, const char *after)
 {
     fputs(before, stdout);
-    for (; *text; text++) putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    desy_text_print(stdout, text);
     fputs(after, stdout);
 }
 

@@ -17,6 +17,8 @@ struct desy_ensemble {
     const double *out_of_fold; /* (training, n); NULL: not known */
     const uint64_t *ids;       /* (training) */
     size_t training;
+    const float *summaries;    /* (summarised, summary_columns), of training clips (train/drift_sample.h); NULL: none */
+    size_t summarised, summary_columns;
 };
 
 /* A level's logit is the mean of its channels' standardised logits; false: it has none. logits: one a head, NaN: the clip has none. */
@@ -27,7 +29,7 @@ double desy_ensemble_fuse(const struct desy_ensemble *ensemble, const double *lo
 void desy_ensemble_fuse_rows(const struct desy_ensemble *ensemble, double *logits, size_t rows);
 double desy_sigmoid(double logit);
 
-/* weights.safetensors, out_of_fold.safetensors if known, and "layout", "channels", "fusion" in `model`. Not collective. */
+/* weights.safetensors, out_of_fold.safetensors and drift.safetensors if known, and "layout", "channels", "fusion", and what is said of the files in `model`. Not collective. */
 int desy_ensemble_write(const struct desy_ensemble *ensemble, const char *directory, cJSON *model);
 /* The inverse. DESY_EDATA: not such a model, or its tensors do not fit. */
 int desy_ensemble_read(struct desy_ensemble *ensemble, const char *directory, const cJSON *model, const char *device);

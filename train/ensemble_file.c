@@ -82,6 +82,20 @@ static int write_out_of_fold(const struct desy_ensemble *ensemble, const char *d
     return rc;
 }
 
+/* Of training clips, a row each; which columns these are stands in model.json, with the file's SHA-256. */
+static int write_summaries(const struct desy_ensemble *ensemble, const char *directory, cJSON *model)
+{
+    const size_t n = ensemble->summarised, columns = ensemble->summary_columns;
+    const struct desy_tensor tensor = {.name = (char *)"summaries", .dtype = "F32", .shape = {(int64_t)n, (int64_t)columns}, .dimensions = 2, .data = ensemble->summaries, .count = n * columns,
+                                       .bytes = n * columns * sizeof *ensemble->summaries};
+    char sha256[DESY_SHA256_HEX], *path = desy_path_join(directory, "drift.safetensors");
+    int rc = path ? desy_safetensors_write(path, &tensor, 1) : desy_error_memory("a path");
+    if (rc == DESY_OK) rc = desy_sha256_file(sha256, path);
+    if (rc == DESY_OK && !cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(model, "drift"), "sha256", sha256)) rc = desy_error_memory("a model");
+    free(path);
+    return rc;
+}
+
 static cJSON *describe_head(const struct desy_head *head)
 {
     cJSON *json = cJSON_CreateObject();
@@ -118,6 +132,7 @@ int desy_ensemble_write(const struct desy_ensemble *ensemble, const char *direct
     if (rc == DESY_OK) rc = desy_sha256_file(sha256, path);
     free(path);
     if (rc == DESY_OK && !cJSON_AddStringToObject(model, "weights_sha256", sha256)) rc = desy_error_memory("a model");
+    if (rc == DESY_OK && ensemble->summaries) rc = write_summaries(ensemble, directory, model);
     return rc == DESY_OK && ensemble->out_of_fold ? write_out_of_fold(ensemble, directory) : rc;
 }
 

@@ -96,8 +96,8 @@ int desy_model_next_version(const char *save_dir, int *version)
 
 static void remove_directory(const char *directory)
 {
-    static const char *const names[] = {"weights.safetensors", "out_of_fold.safetensors", "model.json"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"weights.safetensors", "out_of_fold.safetensors", "drift.safetensors", "model.json"};
+    for (int i = 0; i < 4; i++) {
         char *path = desy_path_join(directory, names[i]);
         if (path) unlink(path);
         free(path);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "train/checkpoint.h"
 #include "train/diagnosis.h"
+#include "train/drift_sample.h"
 #include "train/fitting.h"
 #include "train/fusion.h"
 #include "train/levels.h"
@@ -29,6 +30,7 @@ struct training {
     uint64_t *kept_ids;
     double *final_logits; /* (total, ensemble.n): of every row by the final channels, on every rank */
     cJSON *reference, *reliability; /* of model.json; moved into it */
+    struct desy_drift_sample drift; /* its json is moved into model.json */
     struct desy_diagnosis diagnosis;
 };
 
@@ -65,6 +67,7 @@ static void close_training(struct training *t)
     free(t->final_logits);
     cJSON_Delete(t->reference);
     cJSON_Delete(t->reliability);
+    desy_drift_sample_close(&t->drift);
 }
 
 /* In place of desy_fitting_channels: heads and out-of-fold logits of the levels that were trained one by one. */
@@ -182,7 +185,8 @@ static int publish(struct training *t, desy_store *store, const struct desy_trai
     if (rc == DESY_OK) {
         cJSON_AddItemToObject(model, "reference", t->reference);
         cJSON_AddItemToObject(model, "reliability", t->reliability);
-        t->reference = t->reliability = NULL;
+        cJSON_AddItemToObject(model, "drift", t->drift.json);
+        t->reference = t->reliability = t->drift.json = NULL;
         if (!cJSON_AddItemToObject(model, "diagnosis", desy_diagnosis_json(&t->diagnosis))) rc = desy_error_memory("a model");
     }
     if (rc == DESY_OK) rc = desy_model_current(t->options->save_dir, &before, fingerprint);
@@ -210,6 +214,8 @@ static int train_and_publish(desy_world *world, desy_store *store, const struct 
     DESY_TRY(desy_fitting_logits(&t.fitting, &t.final_logits));
     DESY_TRY(measure(&t, &metrics));
     DESY_TRY(desy_reference_describe(&t.fitting, t.final_logits, t.fitting.logits, metrics.threshold, &t.reference, &t.reliability));
+    DESY_TRY(desy_drift_sample(&t.fitting, t.kept_logits, t.fitting.logits, &t.drift));
+    t.fitting.ensemble.summaries = t.drift.columns ? t.drift.rows : NULL, t.fitting.ensemble.summarised = t.drift.n, t.fitting.ensemble.summary_columns = t.drift.columns;
     DESY_TRY(desy_agree(world, desy_rank(world) == 0 ? desy_store_check_unchanged(store) : DESY_OK));
     rc = desy_rank(world) == 0 ? publish(&t, store, identity, &metrics, &result->directory) : DESY_OK;
     DESY_TRY(desy_agree(world, rc));
