@@ -93,36 +93,53 @@ out:
     return rc;
 }
 
-/* One item: its row, with scores if it could be read. */
-static int score_item(const struct desy_store_scoring *scoring, uint64_t index, const struct arrays *arrays, int view, struct desy_scores *scores)
+static int visit_item(const struct desy_store_scoring *scoring, uint64_t index, const struct arrays *arrays, int view, desy_store_visit *visit, void *context)
 {
     struct desy_store_row stored = {0};
     struct desy_score score;
-    char id[17];
     int rc = desy_store_read_rows(scoring->store, scoring->items.first[index], 1, &stored);
     if (rc != DESY_OK) return rc;
-    snprintf(id, sizeof id, "%016llx", (unsigned long long)stored.id);
-    struct desy_score_row row = {.id = id, .video_path = stored.video_path, .source = stored.source, .group = stored.group, .label = stored.label,
-                                 .split = desy_split_name(scoring->items.split[index].part), .score = NAN, .level = {NAN, NAN, NAN}};
     DESY_TRY(score_windows(scoring, index, stored.text, arrays, view, &score));
-    if (score.windows > 0) {
-        row.level[0] = score.low, row.level[1] = score.mid, row.level[2] = score.high;
-        row.score = scoring->level < 0 ? desy_confidence(score.logit, .5) : row.level[scoring->level];
-        if (isnan(row.score)) DESY_TRY(desy_error(DESY_EDATA, "the model has no level %s", scoring->level_name));
-    }
-    rc = desy_scores_append(scores, &row);
+    rc = visit(context, index, &stored, &score);
 out:
     desy_store_row_free(&stored);
     return rc;
 }
 
-int desy_store_score(const struct desy_store_scoring *scoring, const desy_world *world, const struct desy_chosen_items *chosen, int view, struct desy_scores *scores)
+int desy_store_visit_scores(const struct desy_store_scoring *scoring, const desy_world *world, const struct desy_chosen_items *chosen, int view, desy_store_visit *visit, void *context)
 {
     uint64_t first, count;
     struct arrays arrays;
     int rc = open_arrays(&arrays, scoring);
     desy_scores_share(chosen->n, desy_rank(world), desy_size(world), &first, &count);
-    for (uint64_t i = first; i < first + count && rc == DESY_OK; i++) rc = score_item(scoring, chosen->items[i], &arrays, view, scores);
+    for (uint64_t i = first; i < first + count && rc == DESY_OK; i++) rc = visit_item(scoring, chosen->items[i], &arrays, view, visit, context);
     close_arrays(&arrays);
     return rc;
+}
+
+struct appending {
+    const struct desy_store_scoring *scoring;
+    struct desy_scores *scores;
+};
+
+/* One item: its row, with scores if it could be read. */
+static int append_item(void *context, uint64_t index, const struct desy_store_row *stored, const struct desy_score *score)
+{
+    const struct appending *appending = context;
+    const struct desy_store_scoring *scoring = appending->scoring;
+    char id[17];
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)stored->id);
+    struct desy_score_row row = {.id = id, .video_path = stored->video_path, .source = stored->source, .group = stored->group, .label = stored->label,
+                                 .split = desy_split_name(scoring->items.split[index].part), .score = NAN, .level = {NAN, NAN, NAN}};
+    if (score->windows > 0) {
+        row.level[0] = score->low, row.level[1] = score->mid, row.level[2] = score->high;
+        row.score = scoring->level < 0 ? desy_confidence(score->logit, .5) : row.level[scoring->level];
+        if (isnan(row.score)) return desy_error(DESY_EDATA, "the model has no level %s", scoring->level_name);
+    }
+    return desy_scores_append(appending->scores, &row);
+}
+
+int desy_store_score(const struct desy_store_scoring *scoring, const desy_world *world, const struct desy_chosen_items *chosen, int view, struct desy_scores *scores)
+{
+    return desy_store_visit_scores(scoring, world, chosen, view, append_item, &(struct appending){scoring, scores});
 }

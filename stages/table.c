@@ -1,7 +1,7 @@
 #include "stages/commands.h"
 
 extern const struct poptOption desy_synth_options[], desy_check_command_options[], desy_batch_options[], desy_detect_options[], desy_run_options[], desy_extract_command_options[], desy_train_command_options[],
-    desy_eval_command_options[], desy_models_options[], desy_serve_options[];
+    desy_eval_command_options[], desy_models_options[], desy_serve_options[], desy_drift_options[], desy_feedback_options[];
 
 const struct desy_stage desy_stages[] = {
     {"run", "DATASET -o DIR", "the whole pipeline: check, extract, train, evaluate", "mpirun -n 2 desy run dataset.json -o out", desy_run_options, desy_run_command, false},
@@ -12,6 +12,8 @@ const struct desy_stage desy_stages[] = {
     {"detect", "VIDEO|DIR|LIST|- ...", "is this video AI-generated?", "desy detect clip.mp4", desy_detect_options, desy_detect_command, false},
     {"batch", "DATASET|DIR|LIST|PATTERN|- -o SCORES.jsonl", "scores of any number of videos, resumable", "mpirun -n 2 desy batch videos/ -o scores.jsonl --model out/best_models_pth", desy_batch_options, desy_batch_command, false},
     {"serve", "[--host 127.0.0.1] [--port 5000]", "answers over HTTP, and a page to drop a video on", "desy serve --port 5000", desy_serve_options, desy_serve_command, true},
+    {"drift", "MODEL SCORES|STORE [-o REPORT]", "are the videos of today still those that a model was made for: scores and features against those of its training", "desy drift models/hybrid-1 scores.jsonl -o drift", desy_drift_options, desy_drift_command, false},
+    {"feedback", "add DIR VIDEO --label L | list DIR | review DIR ID --accept|--reject | export DIR -o DATASET", "labels that people give to videos, reviewed before they count", "desy feedback add feedback clip.mp4 --label real --comment \"I filmed it\"", desy_feedback_options, desy_feedback_command, true},
     {"fusion-weights", "MODEL", "what each level and channel of a model contributes to its scores", "desy fusion-weights out/best_models_pth", NULL, desy_fusion_weights_command, true},
     {"models", "list | show [V] | compare A B | promote V | rollback [--save-dir best_models_pth]", "versions of a model: figures, differences, which one is in use", "desy models compare v0001 v0002 --save-dir out/best_models_pth", desy_models_options, desy_models_command, true},
     {"info", "STORE|MODEL", "what is inside a store or a model, checksums verified", "desy info store --json", NULL, desy_info_command, true},
