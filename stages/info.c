@@ -187,7 +187,8 @@ int desy_info_command(struct desy_invocation *invocation)
     else
         cJSON_ArrayForEach(member, report)
         {
-            DESY_TRY(desy_json_text(&text, member, false, path));
+            const cJSON *words = strcmp(member->string, "drift") == 0 ? desy_json_member(member, "over") : NULL; /* else thousands of quantiles */
+            DESY_TRY(desy_json_text(&text, words ? words : member, false, path));
             printf("%-16s %s\n", member->string, text);
             free(text);
             text = NULL;
