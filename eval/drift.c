@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "eval/benjamini_hochberg.h"
 #include "eval/timestamp.h"
 
@@ -11,6 +12,8 @@
 #include <string.h>
 
 const char *const desy_drift_status_names[] = {"too little data", "stable", "watch", "drift"};
+
+#define NAME_MOST 1000 /* bytes of a source */
 
 enum { SAMPLE = 0x44530000, PERMUTE = 0x44540000 }; /* streams of random numbers; of a slice those from slice << 10 on */
 
@@ -56,7 +59,7 @@ static int choose_sources(struct assessment *a)
     for (size_t k = 0; rc == DESY_OK && k < a->drift->n_sources; k++) {
         struct desy_drift_slice *slice = &a->drift->slices[1 + k];
         a->slice_of_source[counts[k].source] = (uint32_t)(1 + k);
-        slice->name = strdup(desy_texts_at(&a->rows->sources.texts, counts[k].source));
+        slice->name = desy_text_clean(desy_texts_at(&a->rows->sources.texts, counts[k].source), NAME_MOST);
         if (!slice->name) rc = desy_error_memory("sources");
     }
 out:

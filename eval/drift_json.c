@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "eval/figures.h"
 #include "eval/timestamp.h"
 
@@ -32,7 +33,10 @@ static bool say(cJSON *list, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    cJSON *string = cJSON_CreateString(text);
+    cJSON *string = NULL;
+    char *clean = desy_text_clean(text, sizeof text); /* a name may have been cut within a character */
+    if (clean) string = cJSON_CreateString(clean);
+    free(clean);
     if (string && cJSON_AddItemToArray(list, string)) return true;
     cJSON_Delete(string);
     return false;
@@ -41,6 +45,15 @@ static bool say(cJSON *list, const char *format, ...)
 /* ---- figures ---- */
 
 static bool add(cJSON *object, const char *key, double value) { return isnan(value) || desy_figure(object, key, value); }
+
+/* Of a path, which need not be UTF-8. */
+static bool add_clean(cJSON *object, const char *key, const char *text)
+{
+    char *clean = desy_text_clean(text, 4096);
+    const bool added = clean && desy_figure_text(object, key, clean);
+    free(clean);
+    return added;
+}
 
 static bool add_comparison(cJSON *object, const struct desy_drift_comparison *c)
 {
@@ -190,8 +203,8 @@ static bool describe(cJSON *json, const struct desy_drift_report *report)
     cJSON *all, *reasons, *notes;
     bool ok = desy_figure_text(json, "schema", "desy-drift-1") && desy_figure_text(json, "verdict", desy_drift_verdict_names[desy_drift_verdict(report)])
               && (reasons = cJSON_AddArrayToObject(json, "reasons")) && say_reasons(reasons, report) && (notes = cJSON_AddArrayToObject(json, "notes")) && say_notes(notes, report)
-              && desy_figure_text(json, "subject", report->subject) && desy_figure_text(json, "model", report->model) && desy_figure_text(json, "model_sha256", report->model_sha256)
-              && desy_figure_text(json, "reference", report->reference->over) && desy_figure_integer(json, "n", (int64_t)report->rows->n) && desy_figure_integer(json, "n_failed", (int64_t)report->rows->failed)
+              && add_clean(json, "subject", report->subject) && desy_figure_text(json, "model", report->model) && desy_figure_text(json, "model_sha256", report->model_sha256)
+              && add_clean(json, "reference", report->reference->over) && desy_figure_integer(json, "n", (int64_t)report->rows->n) && desy_figure_integer(json, "n_failed", (int64_t)report->rows->failed)
               && (all = cJSON_AddObjectToObject(json, "all")) && add_slice(all, desy_drift_all(drift));
     return ok && add_features(json, report) && add_slices(json, "sources", drift->slices + 1, drift->n_sources) && add_slices(json, "windows", drift->slices + 1 + drift->n_sources, drift->n_windows)
            && add_labels(json, report->labels) && add_settings(json, report);

@@ -45,7 +45,7 @@ struct desy_drift_figures {
     double share[DESY_PSI_BINS], reference_share[DESY_PSI_BINS]; /* of each bin, without smoothing */
     int bins;
 };
-/* n 0: every figure but n is NaN, shares of what was added are 0. */
+/* O(n) but for an exact p value: up to a tenth of a second, until there are DESY_KOLMOGOROV_EXACT / reference numbers. n 0: every figure but n is NaN, shares of what was added are 0. */
 void desy_drift_scores_measure(const desy_drift_scores *scores, struct desy_drift_figures *figures);
 
 #endif

@@ -99,14 +99,16 @@ static int is_trained_on(struct desy_items *items, const desy_detector *detector
     return rc;
 }
 
-static int prepare(struct collecting *c, const struct desy_drift_reference *reference, struct desy_store_scoring *scoring, struct desy_chosen_items *chosen, bool *same)
+static int prepare(struct collecting *c, const desy_world *world, const struct desy_drift_reference *reference, struct desy_store_scoring *scoring, struct desy_chosen_items *chosen, bool *same)
 {
+    uint64_t first, count;
     int rc = choose_all(&scoring->items, chosen);
+    desy_scores_share(chosen->n, desy_rank(world), desy_size(world), &first, &count);
     c->columns = reference->columns;
     c->width = DESY_DRIFT_SCORES + c->columns;
     if (rc == DESY_OK && (int)c->columns != desy_summary_columns(desy_detector_evidence(c->detector), desy_detector_ensemble(c->detector)))
         rc = desy_error(DESY_EDATA, "%s: the reference has %zu features, and this version of desy makes others of this model: train it again", desy_detector_directory(c->detector), c->columns);
-    c->numbers = malloc((chosen->n * c->width + 1) * sizeof *c->numbers); /* more than this rank's share */
+    c->numbers = malloc((count * c->width + 1) * sizeof *c->numbers);
     if (rc == DESY_OK && !c->numbers) rc = desy_error_memory("scores");
     return rc == DESY_OK ? is_trained_on(&scoring->items, c->detector, same) : rc;
 }
@@ -120,7 +122,7 @@ int desy_drift_score_store(desy_world *world, desy_detector *detector, const cha
     if (rc == DESY_OK) rc = desy_store_scoring_check(&scoring, store, model, desy_rank(world) == 0);
     DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_items_read(world, scoring.store, desy_detector_seed(detector), false, &scoring.items));
-    rc = prepare(&c, reference, &scoring, &chosen, same);
+    rc = prepare(&c, world, reference, &scoring, &chosen, same);
     rows->columns = c.columns;
     if (rc == DESY_OK) rc = desy_store_visit_scores(&scoring, world, &chosen, 0, collect, &c);
     DESY_TRY(desy_agree(world, rc));

@@ -14,7 +14,7 @@ import browser as browsers
 import program
 
 SHIPPED = pathlib.Path(os.environ["DESY_SOURCE_DIR"]) / "models" / "hybrid-1"
-HOSTILE = ["<script>window.hacked = 1</script>", "\"><img src=x onerror=\"window.hacked=1\">", "</title><h1>gone", "a" * 300, "\u202eeslaf\x1b[31m"]
+HOSTILE = ["<script>window.hacked = 1</script>", "\"><img src=x onerror=\"window.hacked=1\">", "</title><h1>gone", "a" + "\u00e4" * 800, "\u202eeslaf\x1b[31m"]
 
 
 def logits(n, shift, seed=1):
@@ -66,10 +66,17 @@ class Drift(program.ModelCase):
         for name in ("mean", "psi", "ks"):
             self.assertAlmostEqual(close[name], one["all"]["scores"]["logit"][name], 9)
 
-    def test_model_is_the_same_at_any_number_of_ranks(self):
-        program.run(3, "train", self.store, "--save-dir", self.folder / "again", "--size", "small")
+    def test_training_and_store_are_summarised_alike(self):
+        """Whoever has them: by a training of any number of ranks, which keeps them, and by the scoring of a store; of several windows, and with views, which do not count."""
+        store, models = self.folder / "windows", [self.folder / f"by-{ranks}" for ranks in (1, 3)]
+        program.run(2, "extract", self.dataset, "-o", store, "--windows", "3", "--augment", "1")
+        for ranks, save_dir in zip((1, 3), models):
+            program.run(ranks, "train", store, "--save-dir", save_dir, "--size", "small", "--parts", "all")
         for name in ("drift.safetensors", "model.json"):
-            self.assertEqual((self.models / "v0001" / name).read_bytes(), (self.folder / "again" / "v0001" / name).read_bytes())
+            self.assertEqual((models[0] / "v0001" / name).read_bytes(), (models[1] / "v0001" / name).read_bytes())
+        of = self.report(models[0], store)
+        self.assertEqual([feature["ks"] for feature in of["features"]], [0] * len(of["features"]))
+        self.assertTrue(any("heads know these clips" in note for note in of["notes"]))
 
     def test_bad_input(self):
         good = write_scores(self.folder / "good.jsonl", logits(60, 0))
