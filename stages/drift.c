@@ -55,7 +55,7 @@ static int check_options(const struct desy_invocation *invocation, enum desy_dri
 }
 
 /* Rank 0. */
-static int assess(const struct desy_invocation *invocation, const desy_detector *detector, struct drift_run *run)
+static int assess(const struct desy_invocation *invocation, const desy_classifier *classifier, struct drift_run *run)
 {
     int rc = DESY_OK;
     if (settings.reference) {
@@ -66,7 +66,7 @@ static int assess(const struct desy_invocation *invocation, const desy_detector 
     if (!settings.feedback) return DESY_OK;
     DESY_TRY(desy_feedback_read(&run->feedback, settings.feedback));
     if (run->feedback.damaged) desy_log_warning("drift: %s: %zu lines are no records, and are left out", settings.feedback, run->feedback.damaged);
-    rc = desy_drift_labels_measure(&run->feedback, desy_detector_name(detector), desy_detector_threshold(detector), desy_json_number_of(desy_detector_out_of_fold(detector), "roc_auc"), invocation->seed, &run->labels);
+    rc = desy_drift_labels_measure(&run->feedback, desy_classifier_name(classifier), desy_classifier_threshold(classifier), desy_json_number_of(desy_classifier_out_of_fold(classifier), "roc_auc"), invocation->seed, &run->labels);
 out:
     return rc;
 }
@@ -102,10 +102,10 @@ out:
     return rc;
 }
 
-static int report(const struct desy_invocation *invocation, const desy_detector *detector, const struct drift_run *run, enum desy_drift_verdict fail_on)
+static int report(const struct desy_invocation *invocation, const desy_classifier *classifier, const struct drift_run *run, enum desy_drift_verdict fail_on)
 {
     cJSON *json = NULL;
-    const struct desy_drift_report of = {desy_detector_name(detector), desy_detector_sha256(detector), invocation->arguments[1], &run->rows, &run->reference, &run->drift,
+    const struct desy_drift_report of = {desy_classifier_name(classifier), desy_classifier_sha256(classifier), invocation->arguments[1], &run->rows, &run->reference, &run->drift,
                                          settings.feedback ? &run->labels : NULL, run->same_clips, invocation->seed};
     const enum desy_drift_verdict verdict = desy_drift_verdict(&of);
     int rc = desy_drift_json(&json, &of);
@@ -117,7 +117,7 @@ static int report(const struct desy_invocation *invocation, const desy_detector 
 int desy_drift_command(struct desy_invocation *invocation)
 {
     desy_world *world = invocation->world;
-    desy_detector *detector = NULL;
+    desy_classifier *classifier = NULL;
     struct drift_run run = {0};
     enum desy_drift_verdict fail_on;
     const bool first = desy_rank(world) == 0;
@@ -125,17 +125,17 @@ int desy_drift_command(struct desy_invocation *invocation)
     int rc = check_options(invocation, &fail_on);
     DESY_TRY(desy_agree(world, rc));
     store = desy_is_directory(invocation->arguments[1]);
-    rc = desy_drift_open_model(&detector, invocation->arguments[0], store ? settings.device : "cpu", world);
-    if (rc == DESY_OK) rc = desy_drift_reference_read(&run.reference, desy_detector_model(detector), desy_detector_directory(detector));
+    rc = desy_drift_open_model(&classifier, invocation->arguments[0], store ? settings.device : "cpu", world);
+    if (rc == DESY_OK) rc = desy_drift_reference_read(&run.reference, desy_classifier_model(classifier), desy_classifier_directory(classifier));
     DESY_TRY(desy_agree(world, rc));
-    if (store) DESY_TRY(desy_drift_score_store(world, detector, invocation->arguments[0], invocation->arguments[1], &run.reference, &run.rows, &run.same_clips));
+    if (store) DESY_TRY(desy_drift_score_store(world, classifier, invocation->arguments[0], invocation->arguments[1], &run.reference, &run.rows, &run.same_clips));
     else if (first) rc = desy_drift_rows_read(&run.rows, invocation->arguments[1]);
-    if (rc == DESY_OK && first) rc = assess(invocation, detector, &run);
+    if (rc == DESY_OK && first) rc = assess(invocation, classifier, &run);
     DESY_TRY(desy_agree(world, rc));
-    rc = first ? report(invocation, detector, &run, fail_on) : DESY_OK;
+    rc = first ? report(invocation, classifier, &run, fail_on) : DESY_OK;
     rc = desy_agree(world, rc);
 out:
     close_run(&run);
-    desy_detector_close(&detector);
+    desy_classifier_close(&classifier);
     return rc;
 }

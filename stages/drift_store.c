@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-int desy_drift_open_model(desy_detector **detector, const char *model, const char *device, const desy_world *world)
+int desy_drift_open_model(desy_classifier **classifier, const char *model, const char *device, const desy_world *world)
 {
     char resolved[16];
     const int rc = desy_torch_device(resolved, device, desy_local_rank(world));
-    return rc == DESY_OK ? desy_detector_open(detector, model, resolved) : rc;
+    return rc == DESY_OK ? desy_classifier_open(classifier, model, resolved) : rc;
 }
 
 struct collecting {
-    const desy_detector *detector;
+    const desy_classifier *classifier;
     size_t columns, width;  /* of summaries; of a row: scores, then summaries */
     double *numbers;        /* (n, width) */
     char *sources;          /* texts one after another, each with its NUL */
@@ -36,7 +36,7 @@ static int collect(void *context, uint64_t item, const struct desy_store_row *st
     if (score->windows > 0) {
         row[DESY_DRIFT_LOGIT] = score->logit;
         for (int l = 0; l < 3; l++) row[DESY_DRIFT_LOW + l] = isnan(levels[l]) ? NAN : desy_logit(levels[l]);
-        if (c->columns) desy_summary_take(desy_detector_evidence(c->detector), desy_detector_ensemble(c->detector), score, row + DESY_DRIFT_SCORES);
+        if (c->columns) desy_summary_take(desy_classifier_evidence(c->classifier), desy_classifier_ensemble(c->classifier), score, row + DESY_DRIFT_SCORES);
     }
     if (c->used + size > c->room) {
         char *larger = realloc(c->sources, c->room = 2 * (c->used + size));
@@ -87,15 +87,15 @@ static int choose_all(const struct desy_items *items, struct desy_chosen_items *
 }
 
 /* Is the training part of these items, or, as with --parts all, every labelled one, what the model was trained on? */
-static int is_trained_on(struct desy_items *items, const desy_detector *detector, bool *same)
+static int is_trained_on(struct desy_items *items, const desy_classifier *classifier, bool *same)
 {
     char trained[65];
     int rc = desy_training_sha256(items, trained);
-    *same = rc == DESY_OK && strcmp(trained, desy_detector_training_sha256(detector)) == 0;
+    *same = rc == DESY_OK && strcmp(trained, desy_classifier_training_sha256(classifier)) == 0;
     for (size_t i = 0; i < items->count; i++)
         if (items->split[i].label >= 0) items->split[i].part = DESY_SPLIT_TRAIN; /* parts are not asked for any more */
     if (rc == DESY_OK) rc = desy_training_sha256(items, trained);
-    *same |= rc == DESY_OK && strcmp(trained, desy_detector_training_sha256(detector)) == 0;
+    *same |= rc == DESY_OK && strcmp(trained, desy_classifier_training_sha256(classifier)) == 0;
     return rc;
 }
 
@@ -106,22 +106,22 @@ static int prepare(struct collecting *c, const desy_world *world, const struct d
     desy_scores_share(chosen->n, desy_rank(world), desy_size(world), &first, &count);
     c->columns = reference->columns;
     c->width = DESY_DRIFT_SCORES + c->columns;
-    if (rc == DESY_OK && (int)c->columns != desy_summary_columns(desy_detector_evidence(c->detector), desy_detector_ensemble(c->detector)))
-        rc = desy_error(DESY_EDATA, "%s: the reference has %zu features, and this version of desy makes others of this model: train it again", desy_detector_directory(c->detector), c->columns);
+    if (rc == DESY_OK && (int)c->columns != desy_summary_columns(desy_classifier_evidence(c->classifier), desy_classifier_ensemble(c->classifier)))
+        rc = desy_error(DESY_EDATA, "%s: the reference has %zu features, and this version of desy makes others of this model: train it again", desy_classifier_directory(c->classifier), c->columns);
     c->numbers = malloc((count * c->width + 1) * sizeof *c->numbers);
     if (rc == DESY_OK && !c->numbers) rc = desy_error_memory("scores");
-    return rc == DESY_OK ? is_trained_on(&scoring->items, c->detector, same) : rc;
+    return rc == DESY_OK ? is_trained_on(&scoring->items, c->classifier, same) : rc;
 }
 
-int desy_drift_score_store(desy_world *world, desy_detector *detector, const char *model, const char *store, const struct desy_drift_reference *reference, struct desy_drift_rows *rows, bool *same)
+int desy_drift_score_store(desy_world *world, desy_classifier *classifier, const char *model, const char *store, const struct desy_drift_reference *reference, struct desy_drift_rows *rows, bool *same)
 {
-    struct desy_store_scoring scoring = {.detector = detector, .level = -1, .level_name = "all"};
+    struct desy_store_scoring scoring = {.classifier = classifier, .level = -1, .level_name = "all"};
     struct desy_chosen_items chosen = {0};
-    struct collecting c = {.detector = detector};
+    struct collecting c = {.classifier = classifier};
     int rc = desy_store_open(&scoring.store, store);
     if (rc == DESY_OK) rc = desy_store_scoring_check(&scoring, store, model, desy_rank(world) == 0);
     DESY_TRY(desy_agree(world, rc));
-    DESY_TRY(desy_items_read(world, scoring.store, desy_detector_seed(detector), false, &scoring.items));
+    DESY_TRY(desy_items_read(world, scoring.store, desy_classifier_seed(classifier), false, &scoring.items));
     rc = prepare(&c, world, reference, &scoring, &chosen, same);
     rows->columns = c.columns;
     if (rc == DESY_OK) rc = desy_store_visit_scores(&scoring, world, &chosen, 0, collect, &c);
