@@ -1,5 +1,6 @@
 /* Who may come in: the right host and origin, the token, a known address, not too often, not too much. */
 #include "serve/answer.h"
+#include "serve/pages.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -154,6 +155,13 @@ static bool not_too_often(struct desy_request *request, enum MHD_Result *result)
     return false;
 }
 
+/* Somebody who opens an address, not a script of a page. */
+static bool is_browser(const struct desy_request *request)
+{
+    const char *accept = header(request, MHD_HTTP_HEADER_ACCEPT);
+    return accept && strstr(accept, "text/html");
+}
+
 bool desy_admit(struct desy_request *request, const char *url, enum MHD_Result *result)
 {
     const char *host = header(request, MHD_HTTP_HEADER_HOST);
@@ -162,7 +170,7 @@ bool desy_admit(struct desy_request *request, const char *url, enum MHD_Result *
     else if (!origin_allowed(header(request, MHD_HTTP_HEADER_ORIGIN), host)) *result = desy_answer_problem(request, MHD_HTTP_FORBIDDEN, "Pages of other sites may not send requests here.");
     else if (comes_with_token(request, url, result)) return false;
     else if (!find_route(request, url, result)) return false;
-    else if (!(request->route->flags & DESY_ROUTE_OPEN) && !has_token(request)) *result = desy_answer_unauthorized(request);
+    else if (!(request->route->flags & DESY_ROUTE_OPEN) && !has_token(request)) *result = is_browser(request) ? desy_page_token(request) : desy_answer_unauthorized(request);
     else return body_allowed(request, result) && not_too_often(request, result);
     return false;
 }

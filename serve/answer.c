@@ -20,6 +20,7 @@ static int give(struct desy_request *request, int status, struct MHD_Response *r
     MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
     MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (status == MHD_HTTP_UNAUTHORIZED) MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"desy\"");
     if (atomic_load(&request->service->draining)) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     request->status = status;
     const enum MHD_Result result = MHD_queue_response(request->connection, (unsigned)status, response);
@@ -83,9 +84,9 @@ int desy_answer_text(struct desy_request *request, int status, const char *type,
     return give(request, status, of_text(text), type);
 }
 
-int desy_answer_static(struct desy_request *request, const char *type, const void *bytes, size_t size)
+int desy_answer_static(struct desy_request *request, int status, const char *type, const void *bytes, size_t size)
 {
-    return give(request, MHD_HTTP_OK, MHD_create_response_from_buffer(size, (void *)bytes, MHD_RESPMEM_PERSISTENT), type);
+    return give(request, status, MHD_create_response_from_buffer(size, (void *)bytes, MHD_RESPMEM_PERSISTENT), type);
 }
 
 static struct MHD_Response *empty(void)
@@ -108,7 +109,6 @@ int desy_answer_methods(struct desy_request *request, const char *allowed)
 int desy_answer_unauthorized(struct desy_request *request)
 {
     struct MHD_Response *response = of_text(problem_text(MHD_HTTP_UNAUTHORIZED, "Give the token that the service printed when it started: Authorization: Bearer TOKEN; or open the address that it printed.", NULL));
-    if (response) MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"desy\"");
     return give(request, MHD_HTTP_UNAUTHORIZED, response, "application/problem+json");
 }
 

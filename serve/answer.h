@@ -15,7 +15,7 @@ int desy_answer_problem_with(struct desy_request *request, int status, const cha
 /* A text of some type, taken over; NULL: no memory. */
 int desy_answer_text(struct desy_request *request, int status, const char *type, char *text);
 /* Bytes that stay. */
-int desy_answer_static(struct desy_request *request, const char *type, const void *bytes, size_t size);
+int desy_answer_static(struct desy_request *request, int status, const char *type, const void *bytes, size_t size);
 int desy_answer_nothing(struct desy_request *request); /* 204 */
 int desy_answer_methods(struct desy_request *request, const char *allowed); /* 405 */
 int desy_answer_unauthorized(struct desy_request *request);                 /* 401 */

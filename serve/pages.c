@@ -13,24 +13,29 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
-static int serve_file(struct desy_request *request, const char *name)
+static int serve_file(struct desy_request *request, int status, const char *name)
 {
     for (const struct desy_embedded *file = desy_embedded_files; file->name; file++)
-        if (strcmp(file->name, name) == 0) return desy_answer_static(request, type_of(name), file->bytes, file->size);
+        if (strcmp(file->name, name) == 0) return desy_answer_static(request, status, type_of(name), file->bytes, file->size);
     return desy_answer_problem(request, MHD_HTTP_NOT_FOUND, "The page has no file of this name.");
 }
 
 int desy_page_index(struct desy_request *request)
 {
-    return serve_file(request, "index.html");
+    return serve_file(request, MHD_HTTP_OK, "index.html");
 }
 
 int desy_page_file(struct desy_request *request)
 {
-    return serve_file(request, request->parameter);
+    return serve_file(request, MHD_HTTP_OK, request->parameter);
 }
 
 int desy_page_openapi(struct desy_request *request)
 {
-    return serve_file(request, "openapi.json");
+    return serve_file(request, MHD_HTTP_OK, "openapi.json");
+}
+
+int desy_page_token(struct desy_request *request)
+{
+    return serve_file(request, MHD_HTTP_UNAUTHORIZED, "token.html");
 }

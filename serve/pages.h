@@ -9,6 +9,7 @@ struct desy_request;
 int desy_page_index(struct desy_request *request);
 int desy_page_file(struct desy_request *request);    /* "/page/desy.js" */
 int desy_page_openapi(struct desy_request *request);
+int desy_page_token(struct desy_request *request);   /* 401: what a person without the token reads */
 
 struct desy_embedded {
     const char *name;

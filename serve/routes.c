@@ -239,6 +239,6 @@ const struct desy_route desy_routes[] = {
     {"GET", "/settings", get_settings, 0},
     {"GET", "/openapi.json", desy_page_openapi, 0},
     {"GET", "/", desy_page_index, 0},
-    {"GET", "/page/{file}", desy_page_file, 0},
+    {"GET", "/page/{file}", desy_page_file, DESY_ROUTE_OPEN}, /* what anybody can read in the source, and the page that asks for the token needs */
     {0},
 };
