@@ -1,5 +1,5 @@
 /* The page: videos that are chosen or dropped are looked at one after another; verdicts are shown and remembered. */
-import {bytes, make, percent, shownName} from './element.js';
+import {bytes, make, shownName} from './element.js';
 import {feedbackForm} from './feedback.js';
 import * as past from './history.js';
 import {describe} from './result.js';
@@ -118,10 +118,10 @@ function fail(item, error) {
 }
 
 function finish(item) {
-  const words = summary(item.result), {title, side} = verdictOf(item.result);
+  const {title, side} = verdictOf(item.result), {confidence, calibrated, model} = item.result, words = summary({title, confidence, calibrated});
   set(item, 'done', words);
   say(`${item.name}: ${words}`);
-  past.remember({name: item.name, time: new Date().toISOString(), title, side, confidence: item.result.confidence, calibrated: item.result.calibrated, model: item.result.model});
+  past.remember({name: item.name, time: new Date().toISOString(), title, side, confidence, calibrated, model});
   drawHistory();
   if (following) show(item, false);
   following = false; /* what a reader looks at is not taken away by the next one */
@@ -151,8 +151,8 @@ function drawHistory() {
   const entries = past.past();
   at('history').hidden = entries.length === 0;
   at('history-note').textContent = past.refused ? 'This browser keeps nothing: the list ends with the page.' : 'Kept by this browser alone; names and figures, never a video.';
-  at('past').replaceChildren(...entries.map(({name, time, title, side, confidence, calibrated, model}) => make('li', {class: side}, make('bdi', {class: 'name'}, shownName(name)),
-    make('span', {}, `${title}, ${calibrated ? percent(confidence) : `score ${confidence.toFixed(3)}`}`), make('span', {class: 'soft'}, make('time', {datetime: time}, new Date(time).toLocaleString()), `, model ${model}`))));
+  at('past').replaceChildren(...entries.map(({name, time, side, model, ...verdict}) => make('li', {class: side}, make('bdi', {class: 'name'}, shownName(name)),
+    make('span', {}, summary(verdict)), make('span', {class: 'soft'}, make('time', {datetime: time}, new Date(time).toLocaleString()), `, model ${model}`))));
 }
 
 function drawSettings() {

@@ -5,11 +5,14 @@ import {assumptions, LEVELS, SAYS, verdictOf} from './verdict.js';
 
 const figureOf = calibrated => (calibrated ? percent : value => value.toFixed(3));
 
+/* From real to AI-generated, where the score and the threshold lie; the words beside it say the same. */
 function scale(result, figure) {
-  const marker = make('div', {class: 'marker'}), tick = make('div', {class: 'tick'}), rule = make('div', {class: 'rule', 'aria-hidden': 'true'}, tick, marker), label = make('span', {}, `dashed: the threshold, ${figure(result.threshold)}`);
+  const marker = make('div', {class: 'marker'}), tick = make('div', {class: 'tick'}), label = make('span', {}, `threshold ${figure(result.threshold)}`);
   marker.style.left = `${100 * result.confidence}%`;
-  tick.style.left = `${100 * result.threshold}%`;
-  return make('div', {class: 'scale', 'aria-hidden': 'true'}, rule, make('div', {class: 'axis soft'}, make('span', {}, 'real'), label, make('span', {}, 'AI-generated')));
+  tick.style.left = label.style.left = `${100 * result.threshold}%`;
+  label.style.transform = `translateX(${-100 * result.threshold}%)`; /* never beyond an end */
+  return make('div', {class: 'scale', 'aria-hidden': 'true'}, make('div', {class: 'over soft'}, label), make('div', {class: 'rule'}, tick, marker),
+    make('div', {class: 'axis soft'}, make('span', {}, 'real'), make('span', {}, 'AI-generated')));
 }
 
 function verdictBox(result) {

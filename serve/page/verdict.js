@@ -3,19 +3,26 @@ import {percent} from './element.js';
 
 /* {side: 'ai' | 'real' | 'unsure', title, claim, warnings: []}; side is only how it is drawn. */
 export function verdictOf(result) {
-  const {confidence: p, threshold, calibrated} = result, warnings = [];
-  const shaky = result.reliability !== 'ok', undecided = /(^|; )undecided/.test(result.reliability);
-  let side = result.is_ai_generated ? 'ai' : 'real', title;
-  if (result.is_ai_generated === null) side = 'unsure', title = 'Can’t say';
-  else if (undecided) side = 'unsure', title = 'Undecided';
-  else if (!calibrated) title = result.is_ai_generated ? 'Scored as AI-generated' : 'Scored as real';
-  else if (result.is_ai_generated) title = p >= 0.5 ? 'Probably AI-generated' : 'Suspected to be AI-generated';
-  else if (p > 0.5) side = 'unsure', title = 'Not clear enough to be called AI-generated';
-  else title = 'Probably real';
-  if (shaky) warnings.push(`${result.is_ai_generated === null ? 'There is no verdict' : 'This score should not be relied on'}: ${sentence(result.abstain_reason || result.reliability)}`);
+  const {confidence: p, threshold, calibrated, reliability, is_ai_generated: ai} = result, warnings = [], towards = ai ? 'AI-generated' : 'real';
+  let side = 'unsure', title, claim = calibrated ? oddsOf(p) : `Score ${p.toFixed(3)} from 0 (real) to 1 (AI-generated); ${threshold.toFixed(3)} and more is called AI-generated.`;
+  if (ai === null) {
+    title = 'Can’t say';
+    claim = `The model gives the score ${calibrated ? percent(p) : p.toFixed(3)}, and no verdict.`;
+  } else if (/(^|; )undecided/.test(reliability)) title = 'Undecided';
+  else if (reliability !== 'ok') {
+    title = `Unreliable; the model leans towards ${towards}`;
+    if (calibrated) claim = `The model gives ${percent(p)}, which for a video like this one is no probability to rely on.`;
+  } else {
+    side = ai ? 'ai' : 'real';
+    if (!calibrated) title = `Scored as ${towards}`;
+    else if (ai) title = p >= 0.5 ? 'Probably AI-generated' : 'Suspected to be AI-generated';
+    else if (p <= 0.5) title = 'Probably real';
+    else side = 'unsure', title = 'Not clear enough to be called AI-generated';
+  }
+  if (reliability !== 'ok') warnings.push(`${ai === null ? 'There is no verdict' : 'This score should not be relied on'}: ${sentence(result.abstain_reason || reliability)}`);
   if (result.warning) warnings.push(`A part of the video could not be read: ${sentence(result.warning)}`);
   if (!calibrated) warnings.push('This model is not calibrated: its figures put videos in an order, and are no probabilities.');
-  return {side, title, claim: calibrated ? oddsOf(p) : `Score ${p.toFixed(3)} from 0 (real) to 1 (AI-generated); ${threshold.toFixed(3)} and more is called AI-generated.`, warnings};
+  return {side, title, claim, warnings};
 }
 
 function sentence(words) {
@@ -33,9 +40,8 @@ export function assumptions(result) {
 }
 
 /* One line for lists. */
-export function summary(result) {
-  const {title} = verdictOf(result);
-  return `${title} (${result.calibrated ? `${percent(result.confidence)} likely AI-generated` : `score ${result.confidence.toFixed(3)}`})`;
+export function summary({title, confidence, calibrated}) {
+  return `${title} (score ${calibrated ? percent(confidence) : confidence.toFixed(3)})`;
 }
 
 export const LEVELS = [
