@@ -39,8 +39,8 @@ function seconds(result, url) {
   const timeline = timelineOf(windows, result.threshold, video, figure), {highest, lowest} = result.explanation?.seconds ?? {};
   const far = highest && windows.length > 1 ? [seekButton('Most like AI-generated', highest, figure, timeline.seek), seekButton('Least', lowest, figure, timeline.seek)] : [];
   return make('div', {}, node, timeline.node,
-    make('p', {class: 'soft'}, windows.length > 1 ? 'Each bar is a part of the video that was scored by itself; the dashed line is the threshold, and hatched bars reach it. Click, or use the arrow keys, to see a part. The verdict is of the ordinary clip, not of the highest bar.'
-      : 'The video is so short that it was scored as one part.'),
+    make('p', {class: 'soft'}, windows.length > 1 ? 'Each bar is a part of the video that was scored by itself; the dashed line is the threshold, and hatched bars reach it. The verdict is of the ordinary clip, not of the highest bar. '
+      : 'The video is so short that it was scored as one part. ', make('span', {class: 'hint'}, 'Click, or use the arrow keys, to see a part.')),
     far.length ? make('p', {class: 'buttons'}, ...far) : null, timelineTable(windows, figure));
 }
 
