@@ -78,6 +78,17 @@ export async function patiently(attempt, signal, say) {
   }
 }
 
+/* Was it the service that is gone, or only this upload? A browser does not tell. */
+async function upload(form, signal, progress) {
+  try {
+    return await send('/jobs', form, signal, progress);
+  } catch (problem) {
+    if (!problem.cut) throw problem;
+    await ask('GET', '/v2/health/live', signal);
+    throw new Problem('The upload broke off: the connection was cut, or the file has changed or can’t be read.', {again: 2, cut: true});
+  }
+}
+
 /* Uploads a video as a job and waits for what becomes of it. report({state, share, waiting, words, id}). Returns the result, as desy detect --json prints it. */
 export async function score(file, signal, report) {
   const form = new FormData();
@@ -87,7 +98,7 @@ export async function score(file, signal, report) {
   const say = words => report({state: 'patience', words});
   let job = await patiently(() => {
     report({state: 'uploading', share: 0});
-    return send('/jobs', form, signal, share => report({state: 'uploading', share}));
+    return upload(form, signal, share => report({state: 'uploading', share}));
   }, signal, say);
   const id = job.id;
   for (let pause = 0.3; job.state === 'queued' || job.state === 'running'; pause = Math.min(3, 1.3 * pause)) {

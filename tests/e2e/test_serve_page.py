@@ -242,19 +242,31 @@ class Page(unittest.TestCase):
 
     def test_busy(self):
         """A full queue is waited for, as long as the service says, and the page says so."""
-        with Service("--workers", 1, "--queue", 1) as service:
+        with Service("--workers", 1, "--queue", 1, environment={"DESY_TEST_HELPER": "hang:upload"}) as service:
             self.open(service)
-            send = lambda: service.upload("/jobs", ("video", "a.mp4", self.clip.read_bytes()), fields=[("timeline", "1")])[0]
-            while send() == 202:
-                pass
-            self.choose(self.clip)
-            for _ in range(200):
-                if self.js("return saids.some(words => words.includes('tries again in 2 s'))"):
-                    break
-                send()
-            else:
-                self.fail(self.js("return saids"))
-            self.assertEqual(self.settled(1)[0][0], "done")
+            jobs = []
+            while (answer := service.upload("/jobs", ("video", "a.mp4", b"never read")))[0] == 202:
+                jobs.append(answer[2]["id"])
+            self.choose(self.short)
+            self.until("return saids.some(words => words.includes('As many videos wait') && words.includes('tries again in 2 s'))")
+            for job in jobs:
+                self.assertEqual(service.request("DELETE", f"/jobs/{job}")[0], 204)
+            self.until("return document.querySelector('#items .words').textContent.startsWith('In the service’s queue')")
+            self.browser.find_element(By.CSS_SELECTOR, "#items button").click()
+            self.assertEqual(self.settled(1)[0][0], "cancelled")
+            service.process.kill()  # what hangs would keep it from stopping
+            service.process.wait()
+
+    def test_gone_from_disk(self):
+        """A file that is gone by the time it is sent can't be read by the browser: that is not blamed on the service."""
+        changed = self.folder / "changed.mp4"
+        shutil.copy(self.short, changed)
+        self.choose(self.clip, changed)
+        self.until("return document.querySelectorAll('#items li[data-state=waiting]').length == 1")
+        changed.unlink()
+        found = self.settled(2)
+        self.assertEqual(found[0][0], "done")
+        self.assertTrue(found[1][0] == "failed" and "the file has changed" in found[1][1], found)
 
     def test_gone(self):
         with Service("--workers", 1) as service:
