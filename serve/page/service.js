@@ -72,7 +72,7 @@ export async function patiently(attempt, signal, say) {
       return await attempt();
     } catch (problem) {
       if (!(problem instanceof Problem) || !problem.again || (problem.cut ? ++cut >= CUT_ATTEMPTS : ++busy >= BUSY_ATTEMPTS)) throw problem;
-      say(`${problem.message} The page tries again in ${problem.again} s.`);
+      say(`${problem.message.replace(/ Try again\.$/, '')} The page tries again in ${problem.again} s.`);
       await sleep(problem.again, signal);
     }
   }
