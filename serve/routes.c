@@ -1,5 +1,6 @@
 /* What the service answers at which address. A handler is called when the request is complete, and again when a suspended connection goes on. */
 #include "serve/answer.h"
+#include "serve/feedback.h"
 #include "serve/pages.h"
 
 #include "base/file.h"
@@ -216,6 +217,8 @@ static int get_metrics(struct desy_request *request)
     pthread_mutex_lock(&service->lock);
     now.uploads = service->uploads;
     pthread_mutex_unlock(&service->lock);
+    struct desy_drift_figures drift;
+    if (desy_drift_window_measure(service->drift, &drift, &now.window)) now.drift = &drift;
     bool ok = stream && desy_telemetry_write(service->telemetry, &now, stream);
     if (stream && fclose(stream) != 0) ok = false;
     cJSON_Delete(model);
@@ -229,6 +232,7 @@ const struct desy_route desy_routes[] = {
     {"POST", "/jobs", post_jobs, DESY_ROUTE_VIDEO},
     {"GET", "/jobs/{id}", get_job, 0},
     {"DELETE", "/jobs/{id}", delete_job, 0},
+    {"POST", "/feedback", desy_feedback_post, DESY_ROUTE_VIDEO | DESY_ROUTE_FEEDBACK},
     {"GET", "/v2", get_server, 0},
     {"GET", "/v2/health/live", get_live, DESY_ROUTE_OPEN},
     {"GET", "/v2/health/ready", get_ready, DESY_ROUTE_OPEN},

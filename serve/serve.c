@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "serve/answer.h"
+#include "serve/feedback.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -68,7 +69,8 @@ static enum MHD_Result take_headers(struct desy_service *service, struct MHD_Con
     if (!request) return MHD_NO;
     if (!desy_admit(request, url, &result)) return result;
     if (!(request->route->flags & DESY_ROUTE_VIDEO)) return request->route->handle(request);
-    if (!desy_upload_open(&request->upload, connection, &service->spool, service->options->max_upload)) return desy_answer_problem(request, request->upload.status, "%s", request->upload.detail);
+    const bool keeps = request->route->flags & DESY_ROUTE_FEEDBACK && service->options->feedback;
+    if (!desy_upload_open(&request->upload, connection, keeps ? &service->feedback : &service->spool, service->options->max_upload)) return desy_answer_problem(request, request->upload.status, "%s", request->upload.detail);
     set_receiving(request, true);
     return MHD_YES;
 }
@@ -175,12 +177,14 @@ static int start(struct running *r)
     int rc = DESY_OK;
     allow_descriptors();
     DESY_TRY(desy_telemetry_open(&s->telemetry));
+    DESY_TRY(desy_drift_window_open(&s->drift));
     DESY_TRY(desy_jobs_open(&s->jobs, (size_t)options->queue, options->keep, 1000));
     if (!options->socket) DESY_TRY(desy_token_make(&s->token, options->token_file));
     if (options->rate > 0 && !(s->rates = desy_rates_open(options->rate))) DESY_TRY(DESY_EENV);
     DESY_TRY(desy_spool_open(&s->spool, options->spool));
+    if (options->feedback) DESY_TRY(desy_feedback_open(&s->feedback, options->feedback));
     DESY_TRY(options->socket ? listen_on_path(options->socket, &r->listener) : listen_on_port(options, &r->listener, &s->port));
-    DESY_TRY(desy_workers_start(&s->workers, options->workers, &options->scoring, s->jobs, s->telemetry));
+    DESY_TRY(desy_workers_start(&s->workers, options->workers, &options->scoring, s->jobs, s->telemetry, s->drift));
     DESY_TRY(desy_watchdog_start(s, &r->watchdog));
     r->watched = true;
     /* poll, not epoll: its edges miss a client that went away right after what it had sent, whose upload then stands until the timeout. */
@@ -252,8 +256,10 @@ void desy_service_stop(struct desy_service **service)
     desy_workers_stop(&s->workers);
     desy_jobs_close(&s->jobs);
     desy_spool_close(&s->spool);
+    free(s->feedback.directory);
     desy_rates_close(&s->rates);
     desy_telemetry_close(&s->telemetry);
+    desy_drift_window_close(&s->drift);
     pthread_mutex_destroy(&s->lock);
     free(s->token);
     free(r);

@@ -19,7 +19,8 @@ struct desy_service {
     desy_jobs *jobs;
     desy_telemetry *telemetry;
     desy_workers *workers;
-    struct desy_spool spool;
+    desy_drift_window *drift;
+    struct desy_spool spool, feedback; /* of videos that are scored; of those that are kept */
     char *token;                 /* NULL: whoever can connect to the socket of --socket may ask */
     int port;
     struct desy_rates *rates;    /* NULL: no limit */
@@ -31,7 +32,7 @@ struct desy_service {
 };
 
 /* What a route wants before its handler is called. */
-enum { DESY_ROUTE_OPEN = 1 /* no token */, DESY_ROUTE_VIDEO = 2 /* takes a body with one */ };
+enum { DESY_ROUTE_OPEN = 1 /* no token */, DESY_ROUTE_VIDEO = 2 /* takes a body with one */, DESY_ROUTE_FEEDBACK = 4 /* which is kept */ };
 
 struct desy_request;
 struct desy_route {

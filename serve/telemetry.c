@@ -177,6 +177,16 @@ static void write_process(const struct desy_telemetry_now *now, FILE *stream, do
     fputs("\"} 1\n", stream);
 }
 
+static void write_drift(const struct desy_telemetry_now *now, FILE *stream)
+{
+    gauge(stream, "desy_drift_videos", "Of the last videos that were scored, those whose scores are compared with the scores of the training.", (double)now->window);
+    if (!now->drift) return;
+    gauge(stream, "desy_drift_score_psi", "Population stability index of these scores; by convention from 0.25 on a lot has moved.", now->drift->psi);
+    gauge(stream, "desy_drift_score_psi_by_chance", "What it would be on average if nothing had moved.", now->drift->psi_by_chance);
+    gauge(stream, "desy_drift_score_ks", "Largest distance of the two distribution functions.", now->drift->ks);
+    gauge(stream, "desy_drift_score_ks_p", "How likely so large a distance is if nothing has moved.", now->drift->ks_p);
+}
+
 bool desy_telemetry_write(desy_telemetry *shared, const struct desy_telemetry_now *now, FILE *stream)
 {
     static const char *const verdicts[] = {"real", "ai", "none"};
@@ -201,6 +211,7 @@ bool desy_telemetry_write(desy_telemetry *shared, const struct desy_telemetry_no
     head(stream, "desy_model_reloads_total", "counter", "Promoted models that were taken up, or could not be.");
     fprintf(stream, "desy_model_reloads_total{outcome=\"ok\"} %" PRIu64 "\ndesy_model_reloads_total{outcome=\"failed\"} %" PRIu64 "\n", m->reloads[0], m->reloads[1]);
     write_process(now, stream, m->since);
+    write_drift(now, stream);
     free(m);
     return !ferror(stream);
 }

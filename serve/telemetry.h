@@ -2,6 +2,7 @@
 #ifndef DESY_SERVE_TELEMETRY_H
 #define DESY_SERVE_TELEMETRY_H
 
+#include "eval/drift_scores.h"
 #include "serve/jobs.h"
 
 #include <stdint.h>
@@ -22,6 +23,8 @@ struct desy_telemetry_now {
     struct desy_jobs_count jobs;
     size_t uploads, workers_ready;
     const char *model; /* in use */
+    size_t window;     /* videos whose scores are compared with those of the training */
+    const struct desy_drift_figures *drift; /* of them; NULL: nothing can be said yet */
 };
 /* The text. false: memory, or the stream. */
 bool desy_telemetry_write(desy_telemetry *telemetry, const struct desy_telemetry_now *now, FILE *stream);

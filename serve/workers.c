@@ -16,6 +16,7 @@
 struct desy_workers {
     desy_jobs *jobs;
     desy_telemetry *telemetry;
+    desy_drift_window *drift;
     const struct desy_scoring_settings *settings;
     pthread_mutex_t lock;
     cJSON *model; /* what is told of the one last opened */
@@ -70,6 +71,7 @@ static int open_model(struct worker *worker)
 {
     desy_model_stamp(worker->stamp, worker->workers->settings->model);
     const int rc = desy_scoring_open(&worker->scoring, worker->workers->settings);
+    if (rc == DESY_OK) desy_drift_window_begin(worker->workers->drift, desy_scoring_classifier(worker->scoring));
     if (rc == DESY_OK) publish(worker);
     return rc;
 }
@@ -139,12 +141,12 @@ static void finish_one(struct worker *worker)
     count_video(worker, job, result);
     const char *status = desy_json_text_of(result, "status");
     const bool scored = status && strcmp(status, "ok") == 0;
+    if (scored) desy_drift_window_add(worker->workers->drift, desy_scoring_classifier(worker->scoring), desy_json_number_of(result, "logit"));
     cJSON_Delete(result);
     memmove(worker->working, worker->working + 1, (size_t)--worker->n_working * sizeof *worker->working);
     desy_jobs_finish(worker->workers->jobs, job, text, scored, failure);
 }
 
-/* Fails what it has and opens the model again: an error of the machine (no memory, no helper) leaves the queue of videos in no known state. */
 static void *work(void *context)
 {
     struct worker *worker = context;
@@ -162,13 +164,13 @@ static void *work(void *context)
     }
 }
 
-int desy_workers_start(desy_workers **out, int count, const struct desy_scoring_settings *settings, desy_jobs *jobs, desy_telemetry *telemetry)
+int desy_workers_start(desy_workers **out, int count, const struct desy_scoring_settings *settings, desy_jobs *jobs, desy_telemetry *telemetry, desy_drift_window *drift)
 {
     desy_workers *workers = calloc(1, sizeof *workers + (size_t)count * sizeof *workers->list);
     int rc = workers ? DESY_OK : desy_error_memory("workers");
     *out = workers;
     if (rc != DESY_OK) return rc;
-    workers->jobs = jobs, workers->telemetry = telemetry, workers->settings = settings;
+    workers->jobs = jobs, workers->telemetry = telemetry, workers->drift = drift, workers->settings = settings;
     pthread_mutex_init(&workers->lock, NULL);
     for (int i = 0; i < count; i++) { /* all before the first thread: a service that starts has all it needs */
         workers->list[i].workers = workers;

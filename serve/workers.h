@@ -4,6 +4,7 @@
 #define DESY_SERVE_WORKERS_H
 
 #include "serve/jobs.h"
+#include "serve/drift_window.h"
 #include "serve/telemetry.h"
 #include "detect/scoring.h"
 
@@ -12,7 +13,7 @@
 typedef struct desy_workers desy_workers;
 
 /* Opens the first worker's model before it returns, so that what is wrong with it is said at once. DESY_EDATA, DESY_EENV. */
-int desy_workers_start(desy_workers **workers, int count, const struct desy_scoring_settings *settings, desy_jobs *jobs, desy_telemetry *telemetry);
+int desy_workers_start(desy_workers **workers, int count, const struct desy_scoring_settings *settings, desy_jobs *jobs, desy_telemetry *telemetry, desy_drift_window *drift);
 size_t desy_workers_ready(desy_workers *workers);
 /* What GET /v2/models/NAME says of the model in use; new, caller deletes; NULL: no memory. */
 cJSON *desy_workers_model(desy_workers *workers);

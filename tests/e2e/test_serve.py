@@ -1,5 +1,6 @@
 """desy serve: the same answers as desy detect, jobs, health, metrics; everything that is wrong with a request is answered by the right status and a problem document, and nothing is left behind."""
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -222,6 +223,20 @@ class Serve(unittest.TestCase):
         self.assertEqual(buckets, sorted(buckets))
         self.assertTrue(all(family.documentation for family in families.values()))
 
+    def test_drift_in_metrics(self):
+        """The figures of the last videos are those that `desy drift` gives of the same scores."""
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: self.service.upload("/detect", ("video", "clip.mp4", self.clip)), range(50)))
+        n = int(self.service.metric("desy_drift_videos"))
+        self.assertGreaterEqual(n, 50)
+        line = json.dumps(self.service.upload("/detect", ("video", "clip.mp4", self.clip))[2])
+        (self.folder / "same.jsonl").write_text("".join(line.replace("clip.mp4", f"{i}.mp4") + "\n" for i in range(n + 1)))
+        told = json.loads(program.run(1, "drift", pathlib.Path(os.environ["DESY_SOURCE_DIR"]) / "models" / "hybrid-1", self.folder / "same.jsonl", "--json")[0])
+        logit = told["all"]["scores"]["logit"]
+        self.assertEqual((logit["n"], self.service.metric("desy_drift_videos")), (n + 1, n + 1))
+        for name in ("psi", "psi_by_chance", "ks", "ks_p"):
+            self.assertAlmostEqual(self.service.metric(f"desy_drift_score_{name}"), logit[name], places=12)
+
     def test_printed_address(self):
         status, headers, _ = self.service.request("GET", f"/?token={self.service.token}", token=None)
         self.assertEqual((status, headers["Location"]), (303, "/"))
@@ -344,6 +359,33 @@ class Limits(unittest.TestCase):
             self.assertEqual(token.read_text().strip(), s.token)
         token.chmod(0o644)
         self.assertIn("chmod 600", program.run(1, "serve", "--token-file", token, code=2)[1])
+
+    def test_feedback(self):
+        kept = self.folder / "feedback"
+        with service.Service("--workers", 1) as s:
+            self.problem(s.upload("/feedback", ("video", "clip.mp4", self.clip), fields=[("label", "1")]), 404, "--feedback")
+        with service.Service("--workers", 1, "--feedback", kept) as s:
+            self.assertTrue(s.request("GET", "/settings")[2]["feedback"])
+            job = s.upload("/jobs", ("video", "clip.mp4", self.clip))[2]["id"]
+            s.settle(lambda: s.request("GET", f"/jobs/{job}")[2]["state"] == "done")
+            result = s.request("GET", f"/jobs/{job}")[2]["result"]
+            for label in ("", "2", "real"):
+                self.problem(s.upload("/feedback", ("video", "clip.mp4", self.clip), fields=[("label", label)]), 400, "label")
+            self.problem(s.upload("/feedback", fields=[("label", "1")]), 400, "no file field")
+            status, _, body = s.upload("/feedback", ("video", "../clip.mp4", self.clip), fields=[("label", "1"), ("job", job), ("comment", "\x1b[31mI made it")])
+            self.assertEqual((status, body["state"]), (202, "pending"))
+            s.upload("/feedback", ("video", "again.mp4", self.clip), fields=[("label", "1"), ("job", "no such job")])
+            self.assertEqual(s.stop(), 0)
+        name = hashlib.sha256(self.clip).hexdigest() + ".mp4"
+        self.assertEqual([path.name for path in (kept / "videos").iterdir()], [name])
+        self.assertEqual((kept / "videos" / name).read_bytes(), self.clip)
+        first, second = json.loads(program.run(1, "feedback", "list", kept, "--json")[0])
+        self.assertEqual((first["label"], first["verdict"], first["model"], first["source"], first["state"]), (1, int(result["is_ai_generated"]), "hybrid-1", "web", "pending"))
+        self.assertNotIn("verdict", second)
+        program.run(1, "feedback", "review", kept, first["entry"], "--accept")
+        program.run(1, "feedback", "export", kept, "-o", self.folder / "exported.json")
+        item, = json.loads((self.folder / "exported.json").read_text())
+        self.assertEqual((item["label"], pathlib.Path(item["video_path"]).name), (1, name))
 
     def test_a_full_disk(self):
         disk = self.folder / "disk"
