@@ -1,13 +1,17 @@
 #include "model/dense.hpp"
 
 #include "model/product.hpp"
+#include "model/rows.hpp"
+
+#include <ATen/ATen.h>
 
 namespace desy {
 
-void dense_room::open(int64_t rows, int64_t widest, bool in_bf16)
+void dense_room::open(int64_t rows, int64_t widest, bool in_bf16, const quantised_layers &in_8_bits)
 {
     const size_t most = (size_t)((rows + 1) * (widest + 1));
     bf16 = in_bf16;
+    quantised = &in_8_bits;
     turned = memory.take(most);
     if (!bf16) return;
     a = memory.take<uint16_t>(most);
@@ -17,6 +21,8 @@ void dense_room::open(int64_t rows, int64_t widest, bool in_bf16)
 void dense::open(dense_room *shared, const float *values, int64_t outputs, int64_t inputs)
 {
     room = shared, weight = values, out = outputs, in = inputs;
+    const auto found = room->quantised->find(weight);
+    if (found != room->quantised->end()) quantised = &found->second;
     turned = room->memory.take((size_t)(in * out));
     if (!room->bf16) return;
     pairs = room->memory.take<uint32_t>((size_t)(bf16_depth(out) / 2 * in));
@@ -25,6 +31,7 @@ void dense::open(dense_room *shared, const float *values, int64_t outputs, int64
 
 void dense::prepare()
 {
+    if (quantised) return;
     transpose(turned, {weight, in}, out, in);
     if (!room->bf16) return;
     pair_to_bf16(pairs, {weight, in}, out, in);
@@ -33,6 +40,10 @@ void dense::prepare()
 
 void dense::forward(float *y, const float *x, int64_t rows) const
 {
+    if (quantised) {
+        const at::Tensor products = (*quantised)(at::from_blob(const_cast<float *>(x), {rows, in}, at::kFloat)).contiguous();
+        return add_scaled(y, products.const_data_ptr<float>(), 1, rows * out);
+    }
     if (!room->bf16) return product(y, out, {x, in}, {turned, out}, rows, out, in, true);
     round_to_bf16(room->a, {x, in}, rows, in);
     product_of_bf16(y, out, room->a, turned_pairs, rows, out, in, true);

@@ -3,19 +3,21 @@
 #define DESY_MODEL_DENSE_HPP
 
 #include "model/passes.hpp"
+#include "model/quantised.hpp"
 
 namespace desy {
 
 /* Room that layers share, since they work one after another. */
 struct dense_room {
     bool bf16; /* products of numbers rounded to bfloat16 */
+    const quantised_layers *quantised; /* layers in 8 bits, which go forward alone */
     arena memory;
     float *turned;
     uint16_t *a;
     uint32_t *b;
 
     /* For up to `rows` rows and layers of up to `widest` inputs or outputs. */
-    void open(int64_t rows, int64_t widest, bool in_bf16);
+    void open(int64_t rows, int64_t widest, bool in_bf16, const quantised_layers &in_8_bits);
 };
 
 class dense {
@@ -34,6 +36,7 @@ public:
 private:
     dense_room *room = nullptr;
     const float *weight = nullptr;
+    const quantised_layer *quantised = nullptr;
     int64_t out = 0, in = 0;
     float *turned = nullptr;                            /* (in, out) */
     uint32_t *pairs = nullptr, *turned_pairs = nullptr; /* bf16: both, as products read them */

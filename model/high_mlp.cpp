@@ -15,12 +15,12 @@ static std::vector<tensor_plan> high_mlp_tensors(int, int inputs)
     return plan;
 }
 
-static at::Tensor high_mlp_logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &, const dropout_function &dropout)
+static at::Tensor high_mlp_logits(const parameter_list &parameters, const at::Tensor &x, const at::Tensor &, const dropout_function &dropout)
 {
     at::Tensor y = x.flatten(1);
     for (int layer = 0; layer < 2; layer++)
-        y = dropout(at::linear(y, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
-    return at::linear(y, parameters[4], parameters[5]).squeeze(1);
+        y = dropout(parameters.linear(y, 2 * (size_t)layer).relu(), layer);
+    return parameters.linear(y, 4).squeeze(1);
 }
 
 const architecture high_mlp = {"high_mlp", 64, at::kFloat, high_mlp_tensors, high_mlp_logits, high_mlp_passes};

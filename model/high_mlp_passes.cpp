@@ -92,8 +92,9 @@ private:
 } // namespace
 
 /* Always in float32: its time goes into reading weights and writing their gradients, which bfloat16 does not shorten. */
-std::unique_ptr<passes> high_mlp_passes(const float *parameters, int, int inputs, int most, bool)
+std::unique_ptr<passes> high_mlp_passes(const float *parameters, int, int inputs, int most, bool, const quantised_layers &quantised)
 {
+    if (!quantised.empty()) return nullptr; /* of one row at a time: nothing but the products takes time */
     return std::make_unique<high_mlp_cpu>(parameters, inputs, most);
 }
 

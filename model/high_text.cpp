@@ -23,16 +23,16 @@ std::vector<tensor_plan> tensors(int, int inputs)
 }
 
 /* In training a text is given to half of the items, or as `dropout` has it: the video alone must do as well. */
-at::Tensor logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &, const dropout_function &dropout)
+at::Tensor logits(const parameter_list &parameters, const at::Tensor &x, const at::Tensor &, const dropout_function &dropout)
 {
     const at::Tensor all = x.flatten(1), text = all.narrow(1, all.size(1) - buckets, buckets);
     const at::Tensor given = dropout(at::ones({all.size(0), 1}, all.options()), 2) > 0;
     at::Tensor h = all.narrow(1, 0, all.size(1) - buckets);
     for (int layer = 0; layer < 2; layer++)
-        h = dropout(at::linear(h, parameters[2 * (size_t)layer], parameters[2 * (size_t)layer + 1]).relu(), layer);
-    at::Tensor e = at::linear(scale * text * given, parameters[6]).tanh();
-    at::Tensor gate = at::linear(at::cat({h, e}, 1), parameters[7], parameters[8]).sigmoid();
-    return (at::linear(h, parameters[4], parameters[5]) + at::linear(gate * e, parameters[9])).squeeze(1);
+        h = dropout(parameters.linear(h, 2 * (size_t)layer).relu(), layer);
+    at::Tensor e = parameters.linear(scale * text * given, 6, false).tanh();
+    at::Tensor gate = parameters.linear(at::cat({h, e}, 1), 7).sigmoid();
+    return (parameters.linear(h, 4) + parameters.linear(gate * e, 9, false)).squeeze(1);
 }
 
 } // namespace

@@ -57,7 +57,7 @@ std::vector<tensor_plan> low_cnn_tensors(int, int)
 
 /* Takes the tensors of the plan one after another. */
 struct tensors {
-    const std::vector<at::Tensor> &all;
+    const parameter_list &all;
     size_t next;
 
     const at::Tensor &take() { return all[next++]; }
@@ -102,7 +102,7 @@ at::Tensor residuals(const at::Tensor &crops)
     return at::cat({neighbours.permute({0, 3, 1, 2}) * scale, high_pass(x.permute({0, 3, 1, 2})) * (scale / 12)}, 1).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-at::Tensor low_cnn_logits(const std::vector<at::Tensor> &all, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout)
+at::Tensor low_cnn_logits(const parameter_list &all, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout)
 {
     tensors parameters = {all, 0};
     const int64_t n = x.size(0), crops = x.size(1);

@@ -40,14 +40,14 @@ static std::vector<tensor_plan> mid_transformer_tensors(int frames, int inputs)
 
 /* Takes the tensors of the plan one after another. */
 struct tensors {
-    const std::vector<at::Tensor> &all;
+    const parameter_list &all;
     size_t next;
 
     const at::Tensor &take() { return all[next++]; }
     at::Tensor linear(const at::Tensor &x)
     {
-        const at::Tensor &weight = take();
-        return at::linear(x, weight, take());
+        next += 2;
+        return all.linear(x, next - 2);
     }
     at::Tensor norm(const at::Tensor &x)
     {
@@ -65,7 +65,7 @@ static at::Tensor attend(tensors &parameters, const at::Tensor &x, const at::Ten
     return parameters.linear(at::matmul(scores.softmax(-1), all[2]).transpose(1, 2).reshape({n, frames, width}));
 }
 
-static at::Tensor mid_transformer_logits(const std::vector<at::Tensor> &all, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout)
+static at::Tensor mid_transformer_logits(const parameter_list &all, const at::Tensor &x, const at::Tensor &there, const dropout_function &dropout)
 {
     tensors parameters = {all, 0};
     at::Tensor hidden = at::zeros(there.sizes(), x.options()).masked_fill(there.logical_not(), -INFINITY);

@@ -52,11 +52,11 @@ struct kept_layer {
 
 class mid_transformer_cpu final : public passes {
 public:
-    mid_transformer_cpu(const float *parameters, int frames, int inputs, int most, bool bf16)
+    mid_transformer_cpu(const float *parameters, int frames, int inputs, int most, bool bf16, const quantised_layers &quantised)
         : frames(frames), inputs(inputs), padded((frames + 15) / 16 * 16), p(parameters, frames, inputs)
     {
         const int64_t most_rows = (int64_t)most * frames, widest = std::max({(int64_t)inputs, three, feed});
-        room.open(most_rows, widest, bf16);
+        room.open(most_rows, widest, bf16, quantised);
         const auto of = [this, most_rows](int64_t n) { return room.memory.take((size_t)(most_rows * n)); };
         projection.open(&room, p.projection, width, inputs);
         for (int l = 0; l < layers; l++) {
@@ -238,9 +238,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<passes> mid_transformer_passes(const float *parameters, int frames, int inputs, int most, bool bf16)
+std::unique_ptr<passes> mid_transformer_passes(const float *parameters, int frames, int inputs, int most, bool bf16, const quantised_layers &quantised)
 {
-    return std::make_unique<mid_transformer_cpu>(parameters, frames, inputs, most, bf16);
+    return std::make_unique<mid_transformer_cpu>(parameters, frames, inputs, most, bf16, quantised);
 }
 
 } // namespace desy

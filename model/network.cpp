@@ -29,6 +29,7 @@ struct desy_network {
     at::Tensor parameters;             /* [P] float32, on the host, in `memory` */
     at::Tensor on_device, gradient;    /* on the device; on_device is `parameters` if that is the CPU */
     std::vector<at::Tensor> leaves;    /* views of on_device, whose .grad are views of `gradient` */
+    desy::quantised_layers quantised;  /* by host parameters; empty: none. Used on a CPU: elsewhere their weights are numbers like others */
     enum desy_precision precision;     /* of gradients; logits are always of float32 */
     struct {
         std::unique_ptr<desy::passes> passes;
@@ -41,6 +42,13 @@ void desy::plan_linear(std::vector<tensor_plan> &plan, const std::string &prefix
 {
     plan.push_back({prefix + ".weight", {out, in}, in});
     plan.push_back({prefix + ".bias", {out}, in});
+}
+
+at::Tensor desy::parameter_list::linear(const at::Tensor &x, size_t i, bool has_bias) const
+{
+    const auto layer = quantised ? quantised->find(tensors[i].const_data_ptr<float>()) : quantised_layers::const_iterator();
+    if (!quantised || layer == quantised->end()) return at::linear(x, tensors[i], has_bias ? std::optional<at::Tensor>(tensors[i + 1]) : std::nullopt);
+    return has_bias ? layer->second(x) + tensors[i + 1] : layer->second(x);
 }
 
 /* Lays the tensors out one after another. */
@@ -94,7 +102,7 @@ static int open_network(desy_network **out, const desy::architecture *architectu
 {
     at::set_num_threads(threads);
     at::Device where(device);
-    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}, DESY_FP32, {}});
+    auto network = std::unique_ptr<desy_network>(new desy_network{architecture, where, frames, inputs, threads, architecture->tensors(frames, inputs), {}, {}, {}, {}, {}, {}, {}, DESY_FP32, {}});
     int64_t count = (int64_t)lay_out(*network);
     network->memory = desy::make_floats((size_t)count);
     network->parameters = at::from_blob(network->memory.get(), {count}, at::kFloat).zero_();
@@ -157,6 +165,60 @@ int desy_network_parameters_changed(desy_network *network)
     });
 }
 
+/* Is the tensor the weight of a linear layer of several outputs? One of a single output is no larger than what goes with levels, and no slower. */
+static bool is_linear(const desy_network &network, size_t tensor)
+{
+    const desy::tensor_plan &plan = network.plan[tensor];
+    const size_t end = plan.name.rfind(".weight");
+    return plan.shape.size() == 2 && plan.shape[0] > 1 && end != std::string::npos && end + 7 == plan.name.size();
+}
+
+static float *weight_of(desy_network &network, size_t tensor)
+{
+    return network.parameters.data_ptr<float>() + network.tensors[tensor].offset;
+}
+
+/* The weight, and what is made of the parameters, become what the levels stand for. */
+static void put_layer(desy_network &network, size_t tensor, desy::quantised_layer layer)
+{
+    float *weight = weight_of(network, tensor);
+    const int64_t out = network.plan[tensor].shape[0], in = network.plan[tensor].shape[1];
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++) weight[o * in + i] = (float)layer.levels[(size_t)(o * in + i)] * layer.scales[(size_t)o];
+    network.quantised.insert_or_assign(weight, std::move(layer));
+    for (auto &on_cpu : network.on_cpu) on_cpu.most = 0, on_cpu.passes.reset(); /* they know the layers that there were */
+    if (!network.device.is_cpu()) network.on_device.copy_(network.parameters);
+}
+
+int desy_network_quantise(desy_network *network, int *layers)
+{
+    return desy::guard("8 bits", [&] {
+        *layers = 0;
+        for (size_t i = 0; i < network->plan.size(); i++)
+            if (is_linear(*network, i)) put_layer(*network, i, desy::quantise(weight_of(*network, i), network->plan[i].shape[0], network->plan[i].shape[1])), ++*layers;
+        return DESY_OK;
+    });
+}
+
+int desy_network_take_levels(desy_network *network, size_t tensor, const int8_t *levels, const float *scales)
+{
+    return desy::guard("8 bits", [&]() -> int {
+        if (tensor >= network->plan.size() || !is_linear(*network, tensor)) return desy_error(DESY_EUSAGE, "levels for what is no linear layer of several outputs");
+        const size_t out = (size_t)network->plan[tensor].shape[0], in = (size_t)network->plan[tensor].shape[1];
+        put_layer(*network, tensor, desy::quantised_layer({levels, levels + out * in}, {scales, scales + out}));
+        return DESY_OK;
+    });
+}
+
+bool desy_network_levels(const desy_network *network, size_t tensor, const int8_t **levels, const float **scales)
+{
+    const auto layer = network->quantised.find(network->parameters.const_data_ptr<float>() + network->tensors[tensor].offset);
+    if (layer == network->quantised.end()) return false;
+    *levels = layer->second.levels.data();
+    *scales = layer->second.scales.data();
+    return true;
+}
+
 /* Numbers for the device, by way of libtorch's memory: aligned on a CPU, since with MKL alignment can decide bits; page-locked for CUDA, so that the transfer runs beside what the host does next. */
 static at::Tensor to_device(const desy_network &network, const void *values, at::IntArrayRef shape, at::ScalarType type = at::kFloat)
 {
@@ -171,13 +233,25 @@ static desy::passes *passes_for(desy_network &network, int n, bool bf16)
     if (!has_passes(network)) return nullptr;
     auto &on_cpu = network.on_cpu[bf16];
     if (n > on_cpu.most) {
-        on_cpu.passes = network.architecture->on_cpu(network.parameters.data_ptr<float>(), network.frames, network.inputs, n, bf16);
+        on_cpu.passes = network.architecture->on_cpu(network.parameters.data_ptr<float>(), network.frames, network.inputs, n, bf16, network.quantised);
+        if (!on_cpu.passes) return nullptr;
         on_cpu.most = n;
         on_cpu.is_prepared = false;
     }
     if (!on_cpu.is_prepared) on_cpu.passes->prepare();
     on_cpu.is_prepared = true;
     return on_cpu.passes.get();
+}
+
+static desy::parameter_list parameters_of(const desy_network &network)
+{
+    return {network.leaves, network.device.is_cpu() && !network.quantised.empty() ? &network.quantised : nullptr};
+}
+
+/* The one shape of inference. Layers in 8 bits round over all that a call gives: what a clip gets must not hang on others. */
+static int forward_rows(const desy_network &network)
+{
+    return network.quantised.empty() ? network.architecture->forward_rows : 1;
 }
 
 /* (n, frames): true for the frames that are there. */
@@ -201,7 +275,7 @@ static at::Tensor training_logits(desy_network &network, const desy_network_batc
     };
     at::Tensor x = to_device(network, batch.x, {n, network.frames, network.inputs}, network.architecture->input);
     const desy::autocast lower(network.device, network.precision); /* backward follows what was done here */
-    return network.architecture->logits(network.leaves, x, frames_there(network, batch.lengths, n), dropout);
+    return network.architecture->logits(parameters_of(network), x, frames_there(network, batch.lengths, n), dropout);
 }
 
 /* The weighted sum of the losses, and its derivatives by the logits (n), scaled. */
@@ -246,6 +320,7 @@ static int check_lengths(const desy_network &network, const int32_t *lengths, in
 int desy_network_gradient(desy_network *network, const desy_network_batch *batch, const struct desy_network_loss *how, float *gradient, double *loss, float *logits)
 {
     if (batch->n < 1) return desy_error(DESY_EUSAGE, "a gradient of %d items", batch->n);
+    if (!network->quantised.empty()) return desy_error(DESY_EUSAGE, "a gradient of layers in 8 bits: train the model that was quantised");
     if (!(how->dropout >= 0 && how->dropout < 1)) return desy_error(DESY_EUSAGE, "dropout %g: give a probability in [0, 1)", how->dropout);
     int rc = check_lengths(*network, batch->lengths, batch->n);
     if (rc != DESY_OK) return rc;
@@ -255,7 +330,7 @@ int desy_network_gradient(desy_network *network, const desy_network_batch *batch
 /* n items, padded to the one shape. */
 static void forward_some(desy_network &network, at::Tensor &input, const void *x, const int32_t *lengths, size_t n, float *logits)
 {
-    const size_t rows = (size_t)network.architecture->forward_rows, row = input.nbytes() / rows;
+    const size_t rows = (size_t)forward_rows(network), row = input.nbytes() / rows;
     std::vector<int32_t> padded(rows, network.frames);
     char *values = (char *)input.data_ptr();
     memcpy(values, x, n * row);
@@ -267,7 +342,7 @@ static void forward_some(desy_network &network, at::Tensor &input, const void *x
         std::copy(z.begin(), z.begin() + (ptrdiff_t)n, logits);
         return;
     }
-    at::Tensor z = network.architecture->logits(network.leaves, input.to(network.device), frames_there(network, padded.data(), (int64_t)rows),
+    at::Tensor z = network.architecture->logits(parameters_of(network), input.to(network.device), frames_there(network, padded.data(), (int64_t)rows),
                                                 [](const at::Tensor &activations, int) { return activations; });
     memcpy(logits, z.to(at::kCPU).contiguous().data_ptr<float>(), n * sizeof *logits);
 }
@@ -277,7 +352,7 @@ int desy_network_forward(desy_network *network, const void *x, const int32_t *le
     int rc = check_lengths(*network, lengths, n);
     if (rc != DESY_OK) return rc;
     return desy::guard(network->architecture->name, [&] {
-        const int rows = network->architecture->forward_rows;
+        const int rows = forward_rows(*network);
         at::set_num_threads(network->threads);
         c10::NoGradGuard no_gradient;
         at::Tensor input = at::empty({rows, network->frames, network->inputs}, network->architecture->input);

@@ -80,7 +80,7 @@ at::Tensor first_ones(const at::Tensor &lengths, int64_t total)
     return (at::arange(total, lengths.options()).unsqueeze(0) < lengths.unsqueeze(1)).to(at::kFloat).view({lengths.size(0), 1, total, 1});
 }
 
-at::Tensor logits(const std::vector<at::Tensor> &parameters, const at::Tensor &x, const at::Tensor &sampled, const dropout_function &dropout)
+at::Tensor logits(const parameter_list &parameters, const at::Tensor &x, const at::Tensor &sampled, const dropout_function &dropout)
 {
     const at::Tensor samples = x.flatten(1).to(at::kDouble) / 32768 * sampled; /* a sound shorter than a window is one with silence behind it */
     at::Tensor y = log_mel(at::constant_pad_nd(samples, {0, std::max<int64_t>(0, window - samples.size(1))})).unsqueeze(1);

@@ -1,5 +1,6 @@
 /* An ensemble as files: weights.safetensors, and three members of model.json. Tensors are named CHANNEL.median, .scale,
- * .direction (float64, linear ones) or CHANNEL.mlp.0.weight and so on (float32, the network's own names). */
+ * .direction (float64, linear ones) or CHANNEL.mlp.0.weight and so on (float32, the network's own names); in 8 bits CHANNEL.mlp.0.weight is int8, and
+ * CHANNEL.mlp.0.weight.scale (float32) has what a level of each row is worth. */
 #include "train/ensemble.h"
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #define MOST_TENSORS 256
+#define SCALE ".scale"
 
 struct tensor_list {
     struct desy_tensor tensors[MOST_TENSORS];
@@ -26,8 +28,21 @@ static int add_tensor(struct tensor_list *list, const char *channel, const char 
     if (!tensor->name) return desy_error_memory("a tensor");
     strcpy(tensor->dtype, dtype);
     for (int i = 0; i < dimensions; i++) tensor->count *= (size_t)(tensor->shape[i] = shape[i]);
-    tensor->bytes = tensor->count * (strcmp(dtype, "F64") == 0 ? 8 : 4);
+    tensor->bytes = tensor->count * (strcmp(dtype, "F64") == 0 ? 8 : strcmp(dtype, "I8") == 0 ? 1 : 4);
     return DESY_OK;
+}
+
+/* Tensor i of a network; values: its parameters. */
+static int add_network_tensor(struct tensor_list *list, const struct desy_head *head, const struct desy_network_tensor *tensor, size_t i, const float *values)
+{
+    const int8_t *levels;
+    const float *scales;
+    if (!desy_network_levels(head->network, i, &levels, &scales)) return add_tensor(list, head->channel->name, tensor->name, "F32", tensor->shape, tensor->dimensions, values);
+    char *name = desy_format("%s" SCALE, tensor->name);
+    int rc = name ? add_tensor(list, head->channel->name, tensor->name, "I8", tensor->shape, tensor->dimensions, levels) : desy_error_memory("a tensor");
+    if (rc == DESY_OK) rc = add_tensor(list, head->channel->name, name, "F32", tensor->shape, 1, scales);
+    free(name);
+    return rc;
 }
 
 static int add_head(struct tensor_list *list, const struct desy_head *head)
@@ -44,7 +59,7 @@ static int add_head(struct tensor_list *list, const struct desy_head *head)
     DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
     DESY_TRY(desy_network_parameters(head->network, &parameters, &count));
     for (size_t i = 0; i < n; i++)
-        DESY_TRY(add_tensor(list, name, tensors[i].name, "F32", tensors[i].shape, tensors[i].dimensions, parameters + tensors[i].offset));
+        DESY_TRY(add_network_tensor(list, head, &tensors[i], i, parameters + tensors[i].offset));
 out:
     return rc;
 }
@@ -103,6 +118,7 @@ static cJSON *describe_head(const struct desy_head *head)
     cJSON_AddStringToObject(json, "level", desy_level_name(head->channel->level));
     cJSON_AddStringToObject(json, "form", head->channel->form == DESY_FORM_FULL ? "full" : "small");
     if (head->channel->architecture) cJSON_AddStringToObject(json, "architecture", head->channel->architecture);
+    if (desy_head_is_int8(head)) cJSON_AddStringToObject(json, "linear_layers", "int8");
     cJSON_AddNumberToObject(json, "inputs", head->inputs);
     if (head->channel->reads == DESY_READS_FRAMES) cJSON_AddNumberToObject(json, "frames", head->frames);
     cJSON_AddNumberToObject(json, "bias", head->bias);
@@ -150,8 +166,31 @@ static int take_tensor(const desy_safetensors *file, const char *path, const cha
     return rc;
 }
 
+/* Levels and scales of tensor i, where the file has it in 8 bits; else nothing is done. */
+static int take_levels(struct desy_head *head, const desy_safetensors *file, const char *path, const struct desy_network_tensor *tensor, size_t i, bool *taken)
+{
+    char *full = desy_format("%s.%s", head->channel->name, tensor->name), *scale = desy_format("%s" SCALE, tensor->name);
+    const struct desy_tensor *stored = full ? desy_safetensors_find(file, full) : NULL;
+    float *scales = NULL;
+    int rc = full && scale ? DESY_OK : desy_error_memory("a tensor");
+    *taken = rc == DESY_OK && stored && strcmp(stored->dtype, "I8") == 0;
+    if (!*taken) goto out;
+    if (stored->count != tensor->count) DESY_TRY(desy_error(DESY_EDATA, "%s: the tensor %s has %zu numbers, not %zu", path, full, stored->count, tensor->count));
+    scales = malloc((size_t)tensor->shape[0] * sizeof *scales);
+    if (!scales) DESY_TRY(desy_error_memory("a tensor"));
+    DESY_TRY(take_tensor(file, path, head->channel->name, scale, "F32", (size_t)tensor->shape[0], scales));
+    rc = desy_network_take_levels(head->network, i, stored->data, scales);
+    if (rc == DESY_EUSAGE) rc = desy_error(DESY_EDATA, "%s: the tensor %s is int8, and can't be", path, full);
+out:
+    free(full);
+    free(scale);
+    free(scales);
+    return rc;
+}
+
 static int read_network(struct desy_head *head, const desy_safetensors *file, const char *path, const char *device)
 {
+    bool taken;
     const struct desy_network_tensor *tensors = NULL;
     float *parameters = NULL;
     size_t n = 0, count = 0;
@@ -159,8 +198,10 @@ static int read_network(struct desy_head *head, const desy_safetensors *file, co
     DESY_TRY(desy_network_open(&head->network, head->channel->architecture, head->frames, head->inputs, 0, device, 1));
     DESY_TRY(desy_network_tensors(head->network, &tensors, &n));
     DESY_TRY(desy_network_parameters(head->network, &parameters, &count));
-    for (size_t i = 0; i < n; i++)
-        DESY_TRY(take_tensor(file, path, head->channel->name, tensors[i].name, "F32", tensors[i].count, parameters + tensors[i].offset));
+    for (size_t i = 0; i < n; i++) {
+        DESY_TRY(take_levels(head, file, path, &tensors[i], i, &taken));
+        if (!taken) DESY_TRY(take_tensor(file, path, head->channel->name, tensors[i].name, "F32", tensors[i].count, parameters + tensors[i].offset));
+    }
     rc = desy_network_parameters_changed(head->network);
 out:
     return rc;

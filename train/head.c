@@ -40,6 +40,18 @@ void desy_head_close(struct desy_head *head)
     memset(head, 0, sizeof *head);
 }
 
+bool desy_head_is_int8(const struct desy_head *head)
+{
+    const struct desy_network_tensor *tensors;
+    const int8_t *levels;
+    const float *scales;
+    size_t n;
+    if (!head->network || desy_network_tensors(head->network, &tensors, &n) != DESY_OK) return false;
+    for (size_t i = 0; i < n; i++)
+        if (desy_network_levels(head->network, i, &levels, &scales)) return true;
+    return false;
+}
+
 /* Coordinates of this rank's items: (z - centre) basis / spread, for a weight that is not 0; x (count, k). */
 static int project(const struct desy_fit *fit, const struct desy_head *head, const double *centre, const double *basis, double spread, int k, double *x)
 {

@@ -22,6 +22,9 @@ struct desy_head {
 int desy_head_open(struct desy_head *head, const struct desy_channel *channel, const struct desy_layout *layout);
 void desy_head_close(struct desy_head *head);
 
+/* Are linear layers of its network in 8 bits (model/model.h)? */
+bool desy_head_is_int8(const struct desy_head *head);
+
 /* Collective. Small form: standardise, 80 principal components over their mean deviation, logistic regression with C = .3
  * (reference: scikit-learn's LogisticRegression; settings measured, docs/features.md), folded into one direction. */
 int desy_head_fit_small(const struct desy_fit *fit, const struct desy_channel *channel, const struct desy_layout *layout, struct desy_head *head);

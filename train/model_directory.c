@@ -94,7 +94,7 @@ int desy_model_next_version(const char *save_dir, int *version)
     return *version <= 9999 ? DESY_OK : desy_error(DESY_EENV, "%s: 9999 versions are there already: use another --save-dir", save_dir);
 }
 
-static void remove_directory(const char *directory)
+void desy_model_remove(const char *directory)
 {
     static const char *const names[] = {"weights.safetensors", "out_of_fold.safetensors", "drift.safetensors", "model.json"};
     for (int i = 0; i < 4; i++) {
@@ -143,26 +143,38 @@ static int seal(cJSON *model)
     return rc != DESY_OK || cJSON_AddStringToObject(model, "sha256", hex) ? rc : desy_error_memory("a model");
 }
 
+int desy_model_write(const char *beside, const struct desy_ensemble *ensemble, cJSON *model, char **temporary)
+{
+    int rc;
+    char *directory = desy_temporary_name(beside), *path = directory ? desy_path_join(directory, "model.json") : NULL;
+    *temporary = NULL;
+    if (!path) DESY_TRY(desy_error_memory("a path"));
+    DESY_TRY(desy_make_directory(directory));
+    DESY_TRY(desy_ensemble_write(ensemble, directory, model));
+    DESY_TRY(seal(model));
+    rc = desy_json_write(model, path);
+out:
+    if (rc != DESY_OK && directory) desy_model_remove(directory);
+    if (rc == DESY_OK) *temporary = directory;
+    else free(directory);
+    free(path);
+    return rc;
+}
+
 int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory)
 {
     int rc;
-    char *beside = NULL, *temporary = NULL, *path = NULL;
+    char *beside = NULL, *temporary = NULL;
     *directory = NULL;
     DESY_TRY(desy_make_directory(save_dir));
     beside = desy_path_join(save_dir, "new");
-    temporary = beside ? desy_temporary_name(beside) : NULL;
-    path = temporary ? desy_path_join(temporary, "model.json") : NULL;
-    if (!path) DESY_TRY(desy_error_memory("a path"));
-    DESY_TRY(desy_make_directory(temporary));
-    DESY_TRY(desy_ensemble_write(ensemble, temporary, model));
-    DESY_TRY(seal(model));
-    DESY_TRY(desy_json_write(model, path));
+    if (!beside) DESY_TRY(desy_error_memory("a path"));
+    DESY_TRY(desy_model_write(beside, ensemble, model, &temporary));
     DESY_TRY(claim_version(save_dir, temporary, directory));
     rc = desy_history_use(save_dir, strrchr(*directory, '/') + 1);
 out:
-    if (rc != DESY_OK && temporary) remove_directory(temporary);
+    if (rc != DESY_OK && temporary) desy_model_remove(temporary);
     free(beside);
     free(temporary);
-    free(path);
     return rc;
 }

@@ -23,6 +23,12 @@ int desy_model_next_version(const char *save_dir, int *version);
 /* SHA-256 of a model.json but for its member "sha256": what it says, however it is spaced. */
 int desy_model_sha256(char hex[65], const cJSON *model);
 
+/* Writes ensemble and model.json (`model` gets the ensemble's members and "sha256") into a new directory beside `beside`, under a name of its own: the caller renames or removes it.
+ * *temporary: new, caller frees; NULL if it fails, and then nothing is left. DESY_EENV. */
+int desy_model_write(const char *beside, const struct desy_ensemble *ensemble, cJSON *model, char **temporary);
+/* Removes the files of a model that was written so, and the directory. */
+void desy_model_remove(const char *directory);
+
 /* Writes ensemble and model.json (`model` gets the ensemble's members and "sha256") as the next version, which is then in use
  * (train/model_history.h). *directory: new, caller frees. Trainings that run at once, on one host or several, get versions of their own. DESY_EENV. */
 int desy_model_publish(const char *save_dir, const struct desy_ensemble *ensemble, cJSON *model, char **directory);

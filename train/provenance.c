@@ -132,7 +132,7 @@ static cJSON *describe_extractor(const desy_store *store)
     cJSON *json = cJSON_CreateObject();
     const char *version = desy_store_attribute(store, "extractor_version"), *sampling = desy_store_attribute(store, "sampling");
     const char *weights = desy_store_attribute(store, "weights_sha256");
-    const char *precision = desy_store_attribute(store, "precision");
+    const char *precision = desy_store_attribute(store, "precision"), *preprocess = desy_store_attribute(store, "preprocess");
     cJSON_AddStringToObject(json, "name", desy_store_extractor(store));
     cJSON_AddNumberToObject(json, "version", version ? atof(version) : 0);
     cJSON_AddNumberToObject(json, "frames", desy_store_frames(store));
@@ -140,6 +140,7 @@ static cJSON *describe_extractor(const desy_store *store)
     cJSON_AddStringToObject(json, "sampling", sampling ? sampling : "");
     cJSON_AddStringToObject(json, "weights_sha256", weights ? weights : "");
     cJSON_AddStringToObject(json, "precision", precision ? precision : "fp32");
+    if (preprocess) cJSON_AddStringToObject(json, "preprocess", preprocess); /* where the extractor's weights decide it */
     return json;
 }
 

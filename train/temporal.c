@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATIC_STEP 1e-6 /* of the longest feature vector */
 #define TTR_MOST 20      /* where frame t + 2 is frame t again */
 #define TINY 1e-6        /* beside a variance that may be 0 */
 
@@ -230,7 +229,7 @@ int desy_temporal(double *values, bool *present, const struct desy_temporal_clip
     if (!all_finite(clip)) return desy_error(DESY_EDATA, "a feature is not finite: extract these videos again");
     if (clip->n_frames < DESY_TEMPORAL_LEAST_FRAMES) return DESY_OK;
     measure(&motion);
-    if (largest(motion.step, motion.n - 1) <= STATIC_STEP * motion.norm) return DESY_OK;
+    if (largest(motion.step, motion.n - 1) <= DESY_TEMPORAL_STATIC_STEP * motion.norm) return DESY_OK;
     *present = true;
     for (const struct desy_temporal_channel *channel = desy_temporal_channels; channel->name; channel++)
         if (clip->warp || channel->first < DESY_TEMPORAL_FEATURE_DIMS) channel->fill(values + channel->first, &motion);

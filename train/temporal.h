@@ -10,6 +10,7 @@
 #define DESY_TEMPORAL_DIMS 44
 #define DESY_TEMPORAL_CHANNELS 6
 #define DESY_TEMPORAL_LEAST_FRAMES 4
+#define DESY_TEMPORAL_STATIC_STEP 1e-6 /* of the longest feature vector */
 
 struct desy_temporal_clip {
     const float *features; /* (T, stride): the first `dims` numbers of a row */

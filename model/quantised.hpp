@@ -1,0 +1,37 @@
+/* Inside model/: linear layers in 8 bits, by libtorch's quantised engine. */
+#ifndef DESY_MODEL_QUANTISED_HPP
+#define DESY_MODEL_QUANTISED_HPP
+
+#include <ATen/core/Tensor.h>
+#include <ATen/native/quantized/PackedParams.h>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace desy {
+
+/* A weight (out, in), whose row o is levels[o] scales[o], -127..127 a row: symmetric, so that products need no correction. Inputs are rounded as they come, to 128 levels over
+ * all that a call gives ("dynamic"; reduced from 256, as PyTorch's own layers have it: on processors without VNNI two products are added in 16 bits). */
+class quantised_layer {
+public:
+    std::vector<int8_t> levels;
+    std::vector<float> scales;
+
+    /* Throws where libtorch has no such engine. */
+    quantised_layer(std::vector<int8_t> levels, std::vector<float> scales);
+    /* x (..., in) float32 by the weight. */
+    at::Tensor operator()(const at::Tensor &x) const;
+
+private:
+    c10::intrusive_ptr<LinearPackedParamsBase> packed;
+};
+
+/* By where their weights lie among the parameters. */
+using quantised_layers = std::map<const float *, quantised_layer>;
+
+/* The nearest such layer. */
+quantised_layer quantise(const float *weight, int64_t out, int64_t in);
+
+} // namespace desy
+
+#endif
