@@ -20,4 +20,5 @@ desy_pkg_config(ffmpeg libavformat libavcodec libavutil libswscale libswresample
 add_library(desy_dep_mpi INTERFACE)
 target_link_libraries(desy_dep_mpi INTERFACE MPI::MPI_C Threads::Threads)
 
+include(cmake/onnx.cmake)
 include(cmake/torch.cmake)

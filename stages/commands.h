@@ -16,6 +16,8 @@ int desy_run_command(struct desy_invocation *invocation);
 int desy_detect_command(struct desy_invocation *invocation);
 int desy_serve_command(struct desy_invocation *invocation);
 int desy_batch_command(struct desy_invocation *invocation);
+int desy_quantize_command(struct desy_invocation *invocation);
+int desy_export_command(struct desy_invocation *invocation);
 int desy_drift_command(struct desy_invocation *invocation);
 int desy_feedback_command(struct desy_invocation *invocation);
 int desy_doctor_command(struct desy_invocation *invocation);

@@ -1,7 +1,7 @@
 #include "stages/commands.h"
 
 extern const struct poptOption desy_synth_options[], desy_check_command_options[], desy_batch_options[], desy_detect_options[], desy_run_options[], desy_extract_command_options[], desy_train_command_options[],
-    desy_eval_command_options[], desy_models_options[], desy_serve_options[], desy_drift_options[], desy_feedback_options[];
+    desy_eval_command_options[], desy_models_options[], desy_serve_options[], desy_export_options[], desy_quantize_options[], desy_drift_options[], desy_feedback_options[];
 
 const struct desy_stage desy_stages[] = {
     {"run", "DATASET -o DIR", "the whole pipeline: check, extract, train, evaluate", "mpirun -n 2 desy run dataset.json -o out", desy_run_options, desy_run_command, false},
@@ -17,6 +17,8 @@ const struct desy_stage desy_stages[] = {
     {"fusion-weights", "MODEL", "what each level and channel of a model contributes to its scores", "desy fusion-weights out/best_models_pth", NULL, desy_fusion_weights_command, true},
     {"models", "list | show [V] | compare A B | promote V | rollback [--save-dir best_models_pth]", "versions of a model: figures, differences, which one is in use", "desy models compare v0001 v0002 --save-dir out/best_models_pth", desy_models_options, desy_models_command, true},
     {"info", "STORE|MODEL", "what is inside a store or a model, checksums verified", "desy info store --json", NULL, desy_info_command, true},
+    {"quantize", "MODEL -o MODEL2 [--store STORE]", "full forms in 8 bits, and what that costs in AUC", "desy quantize out/best_models_pth -o int8 --store out/store", desy_quantize_options, desy_quantize_command, true},
+    {"export", "MODEL -o FILE.onnx", "a model as one ONNX graph, from features to scores", "desy export out/best_models_pth -o model.onnx", desy_export_options, desy_export_command, true},
     {"synth", "-o DIR [--videos N]", "a small labelled data set of generated clips: a demonstration, not science", "desy synth -o demo --videos 24", desy_synth_options, desy_synth_command, false},
     {"doctor", "", "is everything here that a run needs?", "mpirun -n 2 desy doctor", NULL, desy_doctor_command, false},
     {0},

@@ -86,6 +86,26 @@ class FullForms(program.Case):
             self.assertAlmostEqual(line["channels"]["mid_transformer"], expected[line["video_path"]], delta=1e-4)
         self.assertGreater(np.ptp(list(expected.values())), .1)
 
+    def test_quantised(self):
+        """A model in 8 bits is one like any other, at any number of ranks."""
+        small = self.folder / "int8"
+        table, log = program.run(1, "quantize", self.models, "-o", small, "--store", self.store, "--split", "all", "--max-loss", "0.1")
+        self.assertIn("mid_transformer  full   int8", table)
+        self.assertIn("runs alone", program.run(2, "quantize", self.models, "-o", self.folder / "none", code=1)[1])
+        program.run(1, "drift", small, self.store)
+        scores = {}
+        for model, ranks, name in ((self.models, 1, "fp32"), (small, 1, "one"), (small, 3, "three")):
+            program.run(ranks, "batch", self.dataset, "--model", model, "-o", self.folder / f"{name}.jsonl")
+            scores[name] = [json.loads(line) for line in (self.folder / f"{name}.jsonl").read_text().splitlines()]
+        self.assertEqual(scores["one"], scores["three"])
+        for name, size in (("mid_transformer", "int8"), ("high_mlp", "int8"), ("energy", "fp32")):
+            before, after = ([clip["channels"][name] for clip in scores[which]] for which in ("fp32", "one"))
+            np.testing.assert_allclose(after, before, atol=.15 * np.std(before))
+            self.assertEqual(before != after, size == "int8", name)
+        clip = next(self.dataset.parent.rglob("*.mp4"))
+        self.assertEqual(json.loads(program.run(1, "detect", clip, "--model", small, "--json")[0])["model"], "int8")
+        shown = json.loads(program.run(1, "info", small, "--json")[0])
+        self.assertEqual({channel["name"]: channel.get("linear_layers") for channel in shown["channels"] if channel["form"] == "full"}, {"mid_transformer": "int8", "high_mlp": "int8"})
 
     def test_frames_that_do_not_fit(self):
         """A clip with fewer frames than the network reads must not be read beyond its end."""

@@ -185,4 +185,5 @@ def main():
         check_refusals(directory, weights)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,8 @@ MAY_INCLUDE = {
     "eval": {"base", "mpi", "model", "features"},
     "detect": {"base", "model", "features", "train"},
     "serve": {"base", "train", "eval", "detect"},
-    "stages": {"base", "mpi", "model", "features", "train", "eval", "detect", "serve"},
+    "export": {"base", "model", "features", "train"},
+    "stages": {"base", "mpi", "model", "features", "train", "eval", "detect", "serve", "export"},
 }
 ONLY_IN = [
     (re.compile(r"mpi\.h"), {"mpi"}),
@@ -31,6 +32,7 @@ ONLY_IN = [
     (re.compile(r"seccomp\.h"), {"features"}),
     (re.compile(r"popt\.h"), {"stages"}),
     (re.compile(r"microhttpd\.h"), {"serve"}),
+    (re.compile(r"onnx\.pb-c\.h|protobuf-c/.*"), {"export"}),
 ]
 MOST_LINES = 500
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
