@@ -34,7 +34,7 @@ struct desy_scoring {
     int level; /* -1: all */
     struct queued {
         char *shown, *text;
-        bool timeline, explain;
+        bool timeline, reasons;
     } *videos; /* that are queued, a ring */
     size_t first, queued, room;
 };
@@ -169,7 +169,7 @@ int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *
     }
     struct queued *queued = &scoring->videos[(scoring->first + scoring->queued) % scoring->room];
     const bool explain = video->explain || scoring->settings.explain, timeline = explain || video->timeline || scoring->settings.timeline;
-    *queued = (struct queued){strdup(video->shown), strdup(scoring->settings.text ? scoring->settings.text : video->text), timeline, explain};
+    *queued = (struct queued){strdup(video->shown), strdup(scoring->settings.text ? scoring->settings.text : video->text), timeline, explain || video->reasons};
     scoring->queued++;
     if (!queued->shown || !queued->text) return desy_error_memory("the name of a video");
     desy_clip_request_paths(&request, video->path, audio ? audio : video->audio_path);
@@ -321,7 +321,7 @@ int desy_scoring_next(desy_scoring *scoring, cJSON **out)
         add_scores(result, scoring, &score, &seen);
         if (outcome.reason[0]) cJSON_AddStringToObject(result, "warning", outcome.reason);
         if (timeline && cJSON_AddItemToObject(result, "timeline", timeline)) timeline = NULL;
-        if (video.explain) DESY_TRY(explain(result, scoring, &score));
+        if (video.reasons) DESY_TRY(explain(result, scoring, &score));
     } else cJSON_AddStringToObject(result, "reason", outcome.reason);
     *out = result, result = NULL;
 out:

@@ -46,6 +46,7 @@ struct desy_scoring_video {
     const char *path, *shown;      /* opens it; what the result calls it */
     const char *audio_path, *text; /* what comes with it; "": the sound of the video, no text. The settings' audio and text take their place */
     bool timeline, explain;        /* of this one, also where the settings do not ask for it */
+    bool reasons;                  /* the explanation without its timeline, which decodes the whole video */
 };
 /* Queues a video; copied. */
 int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *video);

@@ -25,8 +25,9 @@ const struct poptOption desy_detect_options[] = {
     POPT_TABLEEND};
 
 /* This rank's results, one line of JSON each, in the order of its items. */
-static int score_share(desy_scoring *scoring, const desy_dataset *dataset, int rank, int size, char **text, size_t *length)
+static int score_share(desy_scoring *scoring, const desy_dataset *dataset, const struct desy_invocation *invocation, char **text, size_t *length)
 {
+    const int rank = desy_rank(invocation->world), size = desy_size(invocation->world);
     size_t n = desy_dataset_count(dataset);
     FILE *stream = open_memstream(text, length);
     if (!stream) return desy_error_memory("results");
@@ -38,7 +39,8 @@ static int score_share(desy_scoring *scoring, const desy_dataset *dataset, int r
         char *line = NULL;
         for (; rc == DESY_OK && ahead < n && ahead < i + 8 * (size_t)size; ahead += (size_t)size) {
             desy_dataset_item(dataset, ahead, &item);
-            rc = desy_scoring_submit(scoring, &(struct desy_scoring_video){.path = item.video_path, .shown = from_stdin && strcmp(item.video_path, from_stdin) == 0 ? "-" : item.video_path, .audio_path = item.audio_path, .text = item.text});
+            rc = desy_scoring_submit(scoring, &(struct desy_scoring_video){.path = item.video_path, .shown = from_stdin && strcmp(item.video_path, from_stdin) == 0 ? "-" : item.video_path, .audio_path = item.audio_path, .text = item.text,
+                                                                                       .reasons = !invocation->json});
         }
         if (rc == DESY_OK) rc = desy_scoring_next(scoring, &result);
         if (rc == DESY_OK && desy_interrupted()) rc = desy_error(DESY_EINTERRUPTED, "interrupted before all videos were scored; for many, desy batch continues where it stopped");
@@ -132,7 +134,7 @@ int desy_detect_command(struct desy_invocation *invocation)
     if (svg_path) desy_scoring_want_timeline();
     DESY_TRY(desy_agree(world, desy_scoring_open_rank(&scoring, world)));
     DESY_TRY(desy_scoring_agree(scoring, world));
-    DESY_TRY(desy_agree(world, score_share(scoring, dataset, desy_rank(world), desy_size(world), &mine, &length)));
+    DESY_TRY(desy_agree(world, score_share(scoring, dataset, invocation, &mine, &length)));
     DESY_TRY(desy_gather(world, mine, length, 1, (void **)&all, &total));
     if (desy_rank(world) == 0) rc = print_all(all, total, desy_dataset_count(dataset), desy_size(world), invocation->json, &failed);
     if (rc == DESY_OK && failed) rc = desy_error(DESY_EPARTIAL, "%zu of %zu videos could not be scored", failed, desy_dataset_count(dataset));
