@@ -59,7 +59,7 @@ static const char *verdict_of(const cJSON *result)
     const char *reliability = desy_json_text_of(result, "reliability");
     const bool ai = cJSON_IsTrue(verdict), calibrated = cJSON_IsTrue(cJSON_GetObjectItem(result, "calibrated"));
     const double p = desy_json_number_of(result, "confidence");
-    if (cJSON_IsNull(verdict)) return "can't say";
+    if (cJSON_IsNull(verdict)) return "cannot say";
     if (reliability && strstr(reliability, "undecided")) return "undecided";
     if (reliability && strcmp(reliability, "ok") != 0) return ai ? "unreliable; leans towards AI-generated" : "unreliable; leans towards real";
     if (!calibrated) return ai ? "scored as AI-generated" : "scored as real";

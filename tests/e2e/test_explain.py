@@ -112,9 +112,26 @@ class Explain(program.ModelCase):
             self.assertAlmostEqual((counts["real"] * real[name] + counts["ai"] * ai[name]) / (counts["real"] + counts["ai"]), 0, delta=1e-6)
             self.assertLess(real[name], ai[name])
 
+    def test_plain_answer(self):
+        """The verdict as far as the calibration carries it, its odds, the strongest reasons; the numbers of --json."""
+        result = self.detect(self.clip, "--explain")
+        lines = program.run(1, "detect", self.clip, "--model", self.models)[0].splitlines()
+        confidence, reliable = result["confidence"], result["reliability"] == "ok"
+        words = "probably real" if confidence <= .5 else "probably AI-generated" if confidence >= result["threshold"] else "not clear enough to be called AI-generated"
+        self.assertEqual(lines[0].split(": ", 1)[1] == words, reliable, lines[0])
+        self.assertEqual(f"{100 * confidence:.1f} % likely" in lines[1], reliable or "undecided" in result["reliability"], lines[1])
+        reasons = [sentence for sentence in result["explanation"]["words"] if any(sentence in line for line in lines)]
+        self.assertEqual(reasons, result["explanation"]["words"][:3])
+        self.assertTrue(any("where: --explain" in line for line in lines))
+        for level, score in result["feature_scores"].items():
+            self.assertIn(f"{level} {score:.3f}", lines[-1])
+        said = program.run(1, "detect", self.clip, "--model", self.altered("uncalibrated", lambda model: model.update(calibrated=False)))[0]
+        self.assertNotIn("likely", said)
+        self.assertIn("no probability", said)
+
     def test_words(self):
         said = program.run(1, "detect", self.clip, "--model", self.models, "--explain")[0]
-        for words in ("logit ", "(low)", "typical: real", "seconds:", "score of each window"):
+        for words in ("logit ", "(low)", "typical: real", "looks most AI-generated", "score of each window"):
             self.assertIn(words, said)
         bare = self.altered("bare", lambda model: (model.pop("reference"), model.pop("reliability")))
         result = self.detect(self.clip, "--explain", "--abstain", model=bare)  # of an older version: what it does not know is left out
