@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/safetensors.h"
+#include "features/clip.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mpi/fixed_sum.h"
 #include "mpi/signals.h"
+#include "train/head_fit.h"
 #include "train/trainer.h"
 
 #include <math.h>

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "features/blocks.h"
+#include "train/standardise.h"
 #include "train/temporal.h"
 
 #include <math.h>

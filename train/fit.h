@@ -4,6 +4,7 @@
 #define DESY_TRAIN_FIT_H
 
 #include "mpi/world.h"
+#include "train/standardise.h"
 #include "train/stored.h"
 
 #include <stddef.h>
@@ -27,8 +28,6 @@ struct desy_fit {
 
 /* Exact median and standard deviation + 1e-6 of `inputs` columns from `offset` on, over the chosen items, unweighted. */
 int desy_fit_standardise(const struct desy_fit *fit, int offset, int inputs, double *median, double *scale);
-/* z = (x - median) / scale within [-3, 3]. Not collective. */
-void desy_standardise(double *z, const float *x, int inputs, const double *median, const double *scale);
 
 /* Principal components of the standardised columns: centre (inputs), basis (*components, inputs), *components <= most;
  * *spread: the mean over components of their standard deviation. Of n <= inputs items by their Gram matrix, else by covariance. */

@@ -4,7 +4,8 @@
 #include "base/log.h"
 #include "mpi/signals.h"
 #include "train/fusion.h"
-#include "train/reading.h"
+#include "train/head_fit.h"
+#include "train/reading_store.h"
 #include "train/same.h"
 
 #include <math.h>

@@ -3,6 +3,7 @@
 #define DESY_TRAIN_FUSION_H
 
 #include "train/ensemble.h"
+#include "train/fit.h"
 
 /* logits (total, ensemble->n): out-of-fold, of every rank's items, the same on all; those of items without a weight are not read.
  * Weights of the levels by logistic regression (C = .03), where an item that lacks a level counts as the mean, 0; its output and each level then

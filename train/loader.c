@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "train/balance.h"
 #include "train/prefetch.h"
-#include "train/reading.h"
+#include "train/reading_store.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -2,30 +2,11 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "train/stored.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool desy_reading_possible(const struct desy_channel *channel, const struct desy_stored *stored)
-{
-    if (channel->reads == DESY_READS_POOLED) return true;
-    if (!stored || !stored->store) return false;
-    if (channel->reads == DESY_READS_TEXT) return stored->any_text;
-    const struct desy_store_shape *shape = desy_store_shape(stored->store);
-    return channel->reads == DESY_READS_FRAMES || (channel->reads == DESY_READS_CROPS && shape->crops) || (channel->reads == DESY_READS_AUDIO && shape->audio);
-}
-
-const char *desy_reading_advice(const struct desy_channel *channel)
-{
-    return channel->reads == DESY_READS_CROPS ? "extract it with --crops" : channel->reads == DESY_READS_AUDIO ? "extract it with --audio" : "extract it again";
-}
-
-bool desy_reading_has(const struct desy_channel *channel, const struct desy_stored *stored, size_t row)
-{
-    if (channel->reads == DESY_READS_TEXT) return stored->has_text[row];
-    return channel->reads != DESY_READS_AUDIO || stored->audio_samples[row] > 0;
-}
 
 size_t desy_reading_bytes(const struct desy_head *head)
 {
@@ -78,6 +59,13 @@ static int32_t crops_there(int frames, int n_frames)
     return there;
 }
 
+void desy_reader_prepare(const struct desy_reader *reader, void *input, int frames, int there, int32_t *length)
+{
+    const enum desy_reads reads = reader->head->channel->reads;
+    *length = reads == DESY_READS_CROPS ? crops_there(frames, there) : there;
+    if (reads == DESY_READS_FRAMES) standardise_frames(reader, input);
+}
+
 static int missing(const struct desy_reader *reader, const char *what)
 {
     return desy_error(DESY_EUSAGE, "the channel %s reads %s, and the clip comes without", reader->head->channel->name, what);
@@ -85,43 +73,10 @@ static int missing(const struct desy_reader *reader, const char *what)
 
 int desy_reader_clip(const struct desy_reader *reader, const struct desy_clip_numbers *clip, void *input, int32_t *length)
 {
-    switch (reader->head->channel->reads) {
-    case DESY_READS_CROPS:
-        if (!clip->crops) return missing(reader, "crops");
-        memcpy(input, clip->crops, desy_reading_bytes(reader->head));
-        *length = crops_there(clip->frames, clip->n_frames);
-        return DESY_OK;
-    case DESY_READS_AUDIO:
-        if (!clip->audio || clip->audio_samples < 1) return missing(reader, "sound");
-        memcpy(input, clip->audio, desy_reading_bytes(reader->head));
-        *length = clip->audio_samples;
-        return DESY_OK;
-    default:
-        memcpy(input, clip->features, desy_reading_bytes(reader->head));
-        standardise_frames(reader, input);
-        *length = clip->n_frames;
-        return DESY_OK;
-    }
-}
-
-static int read_row(const struct desy_reader *reader, size_t row, void *input)
-{
-    desy_store *store = reader->stored->store;
-    switch (reader->head->channel->reads) {
-    case DESY_READS_CROPS: return desy_store_read_crops(store, row, 1, input);
-    case DESY_READS_AUDIO: return desy_store_read_audio(store, row, 1, input);
-    default: return desy_store_read_features(store, row, 1, input);
-    }
-}
-
-int desy_reader_row(const struct desy_reader *reader, size_t row, void *input, int32_t *length)
-{
-    const struct desy_stored *stored = reader->stored;
     const enum desy_reads reads = reader->head->channel->reads;
-    *length = reads == DESY_READS_CROPS ? crops_there(stored->frames, stored->n_frames[row]) : reads == DESY_READS_AUDIO ? stored->audio_samples[row] : stored->n_frames[row];
-    if (reader->lock) pthread_mutex_lock(reader->lock);
-    const int rc = read_row(reader, row, input);
-    if (reader->lock) pthread_mutex_unlock(reader->lock);
-    if (rc == DESY_OK && reads == DESY_READS_FRAMES) standardise_frames(reader, input);
-    return rc;
+    if (reads == DESY_READS_CROPS && !clip->crops) return missing(reader, "crops");
+    if (reads == DESY_READS_AUDIO && (!clip->audio || clip->audio_samples < 1)) return missing(reader, "sound");
+    memcpy(input, reads == DESY_READS_CROPS ? (const void *)clip->crops : reads == DESY_READS_AUDIO ? (const void *)clip->audio : clip->features, desy_reading_bytes(reader->head));
+    desy_reader_prepare(reader, input, clip->frames, reads == DESY_READS_AUDIO ? clip->audio_samples : clip->n_frames, length);
+    return DESY_OK;
 }

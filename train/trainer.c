@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "mpi/signals.h"
 #include "train/class_weights.h"
+#include "train/head_fit.h"
 #include "train/reading.h"
 
 #include <stdlib.h>

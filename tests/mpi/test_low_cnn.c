@@ -5,6 +5,7 @@
 #include "tests/mpi/check.h"
 #include "tests/mpi/solo.h"
 #include "train/epochs.h"
+#include "train/head_fit.h"
 #include "train/stored.h"
 
 enum { CLIPS = 6, T = 16, D = 3, BATCH = 5, PIXELS = DESY_CROPS * DESY_INPUT_SIDE * DESY_INPUT_SIDE * 3 };

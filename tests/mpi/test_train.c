@@ -7,6 +7,7 @@
 #include "tests/mpi/solo.h"
 #include "train/epochs.h"
 #include "train/fusion.h"
+#include "train/head_fit.h"
 #include "train/optimizer.h"
 #include "train/training_set.h"
 
@@ -103,7 +104,7 @@ static double *gather_logits(desy_world *on, const struct desy_fit *fit, const s
     check(mine != NULL);
     for (size_t i = 0; i < fit->count; i++)
         for (size_t k = 0; k < n; k++)
-            check(desy_head_logits(&ensemble->heads[k], fit->vectors + i * fit->stride, fit->stride, 1, mine + i * n + k) == DESY_OK);
+            check(desy_head_logits(&ensemble->heads[k], fit->vectors + i * fit->stride, fit->stride, NULL, 1, mine + i * n + k) == DESY_OK);
     check(desy_gatherall(on, mine, fit->count, n * sizeof *mine, (void **)&all, &total) == DESY_OK && total == ITEMS);
     free(mine);
     return all;

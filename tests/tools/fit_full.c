@@ -50,7 +50,7 @@ int main(int argc, char **argv)
     const struct desy_full_fit full = {.fit = &fit, .validation = &validation, .ids = ids, .channel = desy_channel_find("high_mlp"), .layout = &layout, .options = &options,
         .stream = strtoull(argv[4], NULL, 10), .name = "high_mlp", .every_epoch = true};
     DESY_TRY(desy_head_fit_full(&full, &head, &curve));
-    DESY_TRY(desy_head_logits(&head, set.vectors, fit.stride, n, logits));
+    DESY_TRY(desy_head_logits(&head, set.vectors, fit.stride, NULL, n, logits));
     rc = print(weights, n, &head, &curve, logits);
 out:
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());

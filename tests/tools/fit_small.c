@@ -3,7 +3,7 @@
  * float64: sample weights (N), medians, scales, standardised logits of all N. On stderr: offset, inputs and the items chosen. */
 #include "base/error.h"
 #include "tests/tools/items.h"
-#include "train/head.h"
+#include "train/head_fit.h"
 #include "train/training_set.h"
 
 #include <stdio.h>
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     DESY_TRY(desy_training_weights(&set, atoi(argv[5]), weights, &chosen));
     const struct desy_fit fit = desy_training_fit(&set, weights, chosen);
     DESY_TRY(desy_head_fit_small(&fit, channel, &layout, &head));
-    DESY_TRY(desy_head_logits(&head, set.vectors, fit.stride, n, logits));
+    DESY_TRY(desy_head_logits(&head, set.vectors, fit.stride, NULL, n, logits));
     rc = print(&set, weights, chosen, &head, logits);
 out:
     if (rc != DESY_OK) fprintf(stderr, "%s\n", desy_error_message());

@@ -176,7 +176,7 @@ static void what_is_written_reads_back_to_the_bit(void **state)
     struct desy_ensemble e = make_ensemble();
     publish_whole("trip", "trip/v0001");
     assert_int_equal(desy_pool(vector, &layout, features, FRAMES, 3), DESY_OK);
-    for (int k = 0; k < 2; k++) assert_int_equal(desy_head_logits(&e.heads[k], vector, 0, 1, &logits[k]), DESY_OK);
+    for (int k = 0; k < 2; k++) assert_int_equal(desy_head_logits(&e.heads[k], vector, 0, NULL, 1, &logits[k]), DESY_OK);
     if (desy_classifier_open(&classifier, "trip/v0001/", "cpu") != DESY_OK) fail_msg("%s", desy_error_message());
     assert_int_equal(desy_classifier_score(classifier, &(struct desy_clip_numbers){.features = features, .n_frames = 3}, &score), DESY_OK);
     assert_int_equal(score.channels, 2);
