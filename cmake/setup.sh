@@ -5,7 +5,8 @@ setup_torch_version=2.13.0
 setup_packages_program=(build-essential cmake ninja-build ccache pkg-config ca-certificates python3 python3-venv
   libopenmpi-dev openmpi-bin libhdf5-dev libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev
   libcjson-dev libpopt-dev libssl-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev libonnx-dev libprotobuf-c-dev protobuf-c-compiler)
-setup_packages_tests=(ffmpeg curl chromium chromium-driver slurm-wlm munge hostname procps gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+setup_packages_tests=(ffmpeg curl chromium chromium-driver slurm-wlm munge hostname procps gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+  groff-base systemd)
 
 setup_die() { # MESSAGE...
   printf '%s\n' "$@" >&2

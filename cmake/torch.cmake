@@ -45,6 +45,7 @@ foreach(cuda libtorch_cuda.so libc10_cuda.so)
     list(APPEND torch_libraries ${DESY_TORCH_ROOT}/lib/${cuda})
   endif()
 endforeach()
-target_link_libraries(desy_dep_torch INTERFACE
-  -Wl,--push-state,--no-as-needed ${torch_libraries} -Wl,--pop-state
-  -Wl,--unresolved-symbols=ignore-in-shared-libs -Wl,-rpath,${DESY_TORCH_ROOT}/lib Threads::Threads)
+# Each in one word, which neither CMake nor pkg-config takes apart.
+list(JOIN torch_libraries "," torch_libraries)
+set(DESY_TORCH_LINK -Wl,--push-state,--no-as-needed,${torch_libraries},--pop-state -Wl,--unresolved-symbols=ignore-in-shared-libs -Wl,-rpath,${DESY_TORCH_ROOT}/lib)
+target_link_libraries(desy_dep_torch INTERFACE ${DESY_TORCH_LINK} Threads::Threads)

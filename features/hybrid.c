@@ -2,13 +2,15 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/installed.h"
 #include "base/log.h"
 #include "features/encoder.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const weights_name = "efficientnet-lite0.safetensors";
+#define NAME "efficientnet-lite0.safetensors"
+
 /* Of the file that cmake/fetch_weights.sh makes. */
 static const char *const weights_sha256 = "888e76e7429aa0277465b35886279b27e1f7e3e536b3af6aad4c6e91ad6b6ce8";
 
@@ -24,14 +26,21 @@ static int check_weights(desy_encoder *encoder, const char *path)
     return rc;
 }
 
+/* New string: where the environment says; in the tree that this was installed to, if they are there; where the build says. NULL: no memory. */
+static char *default_weights(void)
+{
+    const char *directory = getenv("DESY_WEIGHTS_DIR");
+    const bool named = directory && *directory;
+    char *installed = named ? NULL : desy_installed_file(DESY_DATADIR "/desy/weights/" NAME);
+    return installed ? installed : desy_path_join(named ? directory : DESY_DEFAULT_WEIGHTS_DIR, NAME);
+}
+
 int desy_hybrid_open(void **state, const struct desy_extractor_options *options)
 {
     *state = NULL;
     int rc = DESY_OK;
     desy_encoder *encoder = NULL;
-    const char *directory = getenv("DESY_WEIGHTS_DIR");
-    if (!directory || !*directory) directory = DESY_DEFAULT_WEIGHTS_DIR;
-    char *place = options->weights ? NULL : desy_path_join(directory, weights_name);
+    char *place = options->weights ? NULL : default_weights();
     if (!options->weights && !place) DESY_TRY(desy_error_memory("a path"));
     DESY_TRY(desy_encoder_open(&encoder, DESY_BACKBONE_EFFICIENTNET_LITE0, place ? place : options->weights, options));
     *state = encoder;

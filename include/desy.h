@@ -13,7 +13,7 @@
  * helpers of its own. It holds no descriptor of the host's, leaves no zombie and ends with it. A detector does not survive fork(): open one in the child.
  *
  * What it does to its process all the same: libtorch's number of threads of the calling thread (at::set_num_threads) is set, glibc's malloc is told to keep up to 256 MiB of
- * freed memory (mallopt), MKL_CBWR=COMPATIBLE is put into the environment when the library is loaded. */
+ * freed memory (mallopt). */
 #ifndef DESY_H
 #define DESY_H
 
@@ -57,7 +57,7 @@ struct desy_detector_options {
     size_t size;           /* of this structure, as its user was compiled: later versions add members at the end */
     const char *model;     /* a model directory, or a save directory (its current version); NULL: the one that ships */
     const char *level;     /* score by "low", "mid" or "high" alone; NULL: by all */
-    const char *weights;   /* file with the extractor's weights; NULL: those of $DESY_WEIGHTS_DIR, else those that the build names */
+    const char *weights;   /* file with the extractor's weights; NULL: those of $DESY_WEIGHTS_DIR, else those installed, else those of the build */
     const char *device;    /* "auto", "cpu", "cuda", "cuda:K"; NULL: auto */
     const char *precision; /* "fp32", "bf16", "fp16"; NULL: fp32 */
     const char *audio;     /* for models that hear: "auto" or NULL, the sound of the video; "none"; or a file with the sound of the one video that follows */
@@ -93,7 +93,7 @@ void desy_detector_close(desy_detector **detector);
  * DESY_EINTERRUPTED: desy_detector_cancel. DESY_EENV: memory, or desy-decoder, are gone. DESY_EUSAGE: a path is NULL, or the callback has called the detector that calls it.
  * After a failure the detector can be used again; where desy-decoder is gone, only another one can. */
 
-/* The object that `desy detect --json PATH` prints (docs/data.md), without a newline. *json: new, for desy_free; NULL if it fails. */
+/* The object that `desy detect --json PATH` prints (docs/data.md), without a newline; to the byte, but for the last bits of networks where libtorch has MKL (docs/library.md). *json: new, for desy_free; NULL if it fails. */
 int desy_detect(desy_detector *detector, const char *path, char **json);
 
 /* The same as numbers. Later versions of the library add members at the end. */

@@ -198,9 +198,10 @@ static int write_token(const char *token, const char *file)
 
 static int read_token(char **token, const char *file)
 {
-    struct stat status;
+    struct stat status = {0};
     size_t size;
-    if (stat(file, &status) == 0 && (status.st_mode & 077)) return desy_error(DESY_EDATA, "%s: others may read this token: chmod 600 %s", file, file);
+    const mode_t others = stat(file, &status) != 0 ? 0 : status.st_gid == 0 ? 037 : 077; /* root's group may read it: so systemd hands out credentials */
+    if (status.st_mode & others) return desy_error(DESY_EDATA, "%s: others may read this token: chmod 600 %s", file, file);
     const int rc = desy_file_read(token, &size, file);
     if (rc != DESY_OK) return rc;
     (*token)[strcspn(*token, "\r\n")] = '\0';

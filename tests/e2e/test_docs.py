@@ -43,7 +43,7 @@ class Docs(unittest.TestCase):
     def test_files_exist(self):
         for page, found in self.each(r"\]\(([^)#:]+)\)"):
             self.assertTrue((page.parent / found.group(1)).is_file(), f"{page.name}: {found.group(0)}")
-        for page, found in self.each(r"`((?:base|mpi|model|features|train|eval|stages|slurm|tests|cmake|bench|docs|include)/[\w./-]+)`"):
+        for page, found in self.each(r"`((?:base|mpi|model|features|train|eval|stages|slurm|tests|cmake|bench|docs|include|examples|packaging)/[\w./-]+)`"):
             self.assertTrue(re.search("NAME|EXTRACTOR", found.group(1)) or (TREE / found.group(1)).exists(), f"{page.name}: {found.group(0)}")
 
 
