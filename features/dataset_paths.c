@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "features/tar.h"
 #include "features/video_location.h"
 
@@ -72,12 +73,15 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 static int add_directory(desy_dataset *dataset, const char *path)
 {
     char *roots[] = {(char *)path, NULL};
-    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
     if (!walk) return desy_error(DESY_EDATA, "%s: %s", path, strerror(errno));
     int rc = DESY_OK;
-    for (FTSENT *entry; rc == DESY_OK && (entry = fts_read(walk));)
+    for (FTSENT *entry; rc == DESY_OK && (entry = fts_read(walk));) {
+        if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
+            desy_log_warning("%s: %s: what is in it is left out", entry->fts_path, strerror(entry->fts_errno));
         if ((entry->fts_info == FTS_F || entry->fts_info == FTS_SL) && (ends_like_a_video(entry->fts_path) || is_shard(entry->fts_path)))
             rc = add_found(dataset, entry->fts_path);
+    }
     fts_close(walk);
     return rc;
 }

@@ -294,7 +294,7 @@ int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip)
     pool->oldest = waiting->next;
     if (!pool->oldest) pool->end = &pool->oldest;
     free(waiting);
-    DESY_TRY(begin_all(pool));
+    (void)begin_all(pool); /* what stands in the way of another video is told when that one is taken */
 out:
     return rc;
 }

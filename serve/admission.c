@@ -75,16 +75,16 @@ static bool has_token(const struct desy_request *request)
     if (authorization && strncasecmp(authorization, "Bearer ", 7) == 0) return same_token(authorization + 7, strlen(authorization + 7), service->token);
     snprintf(name, sizeof name, "desy-%d", service->port);
     const char *cookie = MHD_lookup_connection_value(request->connection, MHD_COOKIE_KIND, name);
-    return cookie && same_token(cookie, strlen(cookie), service->token);
+    return cookie && same_token(cookie, strlen(cookie), service->session);
 }
 
-/* The address that was printed: its token becomes a cookie, and leaves the address bar. */
+/* The address that was printed: a cookie takes the token's place, and it leaves the address bar. The cookie is a secret of this start alone: browsers send it to every port of this host. */
 static bool comes_with_token(struct desy_request *request, const char *url, enum MHD_Result *result)
 {
     const struct desy_service *service = request->service;
     const char *token = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, "token");
     if (!service->token || !token || strcmp(url, "/") != 0 || strcmp(request->method, "GET") != 0 || !same_token(token, strlen(token), service->token)) return false;
-    char *cookie = desy_format("desy-%d=%s; HttpOnly; SameSite=Strict; Path=/", service->port, service->token);
+    char *cookie = desy_format("desy-%d=%s; HttpOnly; SameSite=Strict; Path=/", service->port, service->session);
     *result = cookie ? desy_answer_redirect(request, "/", cookie) : MHD_NO;
     free(cookie);
     return true;
@@ -123,6 +123,15 @@ static bool find_route(struct desy_request *request, const char *url, enum MHD_R
     return false;
 }
 
+/* Videos that arrive are as many as may wait: that bounds the disk, too. */
+static bool no_room(struct desy_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    const size_t uploads = service->uploads;
+    pthread_mutex_unlock(&service->lock);
+    return desy_jobs_full(service->jobs) || uploads + desy_jobs_count(service->jobs).queued >= (size_t)service->options->queue;
+}
+
 /* What its headers promise. False: answered. */
 static bool body_allowed(struct desy_request *request, enum MHD_Result *result)
 {
@@ -139,7 +148,12 @@ static bool body_allowed(struct desy_request *request, enum MHD_Result *result)
         *result = desy_answer_problem(request, MHD_HTTP_LENGTH_REQUIRED, "Send a body: a form with a file field 'video', or the video itself.");
         return false;
     }
-    if (atomic_load(&service->draining) || desy_jobs_full(service->jobs)) {
+    if (request->route->flags & DESY_ROUTE_FEEDBACK) {
+        if (service->options->feedback) return true;
+        *result = desy_answer_problem(request, MHD_HTTP_NOT_FOUND, "This service takes no feedback: it was started without --feedback.");
+        return false;
+    }
+    if (atomic_load(&service->draining) || no_room(service)) {
         *result = desy_answer_problem_with(request, MHD_HTTP_SERVICE_UNAVAILABLE, atomic_load(&service->draining) ? "The service is shutting down." : "As many videos wait as the service takes (--queue). Try again.", NULL, 2);
         return false;
     }
@@ -162,10 +176,22 @@ static bool is_browser(const struct desy_request *request)
     return accept && strstr(accept, "text/html");
 }
 
+static enum MHD_Result count_hosts(void *context, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind, (void)value;
+    *(int *)context += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    return MHD_YES;
+}
+
 bool desy_admit(struct desy_request *request, const char *url, enum MHD_Result *result)
 {
     const char *host = header(request, MHD_HTTP_HEADER_HOST);
-    if (!host) *result = desy_answer_problem(request, MHD_HTTP_BAD_REQUEST, "The request has no header Host.");
+    int hosts = 0;
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_hosts, &hosts);
+    if (header(request, MHD_HTTP_HEADER_CONTENT_LENGTH) && header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+        *result = desy_answer_problem(request, MHD_HTTP_BAD_REQUEST, "The request has both Content-Length and Transfer-Encoding.");
+    else if (hosts > 1) *result = desy_answer_problem(request, MHD_HTTP_BAD_REQUEST, "The request has several headers Host.");
+    else if (!host) *result = desy_answer_problem(request, MHD_HTTP_BAD_REQUEST, "The request has no header Host.");
     else if (!host_allowed(request, host, strlen(host))) *result = desy_answer_problem(request, MHD_HTTP_FORBIDDEN, "This service is not known by the name in the header Host; --name adds one.");
     else if (!origin_allowed(header(request, MHD_HTTP_HEADER_ORIGIN), host)) *result = desy_answer_problem(request, MHD_HTTP_FORBIDDEN, "Pages of other sites may not send requests here.");
     else if (comes_with_token(request, url, result)) return false;
@@ -210,10 +236,11 @@ static int read_token(char **token, const char *file)
     return strlen(*token) >= TOKEN_LEAST ? DESY_OK : desy_error(DESY_EDATA, "%s: a token has at least %d characters; remove the file, and one will be made", file, TOKEN_LEAST);
 }
 
-int desy_token_make(char **token, const char *file)
+int desy_token_make(char **token, const char *file, bool *is_new)
 {
     *token = NULL;
-    if (file && desy_file_exists(file)) return read_token(token, file);
+    *is_new = !(file && desy_file_exists(file));
+    if (!*is_new) return read_token(token, file);
     const int rc = draw_token(token);
     return rc == DESY_OK && file ? write_token(*token, file) : rc;
 }

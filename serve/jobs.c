@@ -17,6 +17,8 @@ struct desy_jobs {
     int idle; /* workers that wait for a job */
     double keep;
     bool draining;
+    void (*interrupt)(void *context, const struct desy_job *job);
+    void *interrupt_context;
     struct desy_job *first, **last;   /* the queue */
     struct desy_job *oldest, *newest; /* that are kept */
 };
@@ -192,14 +194,16 @@ void desy_jobs_finish(desy_jobs *jobs, struct desy_job *job, char *result, bool 
         job->result = result, job->scored = scored, job->failure = failure;
         job->ended = desy_monotonic();
     }
-    jobs->running--;
-    pthread_cond_broadcast(&jobs->ended);
     pthread_mutex_unlock(&jobs->lock);
     if (cancelled) {
         free(result);
         free(failure);
     } else if (job->notify) job->notify(job->context);
-    desy_jobs_release(jobs, job);
+    pthread_mutex_lock(&jobs->lock); /* only now: whoever waits for the end of all jobs may take away what they notify */
+    jobs->running--;
+    pthread_cond_broadcast(&jobs->ended);
+    unreference(job);
+    pthread_mutex_unlock(&jobs->lock);
 }
 
 struct desy_job *desy_jobs_find(desy_jobs *jobs, const char *id)
@@ -225,6 +229,8 @@ void desy_jobs_cancel(desy_jobs *jobs, struct desy_job *job)
     bool queued = false, ended;
     pthread_mutex_lock(&jobs->lock);
     ended = job->state >= DESY_JOB_DONE;
+    void (*const interrupt)(void *, const struct desy_job *) = job->state == DESY_JOB_RUNNING ? jobs->interrupt : NULL;
+    void *const interrupt_context = jobs->interrupt_context;
     if (job->state == DESY_JOB_QUEUED) {
         struct desy_job **at = &jobs->first;
         while (*at != job) at = &(*at)->next;
@@ -238,8 +244,32 @@ void desy_jobs_cancel(desy_jobs *jobs, struct desy_job *job)
     stop_keeping(jobs, job);
     pthread_mutex_unlock(&jobs->lock);
     if (queued) remove_video(&job->request);
+    if (interrupt) interrupt(interrupt_context, job);
     if (!ended && job->notify) job->notify(job->context);
     if (queued) desy_jobs_release(jobs, job);
+}
+
+void desy_jobs_on_interrupt(desy_jobs *jobs, void (*interrupt)(void *context, const struct desy_job *job), void *context)
+{
+    pthread_mutex_lock(&jobs->lock);
+    jobs->interrupt = interrupt, jobs->interrupt_context = context;
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void desy_jobs_cancel_all(desy_jobs *jobs)
+{
+    for (;;) {
+        struct desy_job *job;
+        pthread_mutex_lock(&jobs->lock);
+        job = jobs->first;
+        if (!job)
+            for (job = jobs->oldest; job && job->state >= DESY_JOB_DONE; job = job->newer) continue;
+        if (job) job->references++;
+        pthread_mutex_unlock(&jobs->lock);
+        if (!job) return;
+        desy_jobs_cancel(jobs, job);
+        desy_jobs_release(jobs, job);
+    }
 }
 
 void desy_jobs_release(desy_jobs *jobs, struct desy_job *job)

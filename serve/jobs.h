@@ -48,6 +48,8 @@ void desy_jobs_finish(desy_jobs *jobs, struct desy_job *job, char *result, bool 
 struct desy_job *desy_jobs_find(desy_jobs *jobs, const char *id);
 /* Another reference to a job that the caller knows to be alive. */
 struct desy_job *desy_jobs_hold(desy_jobs *jobs, struct desy_job *job);
+/* Called without a lock when a job that runs is cancelled, on the thread that cancels it: whoever works on it may stop. */
+void desy_jobs_on_interrupt(desy_jobs *jobs, void (*interrupt)(void *context, const struct desy_job *job), void *context);
 /* Cancels it, unless it is at its end: one that waits is not begun, the answer of one that runs is thrown away. It is no longer kept. */
 void desy_jobs_cancel(desy_jobs *jobs, struct desy_job *job);
 void desy_jobs_release(desy_jobs *jobs, struct desy_job *job);
@@ -62,6 +64,8 @@ void desy_jobs_forget(desy_jobs *jobs);
 /* No further job is taken in (desy_jobs_submit: full); those that wait are worked on, and once none does desy_jobs_take returns at once. */
 void desy_jobs_drain(desy_jobs *jobs);
 bool desy_jobs_drained(desy_jobs *jobs); /* draining, and nothing waits */
+/* Of those that wait, and of those kept that run, every one. */
+void desy_jobs_cancel_all(desy_jobs *jobs);
 /* Waits until nothing waits or runs, at most so many seconds. */
 bool desy_jobs_wait(desy_jobs *jobs, double seconds);
 void desy_jobs_close(desy_jobs **jobs); /* no worker may be at work */

@@ -35,6 +35,8 @@ static void address_of(const struct sockaddr *socket, uint8_t address[16])
 {
     memset(address, 0, 16);
     if (socket && socket->sa_family == AF_INET) memcpy(address + 12, &((const struct sockaddr_in *)(const void *)socket)->sin_addr, 4);
+    else if (socket && socket->sa_family == AF_INET6 && (IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)(const void *)socket)->sin6_addr) || IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)socket)->sin6_addr)))
+        memcpy(address, &((const struct sockaddr_in6 *)(const void *)socket)->sin6_addr, 16);
     else if (socket && socket->sa_family == AF_INET6) memcpy(address, &((const struct sockaddr_in6 *)(const void *)socket)->sin6_addr, 8);
 }
 

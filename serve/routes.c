@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void resume(void *context)
 {
@@ -21,14 +22,22 @@ static bool submit(struct desy_request *request, bool keep)
 {
     struct desy_upload *upload = &request->upload;
     const char *text = desy_request_option(request, "text");
-    struct desy_job_request job = {.path = upload->path, .name = strdup(upload->name && *upload->name ? upload->name : "video"), .text = text && *text ? strdup(text) : NULL, .timeline = desy_request_flag(request, "timeline"),
+    struct desy_job_request job = {.path = upload->path, .name = upload->name && *upload->name ? upload->name : strdup("video"), .text = text && *text ? strdup(text) : NULL, .timeline = desy_request_flag(request, "timeline"),
                                    .explain = desy_request_flag(request, "explain")};
     struct desy_job *submitted = NULL;
     bool full = false;
-    upload->path = NULL; /* the job's now */
+    if (upload->name && !*upload->name) free(upload->name);
+    upload->path = upload->name = NULL; /* the job's now */
+    if (!job.name || (text && *text && !job.text)) { /* no memory */
+        unlink(job.path);
+        free(job.path), free(job.name), free(job.text);
+        request->refused = MHD_HTTP_INTERNAL_SERVER_ERROR;
+        return false;
+    }
     const int rc = desy_jobs_submit(request->service->jobs, &job, keep, keep ? NULL : resume, request, &submitted, &full);
     pthread_mutex_lock(&request->service->lock);
     request->job = submitted;
+    request->waits = submitted && !keep;
     pthread_mutex_unlock(&request->service->lock);
     request->refused = rc != DESY_OK ? MHD_HTTP_INTERNAL_SERVER_ERROR : full ? MHD_HTTP_SERVICE_UNAVAILABLE : 0;
     return !request->refused;

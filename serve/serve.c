@@ -21,7 +21,7 @@
 struct running {
     struct desy_service service; /* first */
     pthread_t watchdog;
-    bool watched;
+    bool watched, bound; /* bound: the socket of --socket is ours to remove */
     int listener;
 };
 
@@ -38,6 +38,14 @@ bool desy_request_flag(const struct desy_request *request, const char *key)
     return value && strcmp(value, "0") != 0 && strcmp(value, "false") != 0;
 }
 
+/* Of a request that begins, or ends. Locked. */
+static void set_busy(struct MHD_Connection *connection, bool busy)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct desy_connection *known = info ? info->socket_context : NULL;
+    if (known) known->busy = busy, known->fresh = false, known->since = desy_monotonic();
+}
+
 static struct desy_request *begin_request(struct desy_service *service, struct MHD_Connection *connection, const char *method)
 {
     struct desy_request *request = calloc(1, sizeof *request);
@@ -48,6 +56,7 @@ static struct desy_request *begin_request(struct desy_service *service, struct M
     request->next = service->requests;
     if (request->next) request->next->previous = request;
     service->requests = request;
+    set_busy(connection, true);
     pthread_mutex_unlock(&service->lock);
     return request;
 }
@@ -70,7 +79,8 @@ static enum MHD_Result take_headers(struct desy_service *service, struct MHD_Con
     if (!desy_admit(request, url, &result)) return result;
     if (!(request->route->flags & DESY_ROUTE_VIDEO)) return request->route->handle(request);
     const bool keeps = request->route->flags & DESY_ROUTE_FEEDBACK && service->options->feedback;
-    if (!desy_upload_open(&request->upload, connection, keeps ? &service->feedback : &service->spool, service->options->max_upload)) return desy_answer_problem(request, request->upload.status, "%s", request->upload.detail);
+    if (!desy_upload_open(&request->upload, connection, keeps ? &service->feedback : &service->spool, service->options->max_upload, keeps)) return desy_answer_problem(request, request->upload.status, "%s", request->upload.detail);
+    request->moved = request->began;
     set_receiving(request, true);
     return MHD_YES;
 }
@@ -83,6 +93,16 @@ static enum MHD_Result take_end(struct desy_request *request)
     return request->route->handle(request);
 }
 
+/* A body of no announced length is not read to an end that may never come. */
+static bool read_on(struct desy_request *request)
+{
+    if (request->upload.received <= 2 * request->upload.limit + 65536) return true;
+    pthread_mutex_lock(&request->service->lock);
+    if (!request->cut_off) desy_request_cut_off(request, request->upload.status, request->upload.detail);
+    pthread_mutex_unlock(&request->service->lock);
+    return false;
+}
+
 /* Called by libmicrohttpd with the headers, with each piece of the body, at its end, and again when a suspended connection goes on. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *data, size_t *size, void **state)
 {
@@ -93,8 +113,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (*size > 0) {
         desy_upload_feed(&request->upload, data, *size);
         *size = 0;
-        /* A body of no announced length is not read to an end that may never come. */
-        return request->upload.received > 2 * request->upload.limit + 65536 ? MHD_NO : MHD_YES;
+        return read_on(request) ? MHD_YES : MHD_NO;
     }
     if (request->receiving) return take_end(request);
     return request->route->handle(request);
@@ -104,12 +123,13 @@ static void on_end(void *context, struct MHD_Connection *connection, void **stat
 {
     struct desy_service *service = context;
     struct desy_request *request = *state;
-    (void)connection, (void)code;
+    (void)code;
     if (!request) return;
     set_receiving(request, false);
     pthread_mutex_lock(&service->lock);
     *(request->previous ? &request->previous->next : &service->requests) = request->next;
     if (request->next) request->next->previous = request->previous;
+    set_busy(connection, false);
     pthread_mutex_unlock(&service->lock);
     desy_telemetry_request(service->telemetry, request->method, request->route ? request->route->path : "", request->status ? request->status : 499, desy_monotonic() - request->began, request->upload.received);
     if (request->job) desy_jobs_release(service->jobs, request->job);
@@ -118,7 +138,26 @@ static void on_end(void *context, struct MHD_Connection *connection, void **stat
     *state = NULL;
 }
 
-static int listen_on_path(const char *path, int *listener)
+static void on_connection(void *context, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode code)
+{
+    struct desy_service *service = context;
+    struct desy_connection *known = *state;
+    pthread_mutex_lock(&service->lock);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED && (known = calloc(1, sizeof *known))) {
+        *known = (struct desy_connection){.connection = connection, .since = desy_monotonic(), .fresh = true, .next = service->connections};
+        if (known->next) known->next->previous = known;
+        service->connections = known;
+    } else if (code == MHD_CONNECTION_NOTIFY_CLOSED && known) {
+        *(known->previous ? &known->previous->next : &service->connections) = known->next;
+        if (known->next) known->next->previous = known->previous;
+        free(known);
+        known = NULL;
+    }
+    pthread_mutex_unlock(&service->lock);
+    *state = known;
+}
+
+static int listen_on_path(const char *path, int *listener, bool *ours)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat status;
@@ -128,8 +167,8 @@ static int listen_on_path(const char *path, int *listener)
     if (*listener < 0) return desy_error(DESY_EENV, "no socket can be had: %s", strerror(errno));
     if (lstat(path, &status) == 0) {
         if (!S_ISSOCK(status.st_mode)) return desy_error(DESY_EUSAGE, "--socket %s: there is a file that is no socket", path);
-        const int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        const bool alive = other >= 0 && connect(other, (struct sockaddr *)&address, sizeof address) == 0;
+        const int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        const bool alive = other >= 0 && (connect(other, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
         if (other >= 0) close(other);
         if (alive) return desy_error(DESY_EENV, "--socket %s: another service listens there", path);
         unlink(path);
@@ -137,6 +176,7 @@ static int listen_on_path(const char *path, int *listener)
     const mode_t mask = umask(0177); /* no moment at which others could connect */
     const int bound = bind(*listener, (struct sockaddr *)&address, sizeof address);
     umask(mask);
+    *ours = bound == 0;
     if (bound != 0 || listen(*listener, SOMAXCONN) != 0) return desy_error(DESY_EENV, "--socket %s: %s", path, strerror(errno));
     return DESY_OK;
 }
@@ -175,22 +215,25 @@ static int start(struct running *r)
     struct desy_service *s = &r->service;
     const struct desy_service_options *options = s->options;
     int rc = DESY_OK;
+    bool fresh;
     allow_descriptors();
     DESY_TRY(desy_telemetry_open(&s->telemetry));
     DESY_TRY(desy_drift_window_open(&s->drift));
-    DESY_TRY(desy_jobs_open(&s->jobs, (size_t)options->queue, options->keep, 1000));
-    if (!options->socket) DESY_TRY(desy_token_make(&s->token, options->token_file));
+    DESY_TRY(desy_jobs_open(&s->jobs, (size_t)options->queue, options->keep, (size_t)options->queue + 1000));
+    if (!options->socket) DESY_TRY(desy_token_make(&s->token, options->token_file, &s->token_is_new));
+    if (!options->socket) DESY_TRY(desy_token_make(&s->session, NULL, &fresh));
     if (options->rate > 0 && !(s->rates = desy_rates_open(options->rate))) DESY_TRY(DESY_EENV);
     DESY_TRY(desy_spool_open(&s->spool, options->spool));
     if (options->feedback) DESY_TRY(desy_feedback_open(&s->feedback, options->feedback));
-    DESY_TRY(options->socket ? listen_on_path(options->socket, &r->listener) : listen_on_port(options, &r->listener, &s->port));
+    DESY_TRY(options->socket ? listen_on_path(options->socket, &r->listener, &r->bound) : listen_on_port(options, &r->listener, &s->port));
     DESY_TRY(desy_workers_start(&s->workers, options->workers, &options->scoring, s->jobs, s->telemetry, s->drift));
     DESY_TRY(desy_watchdog_start(s, &r->watchdog));
     r->watched = true;
     /* poll, not epoll: its edges miss a client that went away right after what it had sent, whose upload then stands until the timeout. */
     s->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, r->listener, MHD_OPTION_NOTIFY_COMPLETED, on_end, s,
                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections, MHD_OPTION_CONNECTION_TIMEOUT, 30u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)131072,
-                                 MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+                                 MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+                                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(options->connections - options->connections / 4), MHD_OPTION_END);
     if (!s->daemon) rc = desy_error(DESY_EENV, "the HTTP service can't start: %s", strerror(errno));
     else r->listener = -1; /* MHD's now */
 out:
@@ -213,7 +256,7 @@ int desy_service_start(struct desy_service **out, const struct desy_service_opti
 
 const char *desy_service_token(const struct desy_service *service)
 {
-    return service->token;
+    return service->token_is_new ? service->token : NULL;
 }
 
 int desy_service_port(const struct desy_service *service)
@@ -233,35 +276,48 @@ static void wait_for_answers(struct desy_service *s)
     }
 }
 
+static void cut_off_uploads(struct desy_service *s)
+{
+    pthread_mutex_lock(&s->lock);
+    for (struct desy_request *request = s->requests; request; request = request->next)
+        if (request->receiving && !request->cut_off) desy_request_cut_off(request, MHD_HTTP_SERVICE_UNAVAILABLE, "The service is shutting down.");
+    pthread_mutex_unlock(&s->lock);
+}
+
 void desy_service_stop(struct desy_service **service)
 {
     if (!*service) return;
     struct running *r = (struct running *)*service;
     struct desy_service *s = &r->service;
     MHD_socket listener = MHD_INVALID_SOCKET;
-    atomic_store(&s->draining, true);
-    if (s->daemon) listener = MHD_quiesce_daemon(s->daemon);
+    atomic_store(&s->draining, true); /* who asks now, is told so; answers to jobs can still be fetched */
+    cut_off_uploads(s);
     if (s->jobs) desy_jobs_drain(s->jobs);
     if (s->daemon && !desy_jobs_wait(s->jobs, s->options->grace)) {
         desy_log_warning("serve: not all videos were scored within %g s; those left are answered 503", s->options->grace);
         desy_service_let_go(s, 0);
+        desy_jobs_cancel_all(s->jobs);
     }
+    if (s->workers) desy_workers_join(s->workers);
+    if (s->daemon) listener = MHD_quiesce_daemon(s->daemon);
     if (s->daemon) wait_for_answers(s);
     atomic_store(&s->closing, true);
     if (r->watched) pthread_join(r->watchdog, NULL);
     if (s->daemon) MHD_stop_daemon(s->daemon);
     if (listener != MHD_INVALID_SOCKET) close(listener);
     if (r->listener >= 0) close(r->listener);
-    if (s->options->socket && (listener != MHD_INVALID_SOCKET || r->listener >= 0)) unlink(s->options->socket);
-    desy_workers_stop(&s->workers);
+    if (r->bound) unlink(s->options->socket);
+    desy_workers_close(&s->workers);
     desy_jobs_close(&s->jobs);
     desy_spool_close(&s->spool);
+    if (s->feedback.lock > 0) close(s->feedback.lock);
     free(s->feedback.directory);
     desy_rates_close(&s->rates);
     desy_telemetry_close(&s->telemetry);
     desy_drift_window_close(&s->drift);
     pthread_mutex_destroy(&s->lock);
     free(s->token);
+    free(s->session);
     free(r);
     *service = NULL;
 }

@@ -19,6 +19,7 @@ struct desy_service_options {
     const char *spool;              /* where the directory of uploads is made; NULL: the usual place for temporary files */
     const char *feedback;           /* directory of what people say of verdicts; NULL: it is not asked for */
     uint64_t max_upload;            /* bytes of a body */
+    uint64_t max_feedback;          /* bytes of the videos that feedback keeps */
     double deadline;                /* seconds that a request may take, from its first byte to its answer */
     double least_rate;              /* bytes a second that a body must arrive with */
     double rate;                    /* videos a minute from one address; 0: any number */
@@ -31,7 +32,7 @@ struct desy_service_options {
 struct desy_service;
 /* Opens the model, then the socket; requests are served from now on, by threads of its own. DESY_EUSAGE, DESY_EDATA, DESY_EENV. */
 int desy_service_start(struct desy_service **service, const struct desy_service_options *options); /* options: borrowed until the stop */
-const char *desy_service_token(const struct desy_service *service); /* borrowed; NULL: none is needed */
+const char *desy_service_token(const struct desy_service *service); /* made at this start; borrowed; NULL: none is needed, or it stood in the file */
 int desy_service_port(const struct desy_service *service);
 /* Takes no further video, lets those under way end (up to options->grace), answers what is left with 503, and removes everything. Safe on NULL. */
 void desy_service_stop(struct desy_service **service);

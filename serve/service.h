@@ -21,14 +21,25 @@ struct desy_service {
     desy_workers *workers;
     desy_drift_window *drift;
     struct desy_spool spool, feedback; /* of videos that are scored; of those that are kept */
+    char *session;               /* what browsers have in place of the token, drawn at each start */
+    bool token_is_new;
     char *token;                 /* NULL: whoever can connect to the socket of --socket may ask */
     int port;
     struct desy_rates *rates;    /* NULL: no limit */
     struct MHD_Daemon *daemon;
     atomic_bool draining, closing; /* no further video is taken; the watchdog shall end */
     pthread_mutex_t lock;        /* of the list */
-    struct desy_request *requests; /* all that are under way: for the watchdog */
+    struct desy_request *requests; /* all that are under way: for the watchdog, as are: */
+    struct desy_connection *connections;
     size_t uploads;
+};
+
+/* A connection without a request: the header is on the way, or it idles. */
+struct desy_connection {
+    struct MHD_Connection *connection;
+    double since;                /* it came, or its last request ended */
+    bool busy, fresh;            /* a request is under way; none was yet */
+    struct desy_connection *previous, *next;
 };
 
 /* What a route wants before its handler is called. */
@@ -46,13 +57,15 @@ struct desy_request {
     struct desy_service *service;
     struct MHD_Connection *connection;
     const struct desy_route *route; /* NULL: none */
-    char method[16], parameter[64];  /* what stands for the braces of the route */
-    double began;
+    char method[16], parameter[256]; /* what stands for the braces of the route */
+    double began, moved;             /* when its first byte came, and the last that the watchdog knows of: */
+    uint64_t moved_bytes;
     struct desy_upload upload;
     bool receiving;                  /* its body is on the way; guarded by the service's lock, as is: */
     bool cut_off;                    /* the watchdog has answered, and closed the connection */
-    int status;                      /* of the answer; 0: none yet */
+    atomic_int status;               /* of the answer; 0: none yet */
     struct desy_job *job;            /* guarded by the service's lock, for the watchdog */
+    bool waits;                      /* its connection is suspended until the job is at its end; guarded, too */
     int refused;                     /* status, where its video could not become a job */
     struct desy_request *previous, *next;
 };
@@ -69,7 +82,10 @@ struct desy_rates *desy_rates_open(double a_minute);
 bool desy_rates_take(struct desy_rates *rates, const struct sockaddr *address, double *wait); /* *wait: seconds until there is another one */
 void desy_rates_close(struct desy_rates **rates);
 
-int desy_token_make(char **token, const char *file); /* file NULL: a new one. DESY_EDATA, DESY_EENV */
+int desy_token_make(char **token, const char *file, bool *is_new); /* file NULL: a new one. DESY_EDATA, DESY_EENV */
+
+/* Writes an answer to the socket of a request whose body is still on the way, and shuts it: libmicrohttpd takes none there. Under the service's lock. */
+void desy_request_cut_off(struct desy_request *request, int status, const char *detail);
 
 /* Cancels the jobs of requests that began so many seconds ago or more; they are then answered. */
 void desy_service_let_go(struct desy_service *service, double age);

@@ -35,16 +35,23 @@ static char *clean_name(const char *sent)
     return name;
 }
 
+static int status_of(int error)
+{
+    return error == ENOSPC || error == EDQUOT ? MHD_HTTP_INSUFFICIENT_STORAGE : error == EMFILE || error == ENFILE ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_INTERNAL_SERVER_ERROR;
+}
+
 static void begin_video(struct desy_upload *upload, const char *name)
 {
+    if (upload->has_video && upload->form && upload->video_bytes == 0 && upload->in_video) return; /* libmicrohttpd begins a part twice where its first bytes come with a later packet */
     if (upload->has_video) {
         refuse(upload, MHD_HTTP_BAD_REQUEST, "There are two fields 'video': one video a request.");
         return;
     }
-    upload->has_video = true;
+    upload->has_video = upload->in_video = true;
     upload->name = name ? clean_name(name) : NULL;
-    if (desy_spool_create(upload->spool, &upload->path, &upload->descriptor) != DESY_OK)
-        refuse(upload, errno == ENOSPC || errno == EDQUOT ? MHD_HTTP_INSUFFICIENT_STORAGE : MHD_HTTP_INTERNAL_SERVER_ERROR, "The service can't store uploads now.");
+    errno = 0;
+    if (desy_spool_create(upload->spool, &upload->path, &upload->descriptor) != DESY_OK) refuse(upload, status_of(errno), "The service can't store uploads now.");
+    else if (upload->hashed && desy_sha256_open(&upload->hash) != DESY_OK) refuse(upload, MHD_HTTP_INTERNAL_SERVER_ERROR, "The service is out of memory.");
 }
 
 static void write_video(struct desy_upload *upload, const char *data, size_t size)
@@ -52,7 +59,8 @@ static void write_video(struct desy_upload *upload, const char *data, size_t siz
     while (size > 0 && !upload->status) {
         const ssize_t written = write(upload->descriptor, data, size);
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) refuse(upload, errno == ENOSPC || errno == EDQUOT ? MHD_HTTP_INSUFFICIENT_STORAGE : MHD_HTTP_INTERNAL_SERVER_ERROR, "The video could not be stored: %s.", strerror(errno));
+        if (written < 0) refuse(upload, status_of(errno), "The video could not be stored: %s.", strerror(errno));
+        else if (upload->hash && desy_sha256_update(upload->hash, data, (size_t)written) != DESY_OK) refuse(upload, MHD_HTTP_INTERNAL_SERVER_ERROR, "The video could not be hashed.");
         else data += written, size -= (size_t)written, upload->video_bytes += (uint64_t)written;
     }
 }
@@ -60,7 +68,9 @@ static void write_video(struct desy_upload *upload, const char *data, size_t siz
 static void add_field(struct desy_upload *upload, const char *key, const char *data, uint64_t offset, size_t size)
 {
     struct desy_upload_field *field = upload->n_fields ? &upload->fields[upload->n_fields - 1] : NULL;
-    if (offset == 0) {
+    const bool again = field && !upload->in_video && field->length == 0 && strcmp(field->key, key) == 0; /* as above */
+    upload->in_video = false;
+    if (offset == 0 && !again) {
         if (strlen(key) >= sizeof field->key) return; /* none that means anything here */
         if (upload->n_fields == DESY_UPLOAD_FIELDS) {
             refuse(upload, MHD_HTTP_BAD_REQUEST, "The form has more than %d fields.", DESY_UPLOAD_FIELDS);
@@ -94,10 +104,10 @@ static enum MHD_Result take_part(void *context, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-bool desy_upload_open(struct desy_upload *upload, struct MHD_Connection *connection, const struct desy_spool *spool, uint64_t limit)
+bool desy_upload_open(struct desy_upload *upload, struct MHD_Connection *connection, const struct desy_spool *spool, uint64_t limit, bool hashed)
 {
     const char *type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
-    *upload = (struct desy_upload){.spool = spool, .limit = limit, .descriptor = -1, .open = true};
+    *upload = (struct desy_upload){.spool = spool, .limit = limit, .descriptor = -1, .open = true, .hashed = hashed};
     if (type && strncasecmp(type, "multipart/form-data", 19) == 0) {
         upload->form = MHD_create_post_processor(connection, FORM_BUFFER, take_part, upload);
         if (!upload->form) refuse(upload, MHD_HTTP_BAD_REQUEST, "The form has no boundary: send it as browsers and curl -F do.");
@@ -125,8 +135,9 @@ bool desy_upload_finish(struct desy_upload *upload)
     if (!upload->has_video) refuse(upload, MHD_HTTP_BAD_REQUEST, "The form has no file field 'video'.");
     else if (upload->video_bytes == 0) refuse(upload, MHD_HTTP_BAD_REQUEST, "The video is empty: 0 bytes.");
     if (upload->descriptor >= 0 && close(upload->descriptor) != 0)
-        refuse(upload, errno == ENOSPC || errno == EDQUOT ? MHD_HTTP_INSUFFICIENT_STORAGE : MHD_HTTP_INTERNAL_SERVER_ERROR, "The video could not be stored: %s.", strerror(errno));
+        refuse(upload, status_of(errno), "The video could not be stored: %s.", strerror(errno));
     upload->descriptor = -1;
+    if (upload->hash && desy_sha256_finish(&upload->hash, upload->sha256) != DESY_OK) refuse(upload, MHD_HTTP_INTERNAL_SERVER_ERROR, "The video could not be hashed.");
     return !upload->status;
 }
 
@@ -136,6 +147,7 @@ void desy_upload_close(struct desy_upload *upload)
     if (upload->form) MHD_destroy_post_processor(upload->form);
     if (upload->descriptor >= 0) close(upload->descriptor);
     if (upload->path) unlink(upload->path);
+    desy_sha256_close(&upload->hash);
     free(upload->path);
     free(upload->name);
     for (size_t i = 0; i < upload->n_fields; i++) free(upload->fields[i].value);

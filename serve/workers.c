@@ -6,11 +6,13 @@
 #include "detect/model_stamp.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define AHEAD 2       /* videos that a worker decodes at a time: the next one while the network looks at this one */
+#define TRY_AGAIN 60. /* seconds after which a model that could not be opened is tried again: memory may have been short */
 #define LOOK_AGAIN 1. /* seconds after which an idle worker looks whether another model was promoted */
 
 struct desy_workers {
@@ -20,15 +22,16 @@ struct desy_workers {
     const struct desy_scoring_settings *settings;
     pthread_mutex_t lock;
     cJSON *model; /* what is told of the one last opened */
-    size_t ready;
-    char failed[DESY_MODEL_STAMP]; /* of the model that could not be opened: it is not tried again, and reported once */
+    char failed[DESY_MODEL_STAMP]; /* of the model that could not be opened: it is reported once, and tried again after a while */
+    double failed_at;
     int count;
     struct worker {
         desy_workers *workers;
         pthread_t thread;
         desy_scoring *scoring;
-        struct desy_job *working[AHEAD]; /* oldest first */
+        struct desy_job *working[AHEAD]; /* oldest first; changed under the lock, for interrupts */
         int n_working;
+        atomic_bool failing; /* the last video failed by no fault of its own */
         char stamp[DESY_MODEL_STAMP];
     } list[];
 };
@@ -84,7 +87,7 @@ static bool is_old(const struct worker *worker)
     desy_model_stamp(stamp, workers->settings->model);
     if (strcmp(stamp, worker->stamp) == 0) return false;
     pthread_mutex_lock(&workers->lock);
-    const bool failed = strcmp(stamp, workers->failed) == 0;
+    const bool failed = strcmp(stamp, workers->failed) == 0 && desy_monotonic() - workers->failed_at < TRY_AGAIN;
     pthread_mutex_unlock(&workers->lock);
     return !failed;
 }
@@ -94,8 +97,11 @@ static void renew(struct worker *worker)
     desy_workers *workers = worker->workers;
     struct worker fresh = {.workers = workers};
     if (open_model(&fresh) == DESY_OK) {
-        desy_scoring_close(&worker->scoring);
+        pthread_mutex_lock(&workers->lock);
+        desy_scoring *was = worker->scoring;
         worker->scoring = fresh.scoring;
+        pthread_mutex_unlock(&workers->lock);
+        desy_scoring_close(&was);
         strcpy(worker->stamp, fresh.stamp);
         desy_telemetry_reload(workers->telemetry, false);
         desy_log_info("serve: a worker has taken up model %s", desy_classifier_name(desy_scoring_classifier(worker->scoring)));
@@ -104,47 +110,101 @@ static void renew(struct worker *worker)
     pthread_mutex_lock(&workers->lock);
     const bool said = strcmp(workers->failed, fresh.stamp) == 0;
     strcpy(workers->failed, fresh.stamp);
+    workers->failed_at = desy_monotonic();
     pthread_mutex_unlock(&workers->lock);
+    desy_scoring_close(&fresh.scoring);
     if (said) return;
     desy_telemetry_reload(workers->telemetry, true);
     desy_log_error("serve: the model that was promoted can't be used, %s stays in use: %s", desy_classifier_name(desy_scoring_classifier(worker->scoring)), desy_error_message());
 }
 
-static void submit(struct worker *worker, struct desy_job *job)
+static void count_video(struct worker *worker, const struct desy_job *job, const cJSON *result, bool failed)
+{
+    const cJSON *verdict = desy_json_member(result, "is_ai_generated");
+    const char *status = desy_json_text_of(result, "status");
+    desy_telemetry_video(worker->workers->telemetry, status ? status : failed ? "failed" : "cancelled", cJSON_IsBool(verdict) ? cJSON_IsTrue(verdict) : -1, job->started - job->submitted, desy_monotonic() - job->started);
+}
+
+/* The oldest of those submitted has its answer. */
+static void finish_job(struct worker *worker, const cJSON *result, char *text, char *failure)
+{
+    struct desy_job *job = worker->working[0];
+    count_video(worker, job, result, failure != NULL);
+    const char *status = desy_json_text_of(result, "status");
+    const bool scored = status && strcmp(status, "ok") == 0;
+    if (scored) desy_drift_window_add(worker->workers->drift, desy_scoring_classifier(worker->scoring), desy_json_number_of(result, "logit"));
+    pthread_mutex_lock(&worker->workers->lock);
+    memmove(worker->working, worker->working + 1, (size_t)--worker->n_working * sizeof *worker->working);
+    pthread_mutex_unlock(&worker->workers->lock);
+    desy_jobs_finish(worker->workers->jobs, job, text, scored, failure);
+}
+
+/* An error of the machine, not of a video: all that this worker has fails, and scoring begins anew, since nobody knows which clips are still on their way. */
+static void fail_all(struct worker *worker)
+{
+    char *failure = strdup(desy_error_message());
+    desy_log_error("serve: a video could not be scored: %s", failure ? failure : "no memory");
+    desy_scoring_clear(worker->scoring);
+    atomic_store(&worker->failing, true);
+    while (worker->n_working > 0) finish_job(worker, NULL, NULL, failure ? strdup(failure) : NULL);
+    free(failure);
+}
+
+static int submit(struct worker *worker, const struct desy_job *job)
 {
     const struct desy_job_request *request = &job->request;
     const struct desy_scoring_video video = {.path = request->path, .shown = request->name, .audio_path = "", .text = request->text ? request->text : "", .timeline = request->timeline,
                                              .explain = request->explain};
-    if (desy_scoring_submit(worker->scoring, &video) == DESY_OK) worker->working[worker->n_working++] = job;
-    else desy_jobs_finish(worker->workers->jobs, job, NULL, false, strdup(desy_error_message()));
+    return desy_scoring_submit(worker->scoring, &video);
 }
 
-static void count_video(struct worker *worker, const struct desy_job *job, const cJSON *result)
+static void begin(struct worker *worker, struct desy_job *job)
 {
-    const cJSON *verdict = desy_json_member(result, "is_ai_generated");
-    const char *status = desy_json_text_of(result, "status");
-    desy_telemetry_video(worker->workers->telemetry, status ? status : "failed", cJSON_IsBool(verdict) ? cJSON_IsTrue(verdict) : -1, job->started - job->submitted, desy_monotonic() - job->started);
+    pthread_mutex_lock(&worker->workers->lock);
+    worker->working[worker->n_working++] = job;
+    pthread_mutex_unlock(&worker->workers->lock);
+    if (submit(worker, job) != DESY_OK) fail_all(worker);
 }
 
-/* The oldest of those submitted. */
+/* One of this worker's jobs was cancelled: the others begin anew. */
+static void begin_again(struct worker *worker)
+{
+    size_t waiting;
+    int rc = DESY_OK;
+    desy_scoring_clear(worker->scoring);
+    while (worker->n_working > 0 && desy_jobs_state(worker->workers->jobs, worker->working[0], &waiting) == DESY_JOB_CANCELLED) finish_job(worker, NULL, NULL, NULL);
+    for (int i = 0; i < worker->n_working && rc == DESY_OK; i++) rc = submit(worker, worker->working[i]);
+    if (rc != DESY_OK) fail_all(worker);
+}
+
 static void finish_one(struct worker *worker)
 {
     cJSON *result = NULL;
-    char *text = NULL, *failure = NULL;
-    struct desy_job *job = worker->working[0];
+    char *text = NULL;
     int rc = desy_scoring_next(worker->scoring, &result);
-    if (rc == DESY_OK) rc = desy_json_text(&text, result, false, job->request.name);
-    if (rc != DESY_OK) {
-        desy_log_error("serve: a video could not be scored: %s", desy_error_message());
-        failure = strdup(desy_error_message());
-    }
-    count_video(worker, job, result);
-    const char *status = desy_json_text_of(result, "status");
-    const bool scored = status && strcmp(status, "ok") == 0;
-    if (scored) desy_drift_window_add(worker->workers->drift, desy_scoring_classifier(worker->scoring), desy_json_number_of(result, "logit"));
+    if (rc == DESY_OK) rc = desy_json_text(&text, result, false, worker->working[0]->request.name);
+    if (rc == DESY_OK) {
+        atomic_store(&worker->failing, false);
+        finish_job(worker, result, text, NULL);
+    } else if (rc == DESY_EINTERRUPTED) begin_again(worker);
+    else fail_all(worker);
     cJSON_Delete(result);
-    memmove(worker->working, worker->working + 1, (size_t)--worker->n_working * sizeof *worker->working);
-    desy_jobs_finish(worker->workers->jobs, job, text, scored, failure);
+}
+
+/* On whichever thread cancels. A worker that was just done with the job begins its next one anew: that costs time alone. */
+static void interrupt(void *context, const struct desy_job *job)
+{
+    desy_workers *workers = context;
+    pthread_mutex_lock(&workers->lock);
+    for (int i = 0; i < workers->count; i++)
+        if (workers->list[i].n_working > 0 && workers->list[i].working[0] == job) desy_scoring_interrupt(workers->list[i].scoring);
+    pthread_mutex_unlock(&workers->lock);
+}
+
+/* A video with a timeline may take long, and one behind it would wait though other workers are idle. */
+static bool may_take(const struct worker *worker, bool old)
+{
+    return worker->n_working == 0 || (worker->n_working < AHEAD && !old && !worker->working[0]->request.timeline && !worker->working[0]->request.explain);
 }
 
 static void *work(void *context)
@@ -154,10 +214,10 @@ static void *work(void *context)
     for (;;) {
         const bool old = is_old(worker);
         if (old && worker->n_working == 0) renew(worker);
-        while (worker->n_working < AHEAD && (worker->n_working == 0 || !old)) {
+        while (may_take(worker, old)) {
             struct desy_job *job = desy_jobs_take(workers->jobs, worker->n_working ? 0 : LOOK_AGAIN);
             if (!job) break;
-            submit(worker, job);
+            begin(worker, job);
         }
         if (worker->n_working > 0) finish_one(worker);
         else if (desy_jobs_drained(workers->jobs)) return NULL;
@@ -172,28 +232,28 @@ int desy_workers_start(desy_workers **out, int count, const struct desy_scoring_
     if (rc != DESY_OK) return rc;
     workers->jobs = jobs, workers->telemetry = telemetry, workers->drift = drift, workers->settings = settings;
     pthread_mutex_init(&workers->lock, NULL);
+    desy_jobs_on_interrupt(jobs, interrupt, workers);
     for (int i = 0; i < count; i++) { /* all before the first thread: a service that starts has all it needs */
         workers->list[i].workers = workers;
         DESY_TRY(open_model(&workers->list[i]));
     }
     for (; workers->count < count; workers->count++) {
         if (pthread_create(&workers->list[workers->count].thread, NULL, work, &workers->list[workers->count]) != 0) DESY_TRY(desy_error(DESY_EENV, "no thread for a worker can be had"));
-        workers->ready++;
     }
 out:
     if (rc != DESY_OK) {
         desy_jobs_drain(jobs);
         for (int i = workers->count; i < count; i++) desy_scoring_close(&workers->list[i].scoring);
-        desy_workers_stop(out);
+        desy_workers_join(workers);
+        desy_workers_close(out);
     }
     return rc;
 }
 
 size_t desy_workers_ready(desy_workers *workers)
 {
-    pthread_mutex_lock(&workers->lock);
-    const size_t ready = workers->ready;
-    pthread_mutex_unlock(&workers->lock);
+    size_t ready = 0;
+    for (int i = 0; i < workers->count; i++) ready += !atomic_load(&workers->list[i].failing);
     return ready;
 }
 
@@ -205,14 +265,17 @@ cJSON *desy_workers_model(desy_workers *workers)
     return model;
 }
 
-void desy_workers_stop(desy_workers **out)
+void desy_workers_join(desy_workers *workers)
+{
+    for (int i = 0; i < workers->count; i++) pthread_join(workers->list[i].thread, NULL);
+    desy_jobs_on_interrupt(workers->jobs, NULL, NULL);
+}
+
+void desy_workers_close(desy_workers **out)
 {
     desy_workers *workers = *out;
     if (!workers) return;
-    for (int i = 0; i < workers->count; i++) {
-        pthread_join(workers->list[i].thread, NULL);
-        desy_scoring_close(&workers->list[i].scoring);
-    }
+    for (int i = 0; i < workers->count; i++) desy_scoring_close(&workers->list[i].scoring);
     pthread_mutex_destroy(&workers->lock);
     cJSON_Delete(workers->model);
     free(workers);

@@ -17,7 +17,7 @@
 #include <time.h>
 
 static struct desy_service_options options = {.host = "127.0.0.1", .port = 5000, .deadline = 120, .least_rate = 1024, .keep = 3600, .grace = 60, .queue = 64, .connections = 512};
-static char *max_upload = "512M", **names;
+static char *max_upload = "512M", *max_feedback = "10G", **names;
 
 const struct poptOption desy_serve_options[] = {
     {"host", 0, POPT_ARG_STRING, &options.host, 0, "address to listen at (default 127.0.0.1; 0.0.0.0: every one of this machine)", "ADDRESS"},
@@ -36,17 +36,18 @@ const struct poptOption desy_serve_options[] = {
     {"grace", 0, POPT_ARG_DOUBLE, &options.grace, 0, "seconds that requests under way have when the service is stopped (default 60)", "S"},
     {"spool", 0, POPT_ARG_STRING, &options.spool, 0, "where uploads are stored while they are scored (default $TMPDIR, else /tmp)", "DIR"},
     {"feedback", 0, POPT_ARG_STRING, &options.feedback, 0, "let people say that a verdict is wrong; what they say is kept there until it is reviewed (desy feedback)", "DIR"},
+    {"max-feedback", 0, POPT_ARG_STRING, &max_feedback, 0, "bytes of videos that feedback keeps (default 10G)", "SIZE"},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_scoring_options, 0, "Options of scoring:", NULL},
     POPT_TABLEEND};
 
-static int parse_size(uint64_t *bytes, const char *text)
+static int parse_size(uint64_t *bytes, const char *option, const char *text)
 {
     char *end;
     const double number = strtod(text, &end);
     const char *units = "KMGT", *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-    if (end == text || !(number > 0) || (*end && (!unit || end[1]))) return desy_error(DESY_EUSAGE, "--max-upload is a number of bytes, or one with K, M or G, not '%s'", text);
+    if (end == text || !(number > 0) || (*end && (!unit || end[1]))) return desy_error(DESY_EUSAGE, "%s is a number of bytes, or one with K, M or G, not '%s'", option, text);
     const double size = ldexp(number, unit ? 10 * (int)(unit - units + 1) : 0);
-    if (size > 1e15) return desy_error(DESY_EUSAGE, "--max-upload %s is more than any file has", text);
+    if (size < 1 || size > 1e15) return desy_error(DESY_EUSAGE, "%s %s is less than a byte, or more than any disk has", option, text);
     *bytes = (uint64_t)size;
     return DESY_OK;
 }
@@ -54,14 +55,15 @@ static int parse_size(uint64_t *bytes, const char *text)
 static int check(void)
 {
     if (options.port < 0 || options.port > 65535) return desy_error(DESY_EUSAGE, "--port must lie in 0 to 65535, not %d", options.port);
-    if (!(options.deadline > 0) || !(options.least_rate >= 0) || !(options.rate >= 0) || !(options.keep >= 0) || !(options.grace >= 0))
+    if (!(options.deadline > 0) || !(options.least_rate >= 0) || !(options.rate >= 0) || !(options.keep >= 0 && options.keep < 1e9) || !(options.grace >= 0 && options.grace < 1e9) || !(options.deadline < 1e9))
         return desy_error(DESY_EUSAGE, "--request-deadline must be above 0; --min-rate, --rate, --keep and --grace must not be negative");
     if (options.queue < 1 || options.queue > 100000 || options.workers < 0 || options.workers > 256 || options.connections < 1 || options.connections > 60000)
         return desy_error(DESY_EUSAGE, "--queue must lie in 1 to 100000, --workers in 1 to 256, --connections in 1 to 60000");
     if (options.socket && (options.token_file || names)) return desy_error(DESY_EUSAGE, "--socket needs no --token-file and no --name: this user alone can open it");
     for (options.n_names = 0; names && names[options.n_names];) options.n_names++;
     options.names = (const char *const *)names;
-    return parse_size(&options.max_upload, max_upload);
+    const int rc = parse_size(&options.max_upload, "--max-upload", max_upload);
+    return rc == DESY_OK ? parse_size(&options.max_feedback, "--max-feedback", max_feedback) : rc;
 }
 
 /* Where to go, once: on stdout, since it is what was asked for. */
@@ -69,17 +71,18 @@ static int announce(const struct desy_invocation *invocation, const struct desy_
 {
     const char *token = desy_service_token(service), *host = strcmp(options.host, "0.0.0.0") == 0 || strcmp(options.host, "::") == 0 ? "localhost" : options.host;
     const bool six = strchr(host, ':') != NULL;
-    char url[600];
+    char url[1200];
     int printed;
     if (options.socket) snprintf(url, sizeof url, "unix:%s", options.socket);
-    else snprintf(url, sizeof url, "http://%s%s%s:%d/?token=%s", six ? "[" : "", host, six ? "]" : "", desy_service_port(service), token ? token : "");
+    else snprintf(url, sizeof url, "http://%s%s%s:%d/%s%s", six ? "[" : "", host, six ? "]" : "", desy_service_port(service), token ? "?token=" : "", token ? token : ""); /* one that stood in a file is no news */
     if (invocation->json) {
         cJSON *json = cJSON_CreateObject();
         if (json && options.socket) cJSON_AddStringToObject(json, "socket", options.socket);
         else if (json) {
             cJSON_AddStringToObject(json, "url", url);
             cJSON_AddNumberToObject(json, "port", desy_service_port(service));
-            cJSON_AddStringToObject(json, "token", token);
+            if (token) cJSON_AddStringToObject(json, "token", token);
+            if (options.token_file) cJSON_AddStringToObject(json, "token_file", options.token_file);
         }
         char *text = json ? cJSON_PrintUnformatted(json) : NULL;
         printed = text ? printf("%s\n", text) : -1;

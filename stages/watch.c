@@ -10,14 +10,16 @@
 #include "mpi/signals.h"
 
 #include <errno.h>
+#include <math.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #define QUIET 2.  /* seconds that a file must have been left alone: whoever writes it is done */
+#define BEGINNING "{\"video_path\":" /* of every line */
 #define AHEAD 16  /* videos that are decoded ahead */
 
 /* What was scored: keys of path, size and time, in a table of open addressing. */
@@ -81,30 +83,36 @@ static int note_line(struct inbox *inbox, const char *line, size_t length, long 
     if (desy_json_parse(&json, line, length, where) != DESY_OK) return desy_error(DESY_EDATA, "%s line %ld: not what desy batch --watch writes; name another file by -o", where, number);
     DESY_TRY(desy_json_string(&path, json, "video_path", where));
     bytes = desy_json_number_of(json, "bytes"), modified = desy_json_number_of(json, "modified");
-    if (!(bytes >= 0) || !(modified >= 0)) DESY_TRY(desy_error(DESY_EDATA, "%s line %ld: has no bytes and modified, as desy batch --watch writes them; name another file by -o", where, number));
+    if (!(bytes >= 0) || isnan(modified)) DESY_TRY(desy_error(DESY_EDATA, "%s line %ld: has no bytes and modified, as desy batch --watch writes them; name another file by -o", where, number));
     /* Seconds with three decimals, exact in a double for any time of our days. */
-    rc = add_seen(&inbox->seen, key_of(path, (int64_t)bytes, (int64_t)(modified * 1000 + .5)));
+    rc = add_seen(&inbox->seen, key_of(path, (int64_t)bytes, llround(modified * 1000)));
 out:
     cJSON_Delete(json);
     return rc;
 }
 
-/* Lines that are there; a line that a killed run did not finish is cut off, since its video is scored again. */
+/* Lines that are there; a line that a killed run did not finish is cut off, since its video is scored again. A file that is not of this kind is left as it is. */
 static int open_output(struct inbox *inbox)
 {
     char *line = NULL;
     size_t room = 0;
-    ssize_t length;
+    ssize_t length = 0;
     long number = 0;
     off_t whole = 0;
     int rc = DESY_OK;
     FILE *file = fopen(inbox->output_path, "a+e");
     if (!file) return desy_error(DESY_EENV, "%s: can't be written: %s", inbox->output_path, strerror(errno));
+    if (flock(fileno(file), LOCK_EX | LOCK_NB) != 0) {
+        fclose(file);
+        return desy_error(DESY_EENV, "%s: another desy batch --watch writes to it", inbox->output_path);
+    }
     rewind(file);
     while (rc == DESY_OK && (length = getline(&line, &room, file)) > 0 && line[length - 1] == '\n') {
         rc = note_line(inbox, line, (size_t)length, ++number);
         whole += length;
     }
+    if (rc == DESY_OK && length > 0 && strncmp(line, BEGINNING, strlen(BEGINNING) < (size_t)length ? strlen(BEGINNING) : (size_t)length) != 0)
+        rc = desy_error(DESY_EDATA, "%s line %ld: not what desy batch --watch writes; name another file by -o", inbox->output_path, number + 1);
     free(line);
     if (rc == DESY_OK && ftruncate(fileno(file), whole) != 0) rc = desy_error(DESY_EENV, "%s: can't be written: %s", inbox->output_path, strerror(errno));
     if (rc == DESY_OK && number) desy_log_info("batch: %ld videos were scored already", number);
@@ -153,7 +161,8 @@ static int take(struct inbox *inbox, const char *path)
     desy_video_stamp(path, &bytes, &nanoseconds);
     const int64_t modified = nanoseconds / 1000000;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (bytes < 0 || (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)modified / 1000 < QUIET) return DESY_OK; /* gone, or not left alone yet */
+    const double age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)modified / 1000; /* negative: of a clock that is ahead */
+    if (bytes < 0 || (age < QUIET && age > -QUIET)) return DESY_OK; /* gone, or not left alone yet */
     const uint64_t key = key_of(path, bytes, modified);
     if (!key) return desy_error_memory("a path");
     if (is_seen(&inbox->seen, key)) return DESY_OK;
@@ -175,7 +184,11 @@ static int look(struct inbox *inbox, const char *const *directories, size_t n)
     for (size_t d = 0; rc == DESY_OK && d < n; d++) {
         desy_dataset *found = NULL;
         if (!desy_is_directory(directories[d])) return desy_error(DESY_EDATA, "%s: no such directory", directories[d]);
-        if (desy_dataset_from_paths(&found, &directories[d], 1) != DESY_OK) continue; /* empty */
+        rc = desy_dataset_from_paths(&found, &directories[d], 1);
+        if (rc == DESY_EDATA) { /* empty */
+            rc = DESY_OK;
+            continue;
+        }
         for (size_t i = 0; rc == DESY_OK && i < desy_dataset_count(found) && !desy_interrupted(); i++) {
             desy_dataset_item(found, i, &item);
             rc = take(inbox, item.video_path);

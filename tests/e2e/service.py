@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import tempfile
@@ -15,12 +16,13 @@ import program
 class Service:
     """A running service; `port`, `token`, `url`, `spool` (the parent of its directory of uploads)."""
 
-    def __init__(self, *options, environment=None, spool=None):
+    def __init__(self, *options, environment=None, spool=None, descriptors=None):
         self.temporary = None if spool else tempfile.TemporaryDirectory()
         self.spool = pathlib.Path(spool or self.temporary.name)
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([program.PROGRAM, "serve", "--json", *([] if "--socket" in options else ["--port", "0"]), "--spool", str(self.spool), *map(str, options)],
-                                        stdout=subprocess.PIPE, stderr=self.errors, text=True, start_new_session=True, env={**os.environ, **(environment or {})})
+                                        stdout=subprocess.PIPE, stderr=self.errors, text=True, start_new_session=True, env={**os.environ, **(environment or {})},
+                                        preexec_fn=descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))))
         line = self.process.stdout.readline()
         if not line:
             self.process.wait()
@@ -28,6 +30,8 @@ class Service:
             raise AssertionError(f"desy serve ended with {self.process.returncode}: {self.errors.read()}")
         said = json.loads(line)
         self.port, self.token, self.url = said.get("port"), said.get("token"), said.get("url")
+        if not self.token and "token_file" in said:
+            self.token = pathlib.Path(said["token_file"]).read_text().strip()
 
     def __enter__(self):
         return self

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -88,7 +89,7 @@ class Serve(unittest.TestCase):
         self.problem(s.request("POST", "/detect", b"garbage", {"Content-Type": "multipart/form-data; boundary=b"}), 400)
         body, kind = service.form([clip])
         self.problem(s.request("POST", "/detect", body[:-40], {"Content-Type": kind}), 400)
-        self.problem(s.upload("/detect", clip, fields=[("text", "t" * 5000)]), 413, "text")
+        self.problem(s.upload("/detect", clip, fields=[("text", "t" * 9000)]), 413, "text")
         self.problem(s.upload("/detect", clip, fields=[(f"field{i}", "x") for i in range(20)]), 400, "fields")
         self.problem(s.request("GET", "/nothing"), 404)
         self.problem(s.request("GET", "/jobs/" + "0" * 32), 404)
@@ -160,6 +161,25 @@ class Serve(unittest.TestCase):
                     continue
         self.assertIn(b"408 Request Timeout", answer)
         self.assertEqual(json.loads(answer.split(b"\r\n\r\n")[1])["status"], 408)
+
+    def test_both_lengths(self):
+        self.assertIn(b"400 ", self.raw(self.head("Content-Type: video/mp4", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n").split(b"\r\n")[0])
+        self.assertIn(b"400 ", self.raw(self.head("Host: elsewhere", "Content-Type: video/mp4", "Content-Length: 0")).split(b"\r\n")[0])
+
+    def test_parts_that_arrive_in_pieces(self):
+        """libmicrohttpd begins a part twice if its first bytes come with another packet."""
+        body, kind = service.form([("video", "clip.mp4", self.clip)], [("timeline", "0"), ("explain", "1")])
+        for value in (b'name="timeline"\r\n\r\n', b'name="explain"\r\n\r\n', b"Content-Type: video/mp4\r\n\r\n"):
+            for more in (0, 1, 2):
+                at = body.index(value) + len(value) + more
+                with socket.create_connection(("127.0.0.1", self.service.port), timeout=60) as connection:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    connection.sendall(self.head(f"Content-Type: {kind}", f"Content-Length: {len(body)}", "Connection: close") + body[:at])
+                    time.sleep(.05)
+                    connection.sendall(body[at:])
+                    answer = self.rest(connection)
+                self.assertIn(b"200 OK", answer.split(b"\r\n")[0], answer)
+                self.assertIn(b'"explanation"', answer)
 
     def test_gone_in_mid_upload(self):
         before = self.service.descriptors()
@@ -241,6 +261,7 @@ class Serve(unittest.TestCase):
         status, headers, _ = self.service.request("GET", f"/?token={self.service.token}", token=None)
         self.assertEqual((status, headers["Location"]), (303, "/"))
         cookie = headers["Set-Cookie"]
+        self.assertNotIn(self.service.token, cookie)
         for word in ("HttpOnly", "SameSite=Strict"):
             self.assertIn(word, cookie)
         self.assertEqual(self.service.request("GET", "/", headers={"Cookie": cookie.split(";")[0]}, token=None)[0], 200)
@@ -265,6 +286,69 @@ class Limits(unittest.TestCase):
             self.assertEqual(s.request("GET", "/v2/health/ready")[0], 200)
         with service.Service("--workers", 1, "--deadline", 1, environment={"DESY_TEST_HELPER": "hang:upload"}) as s:
             self.assertEqual(self.problem(s.upload("/detect", ("video", "clip.mp4", self.clip)), 422, "longer than")["video_status"], "timeout")
+
+    def test_an_error_of_the_machine_mixes_nothing_up(self):
+        """No descriptor is left for a helper: that request fails, and the next ones have their own answers."""
+        other = video(self.folder / "other.mp4", size="160x120")
+        with service.Service("--workers", 1, descriptors=40) as s:
+            held = []
+            statuses = set()
+            for _ in range(40):
+                held.append(socket.create_connection(("127.0.0.1", s.port)))
+                time.sleep(.02)
+                if s.descriptors() >= 37:
+                    break
+            for _ in range(3):
+                try:
+                    statuses.add(s.upload("/detect", ("video", "a.mp4", self.clip))[0])
+                except OSError:
+                    pass  # not even the connection
+                held.pop().close()
+                time.sleep(.1)
+            for connection in held:
+                connection.close()
+            s.settle(lambda: s.descriptors() < 25)
+            self.assertTrue(statuses & {500, 503}, statuses)
+            for name, data in (("b.mp4", other), ("a.mp4", self.clip), ("b.mp4", other)):
+                status, _, body = s.upload("/detect", ("video", name, data))
+                self.assertEqual((status, body["video_path"]), (200, name), body)
+            self.assertEqual(s.request("GET", "/v2/health/ready")[0], 200)
+
+    def test_sockets_of_others(self):
+        path = self.folder / "precious"
+        path.write_text("not a socket")
+        self.assertIn("no socket", program.run(1, "serve", "--socket", path, code=1)[1])
+        self.assertEqual(path.read_text(), "not a socket")
+        live = self.folder / "live"
+        with service.Service("--workers", 1, "--socket", live):
+            self.assertIn("another service", program.run(1, "serve", "--socket", live, code=3)[1])
+            subprocess.run(["curl", "-sf", "--unix-socket", live, "http://localhost/v2/health/live"], stdout=subprocess.DEVNULL, check=True)
+
+    def test_slow_header(self):
+        with service.Service("--workers", 1) as s, socket.create_connection(("127.0.0.1", s.port), timeout=.5) as connection:
+            begun, closed = time.monotonic(), False
+            connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+            while not closed and time.monotonic() - begun < 30:
+                try:
+                    connection.sendall(b"x")
+                    closed = connection.recv(1) == b""
+                except TimeoutError:
+                    continue
+                except OSError:
+                    closed = True
+            self.assertTrue(closed)
+            self.assertLess(time.monotonic() - begun, 20)
+
+    def test_a_client_that_left_holds_no_worker(self):
+        with service.Service("--workers", 1, "--deadline", 60, environment={"DESY_TEST_HELPER": "hang:upload"}) as s:
+            body, kind = service.form([("video", "clip.mp4", self.clip)])
+            connection = s.connect()
+            connection.request("POST", "/detect", body, {"Content-Type": kind, "Authorization": f"Bearer {s.token}"})
+            s.settle(lambda: s.metric("desy_jobs_running") == 1)
+            connection.close()
+            s.settle(lambda: s.metric("desy_jobs_running") == 0, 10)
+            self.assertEqual(s.spooled(), [])
+            self.assertEqual(s.metric('desy_videos_total{status="cancelled"}'), 1)
 
     def test_queue_and_deadline(self):
         with service.Service("--workers", 1, "--queue", 1, "--deadline", 30, "--request-deadline", 2, environment={"DESY_TEST_HELPER": "hang:upload"}) as s:
@@ -311,6 +395,17 @@ class Limits(unittest.TestCase):
                 self.assertEqual(s.stop(), 0)
             self.assertEqual([answer.result()[0] for answer in answers], [200] * 4)
             self.assertEqual(list(s.spool.glob("desy-serve-*")), [])
+        with service.Service("--workers", 1, "--grace", 2, "--deadline", 100, environment={"DESY_TEST_HELPER": "hang:upload"}) as s:  # jobs do not hold it either
+            for _ in range(4):
+                s.upload("/jobs", ("video", "clip.mp4", self.clip), fields=[("timeline", "1")])
+            s.settle(lambda: s.metric("desy_jobs_running") == 1)
+            begun = time.monotonic()
+            s.process.send_signal(signal.SIGTERM)
+            time.sleep(.5)
+            self.problem(s.request("GET", "/v2/health/ready"), 503, "shutting down")  # while it drains
+            self.problem(s.upload("/detect", ("video", "clip.mp4", self.clip)), 503, "shutting down")
+            self.assertEqual(s.process.wait(30), 0)
+            self.assertLess(time.monotonic() - begun, 15)
         with service.Service("--workers", 1, "--grace", 0, "--deadline", 2, environment={"DESY_TEST_HELPER": "hang:upload"}) as s:
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 answer = pool.submit(s.upload, "/detect", ("video", "clip.mp4", self.clip))
