@@ -1,6 +1,6 @@
 /* Our side of bench/networks.py.
- * `networks KIND WEIGHTS BATCH THREADS PRECISION FRAMES OUTPUT`: opens the network, then for each line on stdin runs all frames of FRAMES
- * (raw 224 x 224 RGB) in calls of BATCH, writes their features to OUTPUT and answers with the seconds that the runs took.
+ * `networks KIND WEIGHTS BATCH THREADS PRECISION FRAMES OUTPUT [DEVICE CLIPS]`: opens the network, then for each line on stdin runs all frames of FRAMES
+ * (raw 224 x 224 RGB) in clips of BATCH frames, CLIPS (default 1) of them at once, writes their features to OUTPUT and answers with the seconds that the runs took.
  * `networks rate PRECISION SECONDS`: multiply-adds a second of one core on registers alone, the most that any program can do. */
 #include "bench/bench.h"
 #include "features/clip.h"
@@ -71,10 +71,39 @@ static int write_features(const float *features, size_t count, const char *path)
     return ok ? DESY_OK : desy_error(DESY_EENV, "%s can't be written", path);
 }
 
+/* The batch in a slot, to where its features belong; `first` and n in frames. */
+static int take_batch(desy_backbone *backbone, int slot, float *features, size_t first, size_t n)
+{
+    const size_t dims = (size_t)desy_backbone_dims(backbone);
+    const float *made;
+    const int rc = desy_backbone_finish(backbone, slot, &made);
+    if (rc == DESY_OK) memcpy(features + first * dims, made, n * dims * sizeof *features);
+    return rc;
+}
+
+/* As extraction does it: while a batch is on its way, the next is put in the other slot. */
+static int run_all(desy_backbone *backbone, const uint8_t *rgb, size_t n, size_t frames, float *features)
+{
+    const size_t most = frames * (size_t)desy_backbone_clips(backbone);
+    int slot = 0, rc = DESY_OK;
+    size_t first = 0, begun = 0;
+    for (; first < n; first += begun, slot = !slot) {
+        const size_t before = begun, here = n - first < most ? n - first : most;
+        for (size_t k = 0; k < here; k += frames)
+            DESY_TRY(desy_backbone_put(backbone, slot, (int)(k / frames), rgb + (first + k) * FRAME, (int)(here - k < frames ? here - k : frames)));
+        DESY_TRY(desy_backbone_start(backbone, slot));
+        if (before) DESY_TRY(take_batch(backbone, !slot, features, first - before, before));
+        begun = here;
+    }
+    DESY_TRY(take_batch(backbone, !slot, features, n - begun, begun));
+out:
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "rate") == 0) return print_rate(argv[2], atof(argv[3]));
-    if (argc != 8) return DESY_EUSAGE;
+    if (argc != 8 && argc != 10) return DESY_EUSAGE;
     int rc = DESY_OK;
     char line[64];
     size_t n = 0;
@@ -83,17 +112,16 @@ int main(int argc, char **argv)
     desy_backbone *backbone = NULL;
     struct desy_backbone_options options = {
         .kind = strcmp(argv[1], "resnet50") == 0 ? DESY_BACKBONE_RESNET50 : DESY_BACKBONE_EFFICIENTNET_LITE0,
-        .weights = argv[2], .device = "cpu", .batch = atoi(argv[3]), .threads = atoi(argv[4])};
+        .weights = argv[2], .device = argc > 8 ? argv[8] : "cpu", .frames = atoi(argv[3]), .clips = argc > 9 ? atoi(argv[9]) : 1, .threads = atoi(argv[4])};
     DESY_TRY(desy_precision_parse(&options.precision, argv[5]));
     DESY_TRY(desy_backbone_open(&backbone, &options));
     DESY_TRY(read_frames(&rgb, &n, argv[6]));
-    const size_t dims = (size_t)desy_backbone_dims(backbone), batch = (size_t)options.batch;
+    const size_t dims = (size_t)desy_backbone_dims(backbone);
     features = malloc(n * dims * sizeof *features);
     if (!features) DESY_TRY(desy_error_memory("features"));
     while (fgets(line, sizeof line, stdin)) {
         double started = bench_seconds(CLOCK_MONOTONIC);
-        for (size_t first = 0; first < n; first += batch)
-            DESY_TRY(desy_backbone_run(backbone, rgb + first * FRAME, (int)(n - first < batch ? n - first : batch), features + first * dims));
+        DESY_TRY(run_all(backbone, rgb, n, (size_t)options.frames, features));
         double seconds = bench_seconds(CLOCK_MONOTONIC) - started;
         DESY_TRY(write_features(features, n * dims, argv[7]));
         printf("%.9f\n", seconds);

@@ -29,8 +29,9 @@ static int compare(const struct desy_extractor *hybrid, void *states[2], desy_cl
 {
     double moved = 0, changed = 0;
     struct desy_score score[2];
+    bool finite;
     for (int p = 0; p < 2; p++) {
-        int rc = hybrid->extract(states[p], &clip, features[p]);
+        int rc = desy_extractor_extract(hybrid, states[p], &clip, features[p], &finite);
         if (rc == DESY_OK) rc = desy_classifier_score(classifier, &(struct desy_clip_numbers){.features = features[p], .n_frames = clip.frames}, &score[p]);
         if (rc != DESY_OK) return rc;
     }

@@ -7,10 +7,9 @@
 
 struct desy_encoder {
     desy_backbone *backbone;
-    int frames; /* T: the batch of every call */
+    int frames; /* T */
     enum desy_precision precision;
     char device[16];
-    float *rows; /* (T, D) */
 };
 
 int desy_encoder_open(desy_encoder **out, enum desy_backbone_kind kind, const char *weights, const struct desy_extractor_options *options)
@@ -22,11 +21,9 @@ int desy_encoder_open(desy_encoder **out, enum desy_backbone_kind kind, const ch
     encoder->frames = options->frames;
     encoder->precision = options->precision;
     strncpy(encoder->device, options->device, sizeof encoder->device - 1);
-    struct desy_backbone_options how = {.kind = kind, .weights = weights, .device = options->device, .batch = options->frames, .dims = options->dims,
+    struct desy_backbone_options how = {.kind = kind, .weights = weights, .device = options->device, .frames = options->frames, .clips = options->clips, .dims = options->dims,
                                         .threads = options->threads, .allow_code = options->allow_code, .precision = options->precision};
     DESY_TRY(desy_backbone_open(&encoder->backbone, &how));
-    encoder->rows = malloc((size_t)encoder->frames * (size_t)desy_backbone_dims(encoder->backbone) * sizeof *encoder->rows);
-    if (!encoder->rows) DESY_TRY(desy_error_memory("features of a clip"));
     *out = encoder;
     encoder = NULL;
 out:
@@ -34,23 +31,21 @@ out:
     return rc;
 }
 
-int desy_encoder_run(desy_encoder *encoder, const struct desy_clip *clip, float *features, int stride)
+int desy_encoder_put(desy_encoder *encoder, int slot, int place, const struct desy_clip *clip)
 {
     if (clip->frames < 1 || clip->frames > encoder->frames)
         return desy_error(DESY_EDATA, "a clip of %d frames where 1 to %d are expected", clip->frames, encoder->frames);
-    int rc = desy_backbone_run(encoder->backbone, &clip->rgb[0][0][0][0], clip->frames, encoder->rows);
-    if (rc != DESY_OK) return rc;
-    size_t dims = (size_t)desy_backbone_dims(encoder->backbone);
-    for (int t = 0; t < clip->frames; t++)
-        memcpy(features + (size_t)t * (size_t)stride, encoder->rows + (size_t)t * dims, dims * sizeof *features);
-    return DESY_OK;
+    return desy_backbone_put(encoder->backbone, slot, place, &clip->rgb[0][0][0][0], clip->frames);
 }
 
-void desy_encoder_repeat_last(const desy_encoder *encoder, const struct desy_clip *clip, float *features, int stride)
+int desy_encoder_start(desy_encoder *encoder, int slot)
 {
-    size_t row = (size_t)stride;
-    for (int t = clip->frames; t < encoder->frames; t++)
-        memcpy(features + (size_t)t * row, features + (size_t)(t - 1) * row, row * sizeof *features);
+    return desy_backbone_start(encoder->backbone, slot);
+}
+
+int desy_encoder_finish(desy_encoder *encoder, int slot, const float **rows)
+{
+    return desy_backbone_finish(encoder->backbone, slot, rows);
 }
 
 int desy_encoder_dims(const desy_encoder *encoder)
@@ -58,10 +53,24 @@ int desy_encoder_dims(const desy_encoder *encoder)
     return desy_backbone_dims(encoder->backbone);
 }
 
+int desy_encoder_frames(const desy_encoder *encoder)
+{
+    return encoder->frames;
+}
+
+int desy_encoder_clips(const desy_encoder *encoder)
+{
+    return desy_backbone_clips(encoder->backbone);
+}
+
 int desy_encoder_describe(const desy_encoder *encoder, cJSON *provenance)
 {
     /* Which of several GPUs is a matter of the rank, not of the numbers. */
     const char *device = strncmp(encoder->device, "cuda", 4) == 0 ? "cuda" : encoder->device;
+    char gpu[300];
+    int rc = desy_torch_gpu(gpu, encoder->device);
+    if (rc != DESY_OK) return rc;
+    if (*gpu && !cJSON_AddStringToObject(provenance, "gpu", gpu)) return desy_error_memory("provenance");
     if (!cJSON_AddStringToObject(provenance, "weights_sha256", desy_backbone_weights_sha256(encoder->backbone)) ||
         !cJSON_AddStringToObject(provenance, "precision", desy_precision_name(encoder->precision)) ||
         !cJSON_AddStringToObject(provenance, "device", device) ||
@@ -77,7 +86,6 @@ void desy_encoder_close(desy_encoder **encoder)
 {
     if (!*encoder) return;
     desy_backbone_close(&(*encoder)->backbone);
-    free((*encoder)->rows);
     free(*encoder);
     *encoder = NULL;
 }

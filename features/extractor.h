@@ -7,15 +7,22 @@
 
 #include <cjson/cJSON.h>
 
+#define DESY_MOST_BATCH_CLIPS 256
+/* Clips of a batch where nobody says how many: 8 on a CUDA device; 1 on a CPU, whose passes are of 2 frames whatever the batch. */
+int desy_default_batch_clips(const char *device);
+
 struct desy_extractor_options {
     const char *weights;   /* file, or NULL: the extractor's default place (hybrid: $DESY_WEIGHTS_DIR, else the path fixed at configure time) */
     const char *device;    /* as desy_torch_device gives it */
     enum desy_precision precision;
-    int frames;            /* T: frames of a network call, at most */
+    int frames;            /* T: of a clip, at most */
+    int clips;             /* B: of a batch, at most; 0 is 1 */
     int threads;           /* intra-op threads of every network call */
     bool allow_code;
     int dims;              /* D of a TorchScript encoder (features/torchscript.h) */
 };
+
+typedef struct desy_encoder desy_encoder; /* the network of an extractor (features/encoder.h) */
 
 struct desy_extractor {
     const char *name;   /* "hybrid", "resnet50": also the name of the dataset in the store */
@@ -27,9 +34,11 @@ struct desy_extractor {
     int (*open)(void **state, const struct desy_extractor_options *options);
     /* How its clips are to be made; may come with the weights. */
     enum desy_transform (*transform)(const void *state);
-    /* features (T, D): rows 0..clip->frames - 1 filled, the rest copies of the last row. */
-    int (*extract)(void *state, const struct desy_clip *clip, float *features);
-    /* Adds what decides the numbers to `provenance`: weights_sha256, precision, isa, torch, threads; resnet50: preprocess. */
+    /* Whose numbers are the first of each row. */
+    desy_encoder *(*encoder)(void *state);
+    /* Fills in the other numbers of rows 0..clip->frames - 1 of features (T, D); NULL: there are none. */
+    void (*complete)(const struct desy_clip *clip, float *features);
+    /* Adds what decides the numbers to `provenance`: weights_sha256, precision, device, gpu, isa, torch, threads, batch; resnet50: preprocess. */
     int (*describe)(void *state, cJSON *provenance);
     void (*close)(void **state);
 };
@@ -39,9 +48,12 @@ extern const struct desy_extractor desy_extractors[];
 /* DESY_EUSAGE names those there are. */
 int desy_extractor_find(const struct desy_extractor **extractor, const char *name);
 #define DESY_NOT_FINITE "the extractor gave a value that is not finite"
-/* extractor->extract; *finite: are all features numbers? A clip of others is failed: unreadable, with DESY_NOT_FINITE as reason, and what follows of
- * its item counts as little as what follows a window that could not be read. */
+/* features (T, D) of one clip: rows 0..clip->frames - 1 are made, the rest are copies of the last row. *finite: are all features numbers? A clip of others
+ * is failed: unreadable, with DESY_NOT_FINITE as reason, and what follows of its item counts as little as what follows a window that could not be read.
+ * Of many clips: features/batches.h. */
 int desy_extractor_extract(const struct desy_extractor *extractor, void *state, const struct desy_clip *clip, float *features, bool *finite);
+/* The same, of the encoder's rows (T, its D). */
+void desy_extractor_finish(const struct desy_extractor *extractor, void *state, const struct desy_clip *clip, const float *rows, float *features, bool *finite);
 /* DESY_EUSAGE, with the reason, for a precision that this extractor does not stand. */
 int desy_extractor_check_precision(const struct desy_extractor *extractor, enum desy_precision precision);
 

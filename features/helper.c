@@ -146,6 +146,12 @@ out:
     return rc;
 }
 
+int desy_helpers_beside(const char *device, int cores)
+{
+    const int helpers = strcmp(device, "cpu") == 0 ? cores : cores - 1;
+    return helpers < 1 ? 1 : helpers;
+}
+
 int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
 {
     *out = NULL;

@@ -25,6 +25,9 @@ void desy_spawner_close(desy_spawner **spawner);
 
 typedef struct desy_helper_pool desy_helper_pool;
 
+/* How many helpers go with so many cores: one each; where the network runs on a GPU ("cuda:K") one less, since the process that feeds it needs a core; 1 at least. */
+int desy_helpers_beside(const char *device, int cores);
+
 /* A pool of `helpers` processes that read ahead in order of submission. deadline: seconds a video may take.
  * One thread at a time; several pools may be at work at once. Works in any process after desy_spawner_start. */
 int desy_helper_pool_open(desy_helper_pool **pool, int helpers, double deadline);

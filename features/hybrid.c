@@ -56,15 +56,15 @@ enum desy_transform desy_hybrid_transform(const void *state)
     return DESY_TRANSFORM_EFFICIENTNET;
 }
 
-int desy_hybrid_extract(void *state, const struct desy_clip *clip, float *features)
+desy_encoder *desy_hybrid_encoder(void *state)
 {
-    desy_encoder *encoder = state;
-    int rc = desy_encoder_run(encoder, clip, features, DESY_HYBRID_DIMS);
-    if (rc != DESY_OK) return rc;
+    return state;
+}
+
+void desy_hybrid_complete(const struct desy_clip *clip, float *features)
+{
     for (int t = 0; t < clip->frames; t++)
         memcpy(features + (size_t)t * DESY_HYBRID_DIMS + DESY_ENCODER_DIMS + DESY_TEXTURE_DIMS, clip->forensic[t], sizeof clip->forensic[t]);
-    desy_encoder_repeat_last(encoder, clip, features, DESY_HYBRID_DIMS);
-    return DESY_OK;
 }
 
 int desy_hybrid_describe(void *state, cJSON *provenance)

@@ -6,7 +6,8 @@
 
 int desy_hybrid_open(void **state, const struct desy_extractor_options *options);
 enum desy_transform desy_hybrid_transform(const void *state);
-int desy_hybrid_extract(void *state, const struct desy_clip *clip, float *features);
+desy_encoder *desy_hybrid_encoder(void *state);
+void desy_hybrid_complete(const struct desy_clip *clip, float *features);
 int desy_hybrid_describe(void *state, cJSON *provenance);
 void desy_hybrid_close(void **state);
 

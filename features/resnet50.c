@@ -58,12 +58,9 @@ enum desy_transform desy_resnet50_transform(const void *state)
     return ((const struct resnet50 *)state)->preprocess->transform;
 }
 
-int desy_resnet50_extract(void *state, const struct desy_clip *clip, float *features)
+desy_encoder *desy_resnet50_encoder(void *state)
 {
-    desy_encoder *encoder = ((struct resnet50 *)state)->encoder;
-    int rc = desy_encoder_run(encoder, clip, features, DESY_RESNET50_DIMS);
-    if (rc == DESY_OK) desy_encoder_repeat_last(encoder, clip, features, DESY_RESNET50_DIMS);
-    return rc;
+    return ((struct resnet50 *)state)->encoder;
 }
 
 int desy_resnet50_describe(void *state, cJSON *provenance)

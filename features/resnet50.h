@@ -10,7 +10,7 @@
 
 int desy_resnet50_open(void **state, const struct desy_extractor_options *options);
 enum desy_transform desy_resnet50_transform(const void *state);
-int desy_resnet50_extract(void *state, const struct desy_clip *clip, float *features);
+desy_encoder *desy_resnet50_encoder(void *state);
 int desy_resnet50_describe(void *state, cJSON *provenance);
 void desy_resnet50_close(void **state);
 

@@ -20,13 +20,9 @@ static enum desy_transform transform(const void *state)
     return DESY_TRANSFORM_RESNET;
 }
 
-static int extract(void *state, const struct desy_clip *clip, float *features)
+static desy_encoder *encoder_of(void *state)
 {
-    desy_encoder *encoder = state;
-    const int dims = desy_encoder_dims(encoder);
-    int rc = desy_encoder_run(encoder, clip, features, dims);
-    if (rc == DESY_OK) desy_encoder_repeat_last(encoder, clip, features, dims);
-    return rc;
+    return state;
 }
 
 static int describe(void *state, cJSON *provenance)
@@ -60,6 +56,6 @@ int desy_torchscript_extractor(struct desy_torchscript *made, const char *file, 
             return desy_error(DESY_EUSAGE, "%s: a TorchScript encoder goes by the name of its file, and '%s' is another extractor: rename the file", file, e->name);
     if (!*made->name) return desy_error(DESY_EUSAGE, "%s: a TorchScript encoder goes by the name of its file, and this has none", file);
     made->extractor = (struct desy_extractor){.name = made->name, .dims = dims, .version = 1, .open = open_module, .transform = transform,
-                                              .extract = extract, .describe = describe, .close = close_module};
+                                              .encoder = encoder_of, .describe = describe, .close = close_module};
     return DESY_OK;
 }

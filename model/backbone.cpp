@@ -2,6 +2,7 @@
 
 #include "base/cpu.h"
 #include "base/hash.h"
+#include "model/batch.hpp"
 #include "model/guard.hpp"
 #include "model/model.h"
 
@@ -10,6 +11,9 @@
 #include <algorithm>
 #include <atomic>
 #include <c10/core/InferenceMode.h>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <future>
 #include <malloc.h>
@@ -18,8 +22,8 @@
 
 namespace {
 
-constexpr int side = 224;
-constexpr size_t frame = (size_t)side * side * 3;
+constexpr int64_t side = desy::batch::side;
+constexpr size_t frame = desy::batch::frame;
 
 /* What every kind knows beside its network: width, input normalisation ((x / divisor) - mean) / deviation, and where weights come from. */
 struct kind_facts {
@@ -61,47 +65,99 @@ DESY_VECTOR_CLONES void normalise(float *out, const uint8_t *rgb, size_t runs, c
 
 } // namespace
 
+/* DESY_TEST_OUT_OF_MEMORY (model.h). */
+struct pretended_memory {
+    int clips = INT_MAX, from = 1, starts = 0;
+
+    pretended_memory()
+    {
+        const char *text = getenv("DESY_TEST_OUT_OF_MEMORY");
+        if (text) sscanf(text, "%d:%d", &clips, &from);
+    }
+    void start(int n)
+    {
+        TORCH_CHECK_WITH(OutOfMemoryError, n <= clips || ++starts < from, "a test says that there is none for ", n, " clips");
+    }
+};
+
 struct desy_backbone {
     const kind_facts *facts;
     std::string path;
     desy::placement where; /* where.batch: frames of one pass through the network */
-    int batch, threads;    /* of a call */
+    bool whole;            /* one pass for all of a batch, as on a device */
+    int clips, frames, threads;
     int dims;
     bool side_by_side;     /* passes run on one thread each; else one after the other, on all threads each */
     normalisation normal;
     std::unique_ptr<desy::encoder> encoder;
+    std::vector<desy::batch> slots;
+    at::Tensor scale, shift; /* (1, 3, 1, 1) on the device: the normalisation again */
+    pretended_memory memory;
     char sha256[DESY_SHA256_HEX];
 
-    /* rgb (n, 224, 224, 3), n <= where.batch: (where.batch, D) float32, on the host. */
+    at::Tensor features_of(const at::Tensor &images)
+    {
+        at::Tensor features = encoder->features(images);
+        if (features.dim() != 2 || features.size(0) != where.batch || features.size(1) != dims)
+            throw desy::weights_error(path + ": its output is not of shape [N, " + std::to_string(dims) + "]");
+        return features;
+    }
+
+    /* On a CPU. rgb (n, 224, 224, 3), n <= where.batch: (where.batch, D) float32. */
     at::Tensor run(const uint8_t *rgb, size_t n)
     {
         at::Tensor input = at::empty({where.batch, 3, side, side}, at::TensorOptions(at::kFloat), at::MemoryFormat::ChannelsLast);
         float *values = input.data_ptr<float>();
         normalise(values, rgb, n * frame / run_length, normal);
         std::fill(values + n * frame, values + (size_t)where.batch * frame, 0.f);
-        at::Tensor features = encoder->features(input.to(where.device));
-        if (features.dim() != 2 || features.size(0) != where.batch || features.size(1) != dims)
-            throw desy::weights_error(path + ": its output is not of shape [N, " + std::to_string(dims) + "]");
-        return features.to(at::kCPU, at::kFloat).contiguous();
+        return features_of(input).to(at::kFloat).contiguous();
     }
 
-    void run_all(const uint8_t *rgb, size_t n, float *features)
+    /* The frames of each clip in passes of their own: what a clip's features are does not depend on those beside it. */
+    void run_parts(desy::batch &slot)
     {
-        const size_t width = (size_t)dims, pass = (size_t)where.batch, passes = (n + pass - 1) / pass;
+        struct part {
+            size_t first, count; /* rows */
+        };
+        std::vector<part> parts;
+        const size_t width = (size_t)dims, pass = (size_t)where.batch;
+        for (size_t place = 0; place < slot.counts().size(); place++)
+            for (size_t k = 0, n = (size_t)slot.counts()[place]; k < n; k += pass) parts.push_back({place * (size_t)frames + k, std::min(pass, n - k)});
         std::atomic<size_t> next{0}; /* whoever is free takes it: a core that others use too keeps nobody waiting but for one pass */
         auto work = [&] {
             c10::InferenceMode inference;
             at::set_num_threads(side_by_side ? 1 : threads);
-            for (size_t first; (first = next.fetch_add(1) * pass) < n;) {
-                const size_t count = std::min(pass, n - first);
-                at::Tensor output = run(rgb + first * frame, count);
-                memcpy(features + first * width, output.const_data_ptr<float>(), count * width * sizeof *features);
+            for (size_t i; (i = next.fetch_add(1)) < parts.size();) {
+                at::Tensor output = run(slot.pixels() + parts[i].first * frame, parts[i].count);
+                memcpy(slot.rows() + parts[i].first * width, output.const_data_ptr<float>(), parts[i].count * width * sizeof(float));
             }
         };
         std::vector<std::future<void>> others; /* not at::parallel_for: in code compiled without OpenMP that is a plain loop */
-        for (size_t k = 1; side_by_side && k < std::min((size_t)threads, passes); k++) others.push_back(std::async(std::launch::async, work));
+        for (size_t k = 1; side_by_side && k < std::min((size_t)threads, parts.size()); k++) others.push_back(std::async(std::launch::async, work));
         work();
         for (std::future<void> &other : others) other.get();
+    }
+
+    /* As bytes to the device, which makes numbers of them: a fourth of the traffic. Returns before it has. */
+    void run_whole(desy::batch &slot)
+    {
+        at::Tensor images = slot.send().permute({0, 3, 1, 2}).to(at::kFloat);
+        slot.fetch(features_of(images.mul_(scale).add_(shift)));
+    }
+
+    void start(desy::batch &slot)
+    {
+        memory.start(clips);
+        if (whole) run_whole(slot);
+        else run_parts(slot);
+    }
+
+    /* Shows whether memory holds it, and what a TorchScript module gives. */
+    void try_out(bool torchscript)
+    {
+        start(slots[0]);
+        slots[0].wait();
+        if (!whole && torchscript) run(nullptr, 0);
     }
 };
 
@@ -119,13 +175,20 @@ static void keep_memory()
 #endif
 }
 
-/* On a CPU our networks take a call's frames in passes of 2: the largest tensors between two layers, 10 MB, then stay in its cache. */
-static desy::placement place(const desy_backbone_options &options)
+/* Tests, and whoever has no device, try on a CPU what runs on one. */
+static bool is_whole(const at::Device &device)
+{
+    return !device.is_cpu() || getenv("DESY_BACKBONE_OPERATORS");
+}
+
+/* On a CPU our networks take a clip's frames in passes of 2: the largest tensors between two layers, 10 MB, then stay in its cache. Others' take a clip. */
+static desy::placement place(const desy_backbone_options &options, int clips)
 {
     static const at::ScalarType types[] = {at::kFloat, at::kBFloat16, at::kHalf};
-    desy::placement where = {at::Device(options.device), types[options.precision], options.batch, false};
-    if (where.device.is_cuda() || is_torchscript(options.weights)) return where;
-    where.batch = std::min(options.batch, 2);
+    desy::placement where = {at::Device(options.device), types[options.precision], options.frames, false};
+    if (is_whole(where.device)) where.batch = clips * options.frames;
+    if (is_whole(where.device) || is_torchscript(options.weights)) return where;
+    where.batch = std::min(options.frames, 2);
     where.fused = desy::fused_operators();
     return where;
 }
@@ -147,26 +210,42 @@ static int check_precision(const desy_backbone_options &options)
     return DESY_OK;
 }
 
-static int open_backbone(desy_backbone **out, const desy_backbone_options &options)
+/* The same bits from run to run, in whole float32: algorithms chosen by shape, not by a race, and none that adds in the order of arrival. */
+static void settle_cuda()
+{
+    at::globalContext().setBenchmarkCuDNN(false);
+    at::globalContext().setDeterministicCuDNN(true);
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setAllowFP16ReductionCuBLAS(false); /* sums in fp32: what a TorchScript module multiplies may go by cuBLAS */
+    at::globalContext().setAllowBF16ReductionCuBLAS(false);
+}
+
+/* (1, 3, 1, 1) of the first pixel's three. */
+static at::Tensor of_channels(const float *values, const at::Device &device)
+{
+    return at::tensor(at::ArrayRef<float>(values, 3)).view({1, 3, 1, 1}).to(device);
+}
+
+static int open_backbone(desy_backbone **out, const desy_backbone_options &options, int clips)
 {
     c10::InferenceMode inference;
     int rc = check_precision(options);
     if (rc != DESY_OK) return rc;
-    const desy::placement where = place(options);
-    const bool side_by_side = where.device.is_cpu() && !is_torchscript(options.weights);
+    const desy::placement where = place(options, clips);
+    const bool torchscript = is_torchscript(options.weights), whole = is_whole(where.device), side_by_side = !whole && !torchscript;
     if (side_by_side) keep_memory();
     at::set_num_threads(side_by_side ? 1 : options.threads); /* weights are laid out for as many threads as a pass runs on */
-    if (where.device.is_cuda()) { /* the same bits from run to run, in whole float32 */
-        at::globalContext().setBenchmarkCuDNN(false);
-        at::globalContext().setDeterministicCuDNN(true);
-        at::globalContext().setAllowTF32CuDNN(false);
-    }
+    if (where.device.is_cuda()) settle_cuda();
     const kind_facts &known = facts[options.kind];
-    auto backbone = std::unique_ptr<desy_backbone>(new desy_backbone{
-        &known, options.weights, where, options.batch, options.threads, known.dims ? known.dims : options.dims, side_by_side, normalisation(known), nullptr, ""});
+    auto backbone = std::unique_ptr<desy_backbone>(new desy_backbone{&known, options.weights, where, whole, clips, options.frames, options.threads,
+        known.dims ? known.dims : options.dims, side_by_side, normalisation(known), nullptr, {}, {}, {}, {}, ""});
+    backbone->scale = of_channels(backbone->normal.scale, where.device);
+    backbone->shift = of_channels(backbone->normal.shift, where.device);
     try {
         backbone->encoder = load(options, where);
-        if (is_torchscript(options.weights)) backbone->run(nullptr, 0); /* shows only when run what it gives */
+        for (int i = 0; i < DESY_BACKBONE_SLOTS; i++) backbone->slots.emplace_back(where.device, clips, options.frames, backbone->dims);
+        backbone->try_out(torchscript);
     } catch (const desy::weights_error &error) {
         return desy_error(DESY_EENV, "weights of %s: %s; %s", known.name, error.what(), known.advice);
     }
@@ -176,24 +255,85 @@ static int open_backbone(desy_backbone **out, const desy_backbone_options &optio
     return DESY_OK;
 }
 
+/* false: the memory of the device does not hold it. */
+static bool holds(desy_backbone **out, const desy_backbone_options &options, int clips, int *rc)
+{
+    try {
+        *rc = open_backbone(out, options, clips);
+        return true;
+    } catch (const c10::OutOfMemoryError &) {
+        if (clips == 1) throw;
+        return false;
+    }
+}
+
 int desy_backbone_open(desy_backbone **backbone, const struct desy_backbone_options *options)
 {
     *backbone = nullptr;
-    if (options->batch < 1 || options->threads < 1)
-        return desy_error(DESY_EUSAGE, "a backbone needs a batch and threads of at least 1, not %d and %d", options->batch, options->threads);
+    if (options->frames < 1 || options->threads < 1 || options->clips < 0)
+        return desy_error(DESY_EUSAGE, "a backbone needs frames, clips and threads of at least 1, not %d, %d and %d", options->frames, options->clips, options->threads);
     if (is_torchscript(options->weights) && !options->allow_code)
         return desy_error(DESY_EUSAGE, "%s: a TorchScript module is executable code; add --allow-code if you trust whoever made it", options->weights);
-    return desy::guard(options->weights, [&] { return open_backbone(backbone, *options); });
+    return desy::guard(options->weights, [&] {
+        int rc;
+        for (int clips = std::max(options->clips, 1); !holds(backbone, *options, clips, &rc); clips /= 2)
+            desy_torch_empty_cache(options->device); /* of what the attempt left */
+        return rc;
+    });
+}
+
+int desy_backbone_clips(const desy_backbone *backbone)
+{
+    return backbone->clips;
+}
+
+int desy_backbone_put(desy_backbone *backbone, int slot, int place, const uint8_t *rgb, int n)
+{
+    if (slot < 0 || slot >= DESY_BACKBONE_SLOTS || place < 0 || place >= backbone->clips || n < 1 || n > backbone->frames)
+        return desy_error(DESY_EUSAGE, "%d frames at place %d of slot %d for a backbone opened for %d clips of %d", n, place, slot, backbone->clips, backbone->frames);
+    return desy::guard(backbone->facts->name, [&] {
+        backbone->slots[(size_t)slot].put(place, rgb, n);
+        return DESY_OK;
+    });
+}
+
+int desy_backbone_start(desy_backbone *backbone, int slot)
+{
+    return desy::guard(backbone->facts->name, [&]() -> int {
+        c10::InferenceMode inference;
+        try {
+            backbone->start(backbone->slots[(size_t)slot]);
+        } catch (const c10::OutOfMemoryError &error) {
+            return desy_error(DESY_EENV, "%s: the memory of the device, which held a batch of %d clips, does not any more (%s): see what else uses it (nvidia-smi), and run the same command "
+                              "again, which keeps what is done; or begin anew with a smaller --batch-clips", backbone->facts->name, backbone->clips, desy::first_line(error.what_without_backtrace()).c_str());
+        }
+        return DESY_OK;
+    });
+}
+
+int desy_backbone_finish(desy_backbone *backbone, int slot, const float **features)
+{
+    desy::batch &batch = backbone->slots[(size_t)slot];
+    return desy::guard(backbone->facts->name, [&] {
+        batch.clear();
+        batch.wait();
+        *features = batch.rows();
+        return DESY_OK;
+    });
 }
 
 int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float *features)
 {
-    if (n < 1 || n > backbone->batch) return desy_error(DESY_EUSAGE, "%d frames for a backbone opened for %d", n, backbone->batch);
-    return desy::guard(backbone->facts->name, [&] {
-        c10::InferenceMode inference;
-        backbone->run_all(rgb, (size_t)n, features);
-        return DESY_OK;
-    });
+    const float *made;
+    int rc = DESY_OK;
+    if (n < 1 || n > backbone->clips * backbone->frames) return desy_error(DESY_EUSAGE, "%d frames for a backbone opened for %d", n, backbone->clips * backbone->frames);
+    for (int first = 0; rc == DESY_OK && first < n; first += backbone->frames)
+        rc = desy_backbone_put(backbone, 0, first / backbone->frames, rgb + (size_t)first * frame, std::min(n - first, backbone->frames));
+    if (rc == DESY_OK) rc = desy_backbone_start(backbone, 0);
+    const int finished = desy_backbone_finish(backbone, 0, &made);
+    if (rc == DESY_OK) rc = finished;
+    if (rc == DESY_OK) memcpy(features, made, (size_t)n * (size_t)backbone->dims * sizeof *features);
+    return rc;
 }
 
 int desy_backbone_dims(const desy_backbone *backbone)
@@ -208,7 +348,7 @@ int desy_backbone_pass(const desy_backbone *backbone)
 
 int desy_backbone_deciding_threads(const desy_backbone *backbone)
 {
-    return is_torchscript(backbone->path) ? backbone->threads : 1;
+    return is_torchscript(backbone->path) || (backbone->whole && backbone->where.device.is_cpu()) ? backbone->threads : 1;
 }
 
 const char *desy_backbone_weights_sha256(const desy_backbone *backbone)

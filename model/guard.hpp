@@ -25,6 +25,8 @@ template <class Body> int guard(const char *what, Body &&body) noexcept
         return body();
     } catch (const std::bad_alloc &) {
         return desy_error_memory(what);
+    } catch (const c10::OutOfMemoryError &error) {
+        return desy_error(DESY_EENV, "%s: the memory of the device is full (%s): see what else uses it, or take a smaller batch", what, first_line(error.what_without_backtrace()).c_str());
     } catch (const c10::Error &error) {
         return desy_error(DESY_EENV, "%s: libtorch: %s", what, first_line(error.what_without_backtrace()).c_str());
     } catch (const std::exception &error) {

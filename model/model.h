@@ -24,6 +24,9 @@ int desy_torch_cuda_devices(void);
  * "cpu" and "cuda:K" are checked. DESY_EENV says what is missing; DESY_EUSAGE for another word. */
 int desy_torch_device(char device[16], const char *wanted, int local_rank);
 
+/* What of a CUDA device decides bits, in words: "NVIDIA H200, cuDNN 91900"; "" for a CPU. DESY_EENV: the driver does not tell. */
+int desy_torch_gpu(char words[300], const char *device);
+
 /* Gives the device memory that libtorch keeps for later use back to the device. On a CPU there is no such cache, and nothing is done. */
 void desy_torch_empty_cache(const char *device);
 
@@ -47,7 +50,8 @@ struct desy_backbone_options {
     enum desy_backbone_kind kind;
     const char *weights; /* safetensors; for ResNet-50 torchvision or timm names, or a TorchScript module [N,3,224,224]->[N,2048] (`.pt`, needs allow_code) */
     const char *device;  /* as desy_torch_device gives it */
-    int batch;           /* frames a call, at most */
+    int frames;          /* T: of a clip, at most */
+    int clips;           /* B: of a batch, at most; 0 is 1 */
     int threads;         /* passes that run side by side, one thread each; on CUDA and of TorchScript, intra-op threads */
     bool allow_code;     /* TorchScript is executable code */
     int dims;            /* of DESY_BACKBONE_TORCHSCRIPT */
@@ -55,12 +59,29 @@ struct desy_backbone_options {
 };
 
 /* Missing, truncated or wrong weights: DESY_EENV with the name of the file, the first tensor that does not fit, and how to
- * get them (`./quickstart.sh` fetches the default encoder's). Never random numbers in their place. */
+ * get them (`./quickstart.sh` fetches the default encoder's). Never random numbers in their place. On a device a whole batch goes through once
+ * before this returns: while its memory does not hold it, the batch is halved (desy_backbone_clips). DESY_EENV: it does not hold one clip.
+ *
+ * In the environment: with DESY_BACKBONE_OPERATORS=1 a CPU does as a device does: one pass for a whole batch, by libtorch's plain operators.
+ * For tests: with DESY_TEST_OUT_OF_MEMORY=K[:N] a batch of more than K clips does not fit, from the Nth (default: the first) on of each backbone. */
 int desy_backbone_open(desy_backbone **backbone, const struct desy_backbone_options *options);
-/* rgb (n, 224, 224, 3) uint8, n <= batch; features (n, D) float32. Bits do not depend on n or on the other frames. */
+/* Clips of a batch, at most: as asked for, or as many as the device's memory holds. */
+int desy_backbone_clips(const desy_backbone *backbone);
+
+/* A batch lies in a slot: it is put there clip by clip, started, and finished. While a device is at work on one, another may be put in the other
+ * slot, and be started. Memory of a slot on the host is page-locked where there is a device. On a CPU a start does all the work. */
+#define DESY_BACKBONE_SLOTS 2
+/* rgb (n, 224, 224, 3) uint8, 0 < n <= T, copied to place 0..B - 1 of a slot that was not started. Places may be left out. */
+int desy_backbone_put(desy_backbone *backbone, int slot, int place, const uint8_t *rgb, int n);
+/* DESY_EENV: the memory of the device does not hold it any more; the batch is lost. */
+int desy_backbone_start(desy_backbone *backbone, int slot);
+/* Waits. *features (B, T, D) float32, of what was put; other rows hold anything. Borrowed until the slot is started again. The slot is empty then,
+ * also where it was never started (and nothing was computed), or after a failure. Bits of a row do not depend on the other frames; on a CPU neither on the place. */
+int desy_backbone_finish(desy_backbone *backbone, int slot, const float **features);
+/* The three at once, for frames in a row: rgb (n, 224, 224, 3), n <= B * T; features (n, D). Both slots must be empty. */
 int desy_backbone_run(desy_backbone *backbone, const uint8_t *rgb, int n, float *features);
 int desy_backbone_dims(const desy_backbone *backbone);
-/* Frames of one pass through the network: it always runs at this one shape, at most the batch; fewer are padded with zeros. */
+/* Frames of one pass through the network: it always runs at this one shape; what is not there is black, or zero. On a device B * T. */
 int desy_backbone_pass(const desy_backbone *backbone);
 /* Threads that the numbers depend on: those of a call for a TorchScript module, else 1. */
 int desy_backbone_deciding_threads(const desy_backbone *backbone);

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <string>
 #include <torch/csrc/api/include/torch/version.h>
 
@@ -66,6 +67,31 @@ int desy_torch_device(char device[16], const char *wanted, int local_rank)
     if (index < 0) index = (local_rank < 0 ? 0 : local_rank) % devices;
     snprintf(device, 16, "cuda:%d", index);
     return DESY_OK;
+}
+
+/* The driver knows the name, and libtorch has it behind headers of the CUDA toolkit alone. libtorch has loaded the driver by now. */
+static bool gpu_name(char name[256], int index)
+{
+    void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+    const auto device_get = driver ? (int (*)(int *, int))dlsym(driver, "cuDeviceGet") : nullptr;
+    const auto device_name = driver ? (int (*)(char *, int, int))dlsym(driver, "cuDeviceGetName") : nullptr;
+    int device;
+    const bool known = device_get && device_name && device_get(&device, index) == 0 && device_name(name, 256, device) == 0;
+    if (driver) dlclose(driver);
+    return known;
+}
+
+int desy_torch_gpu(char words[300], const char *device)
+{
+    char name[256];
+    const int index = cuda_index(device);
+    *words = '\0';
+    if (index < 0) return DESY_OK;
+    if (!gpu_name(name, index)) return desy_error(DESY_EENV, "device '%s': libcuda.so.1 does not tell its name; is the driver whole?", device);
+    return desy::guard("version of cuDNN", [&] {
+        snprintf(words, 300, "%s, cuDNN %ld", name, at::detail::getCUDAHooks().versionRuntimeCuDNN());
+        return DESY_OK;
+    });
 }
 
 void desy_torch_empty_cache(const char *device)

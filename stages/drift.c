@@ -23,7 +23,7 @@ const struct poptOption desy_drift_options[] = {
     {"feedback", 0, POPT_ARG_STRING, &settings.feedback, 0, "also judge by reviewed labels (desy feedback)", "DIR|FILE"},
     {"windows", 0, POPT_ARG_INT, &settings.windows, 0, "parts of the time, or of the rows where they have none; 0: none (default 6)", "N"},
     {"fail-on", 0, POPT_ARG_STRING, &settings.fail_on, 0, "exit with 6 if the verdict is that, or worse", "watch|retrain"},
-    {"device", 0, POPT_ARG_STRING, &settings.device, 0, "of a model's full forms, for a store: auto, cpu or cuda (default auto)", "D"},
+    {"device", 0, POPT_ARG_STRING, &settings.device, 0, "of a model's full forms, for a store: auto, cpu, cuda or cuda:K (default auto)", "D"},
     POPT_TABLEEND};
 
 struct drift_run {

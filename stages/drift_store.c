@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "eval/forecast.h"
-#include "model/model.h"
+#include "stages/device.h"
 #include "stages/store_scores.h"
 #include "train/summary.h"
 
@@ -13,7 +13,7 @@
 int desy_drift_open_model(desy_classifier **classifier, const char *model, const char *device, const desy_world *world)
 {
     char resolved[16];
-    const int rc = desy_torch_device(resolved, device, desy_local_rank(world));
+    const int rc = desy_rank_device(resolved, device, world);
     return rc == DESY_OK ? desy_classifier_open(classifier, model, resolved) : rc;
 }
 

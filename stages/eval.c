@@ -27,7 +27,7 @@ const struct poptOption desy_eval_options[] = {
     {"split", 0, POPT_ARG_STRING, &desy_eval_settings.split, 0, "which part of the store (default test)", "test|val|all"},
     {"level", 0, POPT_ARG_STRING, &desy_eval_settings.level, 0, "all levels together, or one (default all)", "all|low|mid|high"},
     {"threshold", 't', POPT_ARG_STRING, &desy_eval_settings.threshold, 0, "called AI-generated from this score on (default: the model's; .5 for --scores)", "T"},
-    {"device", 0, POPT_ARG_STRING, &desy_eval_settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    {"device", 0, POPT_ARG_STRING, &desy_eval_settings.device, 0, "auto, cpu, cuda or cuda:K (default auto)", "D"},
     {"csv-safe", 0, POPT_ARG_NONE, &desy_eval_settings.csv_safe, 0, "in CSV files, a ' before texts that begin with = + - or @, which spreadsheets would run as formulas", NULL},
     {"bootstrap", 0, POPT_ARG_INT, &desy_eval_settings.resamples, 0, "resamples that intervals are made of; 0: none (default 2000)", "N"},
     POPT_TABLEEND,

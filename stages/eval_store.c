@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "eval/uncertainty.h"
 #include "eval/versus.h"
-#include "model/model.h"
+#include "stages/device.h"
 #include "stages/known.h"
 #include "stages/robustness.h"
 #include "stages/store_scores.h"
@@ -23,7 +23,7 @@ static int open_both(struct desy_store_scoring *evaluation, struct desy_invocati
     char device[16];
     int rc = DESY_OK;
     DESY_TRY(desy_store_open(&evaluation->store, store));
-    DESY_TRY(desy_torch_device(device, desy_eval_settings.device, desy_local_rank(invocation->world)));
+    DESY_TRY(desy_rank_device(device, desy_eval_settings.device, invocation->world));
     DESY_TRY(desy_classifier_open(&evaluation->classifier, model, device));
     DESY_TRY(desy_store_scoring_check(evaluation, store, model, desy_rank(invocation->world) == 0));
 out:
@@ -72,7 +72,7 @@ static int score_rival(struct desy_invocation *invocation, const struct desy_sto
     char device[16];
     int rc = DESY_OK;
     other.classifier = NULL;
-    DESY_TRY(desy_torch_device(device, desy_eval_settings.device, desy_local_rank(invocation->world)));
+    DESY_TRY(desy_rank_device(device, desy_eval_settings.device, invocation->world));
     DESY_TRY(desy_classifier_open(&other.classifier, desy_eval_settings.versus, device));
     DESY_TRY(desy_store_scoring_check(&other, store, desy_eval_settings.versus, desy_rank(invocation->world) == 0));
     DESY_TRY(desy_store_score(&other, invocation->world, evaluated, 0, scores));

@@ -5,8 +5,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "features/encoder.h"
 #include "mpi/queue.h"
 #include "mpi/signals.h"
+#include "stages/device.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 
 static struct {
     const char *extractor, *weights, *sampling, *device, *precision, *shard;
-    int frames, dims, windows, augment, crops, audio, workers, threads, allow_code, retry_failed;
+    int frames, dims, windows, augment, crops, audio, workers, threads, batch_clips, allow_code, retry_failed;
     enum desy_views views;
     double deadline;
 } settings = {.extractor = "hybrid", .sampling = "window", .device = "auto", .precision = "fp32", .frames = 16, .windows = 1, .threads = 1, .deadline = 120};
@@ -30,10 +32,11 @@ const struct poptOption desy_extract_options[] = {
     {"augment", 0, POPT_ARG_INT, &settings.augment, 0, "augmented views of each clip, for training: compressed anew, rescaled and more, each a row of its own (default 0)", "N"},
     {"crops", 0, POPT_ARG_NONE, &settings.crops, 0, "also store the middle 224 x 224 pixels of 4 frames of each clip, as decoded", NULL},
     {"audio", 0, POPT_ARG_NONE, &settings.audio, 0, "also store the 2 s of sound around each clip's middle, 16 kHz, mono", NULL},
-    {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu, cuda or cuda:K (default auto)", "D"},
     {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
-    {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores); in training, threads that read batches (default 1)", "N"},
+    {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores, beside a GPU one less); in training, threads that read batches (default 1)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
+    {"batch-clips", 0, POPT_ARG_INT, &settings.batch_clips, 0, "clips that go through the network at once (default: 8 on CUDA devices, where it decides bits; 1 on a CPU, where it does not)", "B"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
     {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --extractor or --weights be TorchScript, which is executable code", NULL},
     {"retry-failed", 0, POPT_ARG_NONE, &settings.retry_failed, 0, "try items again that failed in an earlier run", NULL},
@@ -49,6 +52,11 @@ const struct poptOption desy_extract_command_options[] = {
 int desy_extract_num_workers(void)
 {
     return settings.workers;
+}
+
+const char *desy_extract_device(void)
+{
+    return settings.device;
 }
 
 /* A name of the table, or a file. */
@@ -80,6 +88,8 @@ static int check_settings(struct desy_extraction *e)
     if (settings.frames < 4 || settings.frames > DESY_MAX_FRAMES) return desy_error(DESY_EUSAGE, "--frames must be 4 to %d, not %d", DESY_MAX_FRAMES, settings.frames);
     if (settings.threads < 1 || settings.workers < 0 || settings.workers > 1024 || !(settings.deadline > 0 && settings.deadline < 1e6))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers 0 (default) to 1024, --deadline above 0");
+    if (settings.batch_clips < 0 || settings.batch_clips > DESY_MOST_BATCH_CLIPS)
+        return desy_error(DESY_EUSAGE, "--batch-clips must be 0 (default) to %d, not %d", DESY_MOST_BATCH_CLIPS, settings.batch_clips);
     const bool altered = settings.views == DESY_VIEWS_ALTERED;
     worker->views = altered ? desy_alteration_count() : settings.augment;
     worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows, .views = settings.views, .seed = e->invocation->seed,
@@ -88,25 +98,52 @@ static int check_settings(struct desy_extraction *e)
     return altered ? desy_alteration_check() : desy_augment_check(settings.augment);
 }
 
-/* This rank's extractor and what decides its numbers. */
-static int open_extractor(struct desy_extraction *e)
+static int open_extractor(struct desy_extraction *e, int clips)
+{
+    struct desy_extract_worker *worker = &e->worker;
+    const bool file = worker->extractor == &e->torchscript.extractor; /* which holds its weights */
+    const struct desy_extractor_options options = {.weights = file ? settings.extractor : settings.weights, .dims = settings.dims, .device = e->device, .precision = e->precision,
+                                                   .frames = settings.frames, .clips = clips, .threads = settings.threads, .allow_code = settings.allow_code};
+    return worker->extractor->open(&worker->state, &options);
+}
+
+/* Collective: the extractor of each rank, for batches of as many clips as the memory of every device holds. Bits may depend on that. */
+static int open_extractors(struct desy_extraction *e)
+{
+    struct desy_extract_worker *worker = &e->worker;
+    desy_world *world = e->invocation->world;
+    const bool first = desy_rank(world) == 0;
+    int rc = desy_rank_device(e->device, settings.device, world);
+    const int wanted = settings.batch_clips ? settings.batch_clips : desy_default_batch_clips(e->device);
+    if (rc == DESY_OK) rc = open_extractor(e, wanted);
+    DESY_TRY(desy_agree(world, rc));
+    const int clips = desy_encoder_clips(worker->extractor->encoder(worker->state));
+    double fewest = -clips;
+    desy_max_f64(world, &fewest, 1);
+    if (-fewest < clips) {
+        worker->extractor->close(&worker->state);
+        rc = open_extractor(e, (int)-fewest);
+    }
+    if (rc == DESY_OK && first && -fewest < wanted)
+        desy_log_warning("extract: the memory of %s does not hold a batch of %d clips: it is done with --batch-clips %d, which the store must then be continued with",
+                         desy_size(world) > 1 ? "a device" : "the device", wanted, (int)-fewest);
+    rc = desy_agree(world, rc);
+out:
+    return rc;
+}
+
+/* What decides the numbers, and what else this rank works with. */
+static int open_worker(struct desy_extraction *e)
 {
     struct desy_extract_worker *worker = &e->worker;
     int rc;
     char *text = NULL;
-    DESY_TRY(desy_torch_device(e->device, settings.device, desy_local_rank(e->invocation->world)));
-    const bool file = worker->extractor == &e->torchscript.extractor; /* which holds its weights */
-    const struct desy_extractor_options options = {.weights = file ? settings.extractor : settings.weights, .dims = settings.dims, .device = e->device, .precision = e->precision,
-                                                   .frames = settings.frames, .threads = settings.threads, .allow_code = settings.allow_code};
-    DESY_TRY(worker->extractor->open(&worker->state, &options));
     worker->request.transform = worker->extractor->transform(worker->state); /* comes with the weights */
     DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request, worker->views));
     text = cJSON_PrintUnformatted(e->config);
     if (!text) DESY_TRY(desy_error_memory("the configuration"));
     DESY_TRY(desy_sha256_bytes(e->config_sha256, text, strlen(text)));
-    worker->features = calloc((size_t)settings.frames * (size_t)worker->extractor->dims, sizeof *worker->features);
-    if (!worker->features) DESY_TRY(desy_error_memory("features"));
-    const int helpers = settings.workers ? settings.workers : desy_local_cores(e->invocation->world);
+    const int helpers = settings.workers ? settings.workers : desy_rank_helpers(e->device, e->invocation->world);
     worker->ahead = 2 * helpers;
     worker->root = e->root, worker->store = e->store, worker->config_sha256 = e->config_sha256, worker->dataset_sha256 = e->dataset_sha256;
     DESY_TRY(desy_committer_open(&worker->committer, desy_shard_writer(&e->shard, desy_rank(e->invocation->world))));
@@ -213,7 +250,6 @@ static void close_extraction(struct desy_extraction *e)
     if (e->worker.state) e->worker.extractor->close(&e->worker.state);
     desy_extract_plan_close(&e->plan);
     desy_dataset_close(&e->dataset);
-    free(e->worker.features);
     free(e->root);
     cJSON_Delete(e->config);
 }
@@ -240,7 +276,8 @@ static int prepare(struct desy_extraction *e)
     DESY_TRY(desy_agree(world, first ? open_dataset(e) : DESY_OK));
     DESY_TRY(desy_agree(world, desy_broadcast_text(world, &e->root, 0)));
     desy_broadcast(world, e->dataset_sha256, sizeof e->dataset_sha256, 0);
-    rc = open_extractor(e);
+    DESY_TRY(open_extractors(e));
+    rc = open_worker(e);
     if (rc == DESY_OK) rc = check_like(e);
     DESY_TRY(desy_agree(world, rc));
     DESY_TRY(desy_extract_agree_config(world, e->config));

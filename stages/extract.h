@@ -3,6 +3,7 @@
 #define DESY_STAGES_EXTRACT_H
 
 #include "base/hash.h"
+#include "features/batches.h"
 #include "features/extract_config.h"
 #include "features/extractor.h"
 #include "features/helper.h"
@@ -26,7 +27,6 @@ struct desy_extract_worker {
     void *state; /* of the extractor */
     desy_helper_pool *helpers;
     int ahead; /* videos and views that may be submitted and not taken */
-    float *features; /* (T, D) */
     const char *root, *store, *config_sha256, *dataset_sha256;
     struct desy_clip_request request; /* of every item; but for its paths and views */
     int views;                        /* of each, beside the original */

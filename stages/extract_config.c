@@ -20,8 +20,9 @@ int desy_extract_agree_config(desy_world *world, const cJSON *config)
     if (rc == DESY_OK && *differences) {
         char host[256] = "";
         gethostname(host, sizeof host - 1);
+        const bool batch = !cJSON_Compare(cJSON_GetObjectItemCaseSensitive(first, "batch"), cJSON_GetObjectItemCaseSensitive(config, "batch"), true);
         rc = desy_error(DESY_EENV, "rank %d (%s) would compute other numbers than rank 0 (\"there\"): %s; run on machines of one kind, or pin them to the lowest "
-                        "instruction set (ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY)", desy_rank(world), host, differences);
+                        "instruction set (ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY)%s", desy_rank(world), host, differences, batch ? ", or give a --batch-clips that the device of each rank holds" : "");
     }
     cJSON_Delete(first);
     free(differences);
@@ -53,22 +54,34 @@ out:
     return rc;
 }
 
+/* What to do about a batch that is not the store's; "" where it is another difference alone, or none. New string. */
+static char *batch_advice(const cJSON *there, const cJSON *here)
+{
+    const double then = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(there, "batch")), now = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(here, "batch"));
+    const double frames = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(there, "frames"));
+    if (!(then > 0 && now > 0 && frames > 0) || then == now) return strdup("");
+    return desy_format("; a batch of %g frames is --batch-clips %g%s", then, then / frames, then > now ? "; where its memory does not hold that, continue on a device that has more" : "");
+}
+
 int desy_extract_keep_config(const char *store, const char *dataset, const cJSON *config, const char *config_sha256)
 {
     int rc = DESY_OK;
     cJSON *there = NULL;
-    char *differences = NULL, *path = desy_path_join(store, "extract.json");
+    char *differences = NULL, *advice = NULL, *path = desy_path_join(store, "extract.json");
     if (!path) return desy_error_memory("a path");
     if (!desy_file_exists(path)) DESY_TRY(write_config(path, dataset, config, config_sha256));
     DESY_TRY(desy_json_read(&there, path));
-    differences = desy_extract_differences(cJSON_GetObjectItemCaseSensitive(there, "config"), config);
-    if (!differences) DESY_TRY(desy_error_memory("the configuration"));
+    const cJSON *then = cJSON_GetObjectItemCaseSensitive(there, "config");
+    differences = desy_extract_differences(then, config);
+    advice = batch_advice(then, config);
+    if (!differences || !advice) DESY_TRY(desy_error_memory("the configuration"));
     if (*differences)
-        DESY_TRY(desy_error(DESY_EDATA, "%s: this store was made with another configuration (%s); use another directory for -o, or the options it was made with",
-                            store, differences));
+        DESY_TRY(desy_error(DESY_EDATA, "%s: this store was made with another configuration (%s); use another directory for -o, or the options it was made with%s",
+                            store, differences, advice));
 out:
     cJSON_Delete(there);
     free(differences);
+    free(advice);
     free(path);
     return rc;
 }

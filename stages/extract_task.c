@@ -1,4 +1,4 @@
-/* One rank's work: the blocks of a task, decoded ahead by the helpers, extracted and written in order. */
+/* One rank's work: the blocks of a task, decoded ahead by the helpers, extracted in batches and written in order. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -122,56 +122,94 @@ static int append_not_finite(desy_segment *segment, const struct desy_item *item
     return rc;
 }
 
-static int append(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item, const struct desy_clip *clip, bool *finite)
+/* What clips become when they come out of the batches, one after the other. */
+struct writing {
+    struct desy_extract_worker *worker;
+    const struct block *blocks;
+    size_t count;
+    struct cursor next; /* the request whose clips come out, or the first that can */
+    uint64_t number;    /* of that request; clips bear it as their tag */
+    desy_segment *segment;
+    bool finite; /* were all clips of this request numbers? What follows one that was not counts no more */
+    bool any;    /* could a clip of the original be read? Else its views are left out */
+};
+
+/* A request has no more clips, or never had any that counted. */
+static int pass(struct writing *w)
 {
-    if (clip->status != DESY_STATUS_OK) return desy_segment_append(segment, item, clip, NULL);
-    int rc = desy_extractor_extract(worker->extractor, worker->state, clip, worker->features, finite);
-    if (rc != DESY_OK) return rc;
-    return *finite ? desy_segment_append(segment, item, clip, worker->features) : append_not_finite(segment, item, clip);
+    struct desy_extract_worker *worker = w->worker;
+    const size_t block = w->next.block;
+    advance(&w->next, w->blocks, worker->views);
+    w->number++;
+    w->finite = true;
+    worker->made += w->next.view == 0;
+    if (w->next.block == block) return DESY_OK;
+    int rc = desy_committer_add(worker->committer, &w->segment, w->blocks[block].inputs);
+    if (rc == DESY_OK && w->next.block < w->count && desy_interrupted())
+        rc = desy_error(DESY_EINTERRUPTED, "interrupted: what is done is kept, and the same command continues");
+    return rc;
 }
 
-/* All clips of one item, or of a view of it, up to the first that failed. *any: could one of the original's be read? Else its views are left out. */
-static int take(struct desy_extract_worker *worker, desy_segment *segment, const struct desy_item *item, bool *any)
+static int write_clip(void *context, uint64_t tag, const struct desy_clip *clip, const float *features, bool finite)
+{
+    struct writing *w = context;
+    int rc = DESY_OK;
+    while (w->number < tag) DESY_TRY(pass(w));
+    if (!w->segment) {
+        const struct block *block = &w->blocks[w->next.block];
+        const struct desy_segment_options options = {w->worker->store, block->block, w->worker->shape, w->worker->config_sha256, w->worker->dataset_sha256, block->made_us};
+        DESY_TRY(desy_segment_open(&w->segment, &options));
+    }
+    const struct desy_item *item = &w->blocks[w->next.block].items[w->next.item];
+    if (w->finite && (clip->view == 0 || w->any))
+        DESY_TRY(clip->status == DESY_STATUS_OK && !finite ? append_not_finite(w->segment, item, clip) : desy_segment_append(w->segment, item, clip, features));
+    w->finite &= clip->status != DESY_STATUS_OK || finite;
+    if (clip->view == 0 && clip->window == 0) w->any = clip->status == DESY_STATUS_OK && finite;
+    if (desy_clip_is_last(clip)) DESY_TRY(pass(w));
+out:
+    return rc;
+}
+
+/* All clips of one request, to the batches. *any: as far as the decoder knows. */
+static int take(struct desy_extract_worker *worker, desy_batches *batches, uint64_t number, bool *any)
 {
     const struct desy_clip *clip;
-    bool finite = true;
     int rc;
     do {
         DESY_TRY(desy_helper_take(worker->helpers, &clip));
-        if (finite && (clip->view == 0 || *any)) DESY_TRY(append(worker, segment, item, clip, &finite));
-        if (clip->view == 0 && clip->window == 0) *any = clip->status == DESY_STATUS_OK && finite;
+        if (clip->view == 0 || *any) DESY_TRY(desy_batches_add(batches, clip, number));
+        if (clip->view == 0 && clip->window == 0) *any = clip->status == DESY_STATUS_OK;
     } while (!desy_clip_is_last(clip));
 out:
     return rc;
 }
 
+/* Batches begin anew with each block: what is beside a clip is of its block, whoever did which blocks before. */
 static int make_blocks(struct desy_extract_worker *worker, const struct block *blocks, size_t n)
 {
     int rc = DESY_OK, waiting = 0;
     bool any = false;
-    desy_segment *segment = NULL;
+    struct writing writing = {.worker = worker, .blocks = blocks, .count = n, .finite = true};
+    desy_batches *batches = NULL;
+    const struct desy_batches_options options = {worker->extractor, worker->state, worker->request.crops, write_clip, &writing};
     struct cursor ahead = {0}, next = {0};
-    while (next.block < n) {
-        const struct block *block = &blocks[next.block];
+    DESY_TRY(desy_batches_open(&batches, &options));
+    for (uint64_t number = 0; next.block < n; number++) {
+        const size_t block = next.block;
         for (; ahead.block < n && waiting < worker->ahead; waiting++) {
             DESY_TRY(submit(worker, &blocks[ahead.block].items[ahead.item], ahead.view));
             advance(&ahead, blocks, worker->views);
         }
-        if (!segment) {
-            const struct desy_segment_options options = {worker->store, block->block, worker->shape, worker->config_sha256, worker->dataset_sha256, block->made_us};
-            DESY_TRY(desy_segment_open(&segment, &options));
-        }
-        DESY_TRY(take(worker, segment, &block->items[next.item], &any));
+        DESY_TRY(take(worker, batches, number, &any));
         waiting--;
         advance(&next, blocks, worker->views);
-        worker->made += next.view == 0;
-        if (next.item > 0 || next.view > 0) continue;
-        DESY_TRY(desy_committer_add(worker->committer, &segment, block->inputs));
-        if (next.block < n && desy_interrupted())
-            DESY_TRY(desy_error(DESY_EINTERRUPTED, "interrupted: what is done is kept, and the same command continues"));
+        if (next.block > block) DESY_TRY(desy_batches_flush(batches));
     }
+    DESY_TRY(desy_batches_drain(batches));
+    while (writing.next.block < n) DESY_TRY(pass(&writing));
 out:
-    desy_segment_abort(&segment);
+    desy_batches_close(&batches);
+    desy_segment_abort(&writing.segment);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "features/dataset.h"
 #include "stages/commands.h"
+#include "stages/eval.h"
 #include "train/items.h"
 
 #include <stdlib.h>
@@ -86,6 +87,7 @@ static int run_stages(struct desy_invocation *invocation, const char *dataset, c
     partial = desy_extract_stage(invocation, dataset, paths->store);
     if (partial != DESY_EPARTIAL) DESY_TRY(partial);
     DESY_TRY(desy_train_stage(invocation, paths->store, paths->models));
+    desy_eval_settings.device = desy_extract_device(); /* of one name, the first table has the option */
     DESY_TRY(desy_eval_stage(invocation, paths->store, paths->models, paths->report, true));
     if (desy_rank(world) == 0) print_summary(paths);
     if (partial == DESY_EPARTIAL) rc = desy_error(DESY_EPARTIAL, "finished, but some videos could not be read: see %s/quarantine.jsonl", paths->store);

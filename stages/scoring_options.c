@@ -15,7 +15,7 @@ const struct poptOption desy_scoring_options[] = {
     {"level", 0, POPT_ARG_STRING, &settings.level, 0, "score by one level alone: low, mid or high (default all)", "L"},
     {"windows", 0, POPT_ARG_INT, &settings.windows, 0, "look at so many clips of a long video, spread over it, and average them (default 1)", "N"},
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights", "FILE"},
-    {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu or cuda (default auto)", "D"},
+    {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu, cuda or cuda:K (default auto)", "D"},
     {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
     {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},

@@ -38,6 +38,7 @@ extern const struct poptOption desy_check_options[], desy_extract_options[], des
 int desy_check_stage(struct desy_invocation *invocation, const char *dataset, const char *output);  /* output: check.json, NULL: none */
 bool desy_check_suffices(const cJSON *report); /* a check.json: does it hold nothing that --strict, if given, would end on? Not collective. */
 int desy_extract_num_workers(void); /* --num-workers of its table, which training has a use for, too; 0: not given */
+const char *desy_extract_device(void); /* --device of its table, which is that of training, too, and in `desy run` of evaluation */
 int desy_extract_stage(struct desy_invocation *invocation, const char *dataset, const char *store); /* DESY_EPARTIAL: some items failed */
 /* The same of videos altered in each way of features/alteration.h, views 1, 2, ..., with the options that the store `like` was made with. DESY_EDATA, before any video is read:
  * the extractor has other weights than then, or is another version. */

@@ -1,5 +1,6 @@
 /* desy train: a store, or a data set that is extracted first, to a model directory. */
 #include "stages/commands.h"
+#include "stages/device.h"
 #include "stages/lr_find.h"
 
 #include "base/error.h"
@@ -18,10 +19,10 @@
 #include <string.h>
 
 static struct {
-    const char *save_dir, *level, *size, *loss, *device, *data_dir, *parts, *optimizer, *schedule, *class_weights, *balance, *precision, *augmentation;
+    const char *save_dir, *level, *size, *loss, *data_dir, *parts, *optimizer, *schedule, *class_weights, *balance, *precision, *augmentation;
     int epochs, batch_size, patience, fast, resume, anew, find_rate, accumulate, warmup_epochs, empty_cache_every;
     double learning_rate, weight_decay, gamma, alpha, false_alarms, momentum, label_smoothing, clip_norm, min_delta, checkpoint_minutes;
-} settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .device = "auto", .epochs = 30, .batch_size = 2,
+} settings = {.save_dir = "best_models_pth", .level = "all", .size = "auto", .loss = "bce", .epochs = 30, .batch_size = 2,
               .patience = 7, .learning_rate = .001, .weight_decay = .01, .gamma = 2, .alpha = -1, .parts = "train", .false_alarms = 1, .optimizer = "adamw", .schedule = "constant",
               .class_weights = "balanced", .balance = "none", .augmentation = "none", .accumulate = 1, .momentum = .9, .checkpoint_minutes = 10};
 
@@ -195,7 +196,7 @@ int desy_train_stage(struct desy_invocation *invocation, const char *path, const
     struct desy_train_result result = {0};
     desy_store *store = NULL;
     int rc = parse_settings(&options);
-    if (rc == DESY_OK) rc = desy_torch_device(device, settings.device, desy_local_rank(invocation->world));
+    if (rc == DESY_OK) rc = desy_rank_device(device, desy_extract_device(), invocation->world);
     if (rc == DESY_OK) rc = desy_store_open(&store, path);
     DESY_TRY(desy_agree(invocation->world, rc));
     if (options.fast && !settings.precision) choose_precision(invocation->world, &options);

@@ -52,6 +52,7 @@ static void rows_of_the_hybrid(void **state)
     static struct desy_clip clip;
     static float features[16][2048];
     void *opened;
+    bool finite;
     cJSON *provenance = cJSON_CreateObject();
     const struct desy_extractor *hybrid;
     assert_non_null(provenance);
@@ -62,16 +63,17 @@ static void rows_of_the_hybrid(void **state)
     }
     assert_int_equal(desy_extractor_find(&hybrid, "hybrid"), DESY_OK);
     if (hybrid->open(&opened, &options) != DESY_OK) fail_msg("%s", desy_error_message());
-    assert_int_equal(hybrid->extract(opened, &clip, &features[0][0]), DESY_OK);
+    assert_int_equal(desy_extractor_extract(hybrid, opened, &clip, &features[0][0], &finite), DESY_OK);
+    assert_true(finite);
     for (int t = 0; t < 5; t++) assert_memory_equal(&features[t][1600], clip.forensic[t], sizeof clip.forensic[t]);
     for (int t = 1; t < 5; t++) assert_memory_not_equal(features[t], features[t - 1], 1600 * sizeof(float));
     for (int t = 5; t < 16; t++) assert_memory_equal(features[t], features[4], sizeof features[t]);
     assert_int_equal(hybrid->describe(opened, provenance), DESY_OK);
     assert_int_equal(strlen(cJSON_GetStringValue(cJSON_GetObjectItem(provenance, "weights_sha256"))), 64);
     clip.frames = 17; /* a helper's word is not trusted */
-    assert_int_equal(hybrid->extract(opened, &clip, &features[0][0]), DESY_EDATA);
+    assert_int_equal(desy_extractor_extract(hybrid, opened, &clip, &features[0][0], &finite), DESY_EDATA);
     clip.frames = 0;
-    assert_int_equal(hybrid->extract(opened, &clip, &features[0][0]), DESY_EDATA);
+    assert_int_equal(desy_extractor_extract(hybrid, opened, &clip, &features[0][0], &finite), DESY_EDATA);
     hybrid->close(&opened);
     assert_null(opened);
     cJSON_Delete(provenance);
