@@ -1,4 +1,4 @@
-#include "detect/scoring.h"
+#include "detect/scoring_state.h"
 
 #include "base/cpu.h"
 #include "base/error.h"
@@ -6,38 +6,14 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "detect/default_model.h"
-#include "detect/reliability.h"
+#include "features/encoder.h"
 #include "features/extract_config.h"
-#include "features/extractor.h"
-#include "features/helper.h"
-#include "features/torchscript.h"
 #include "model/model.h"
-#include "train/classifier.h"
 #include "train/explanation.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct desy_scoring {
-    struct desy_scoring_settings settings;
-    char *audio, *text; /* of the settings, which borrow them */
-    desy_classifier *classifier;
-    const struct desy_extractor *extractor;
-    struct desy_torchscript torchscript; /* where the model was trained on one */
-    void *state;
-    desy_helper_pool *helpers;
-    struct desy_clip_request request; /* of every video; but for its path */
-    cJSON *config; /* what decides the features, as extraction knows it */
-    float *features; /* (T, D) */
-    double threshold;
-    int level; /* -1: all */
-    struct queued {
-        char *shown, *text;
-        bool timeline, reasons;
-    } *videos; /* that are queued, a ring */
-    size_t first, queued, room;
-};
 
 static const char *const level_names[] = {"low", "mid", "high"};
 
@@ -61,6 +37,7 @@ static int take_settings(struct desy_scoring *scoring, const struct desy_scoring
     if (!isnan(settings->threshold) && !(settings->threshold >= 0 && settings->threshold <= 1))
         return desy_error(DESY_EUSAGE, "--threshold must be a number from 0 to 1, not %g", settings->threshold);
     if (settings->windows < 1 || settings->windows > DESY_MAX_WINDOWS) return desy_error(DESY_EUSAGE, "--windows must be 1 to %d, not %d", DESY_MAX_WINDOWS, settings->windows);
+    if (settings->batch_clips < 0 || settings->batch_clips > DESY_MOST_BATCH_CLIPS) return desy_error(DESY_EUSAGE, "--batch-clips must be 0 (default) to %d, not %d", DESY_MOST_BATCH_CLIPS, settings->batch_clips);
     if (settings->threads < 1 || settings->workers < 0 || !(settings->deadline > 0))
         return desy_error(DESY_EUSAGE, "--threads must be at least 1, --num-workers not negative, --deadline above 0");
     scoring->settings.timeline |= settings->explain;
@@ -136,8 +113,11 @@ int desy_scoring_open(desy_scoring **out, const struct desy_scoring_settings *se
     DESY_TRY(choose_extractor(scoring));
     DESY_TRY(desy_extractor_check_precision(scoring->extractor, precision));
     const struct desy_extractor_options options = {.weights = settings->weights, .dims = scoring->extractor->dims, .device = device, .precision = precision,
-        .frames = desy_classifier_frames(scoring->classifier), .threads = settings->threads, .allow_code = settings->allow_code};
+        .frames = desy_classifier_frames(scoring->classifier), .clips = settings->batch_clips ? settings->batch_clips : desy_default_batch_clips(device), .threads = settings->threads, .allow_code = settings->allow_code};
     DESY_TRY(scoring->extractor->open(&scoring->state, &options));
+    scoring->batch_clips = desy_encoder_clips(scoring->extractor->encoder(scoring->state));
+    if (scoring->batch_clips < options.clips && !settings->mute)
+        desy_log_warning("the memory of the device does not hold a batch of %d clips: they go through the network %d at once", options.clips, scoring->batch_clips);
     scoring->request = (struct desy_clip_request){.frames = options.frames, .windows = settings->windows, .transform = scoring->extractor->transform(scoring->state),
         .forensic = scoring->extractor->forensic,
         .crops = desy_classifier_reads(scoring->classifier, DESY_READS_CROPS), .audio = desy_classifier_reads(scoring->classifier, DESY_READS_AUDIO) && !(settings->audio && strcmp(settings->audio, "none") == 0)};
@@ -145,9 +125,9 @@ int desy_scoring_open(desy_scoring **out, const struct desy_scoring_settings *se
     DESY_TRY(desy_extract_config(&scoring->config, scoring->extractor, scoring->state, &scoring->request, 0));
     DESY_TRY(check_weights(scoring));
     if (!settings->mute) warn_of_nothing_to_do(settings, scoring->classifier);
-    scoring->features = calloc((size_t)options.frames * (size_t)scoring->extractor->dims, sizeof *scoring->features);
-    if (!scoring->features) DESY_TRY(desy_error_memory("features"));
-    DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings->workers ? settings->workers : desy_cpu_available(), settings->deadline));
+    const struct desy_batches_options batches = {scoring->extractor, scoring->state, .crops = scoring->request.crops, .rgb = true, .deliver = desy_scoring_deliver, .context = scoring};
+    DESY_TRY(desy_batches_open(&scoring->batches, &batches));
+    DESY_TRY(desy_helper_pool_open(&scoring->helpers, settings->workers ? settings->workers : desy_helpers_beside(device, desy_cpu_available()), settings->deadline));
     desy_helper_pool_use(scoring->helpers, settings->spawner);
     scoring->settings.model = scoring->settings.level = scoring->settings.weights = scoring->settings.device = scoring->settings.precision = NULL; /* the caller's */
 out:
@@ -161,17 +141,18 @@ int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *
     const char *audio = desy_scoring_audio_file(&scoring->settings);
     if (scoring->queued == scoring->room) {
         size_t room = scoring->room ? 2 * scoring->room : 16;
-        struct queued *ring = calloc(room, sizeof *ring);
+        struct desy_queued_video *ring = calloc(room, sizeof *ring);
         if (!ring) return desy_error_memory("the queue of videos");
         for (size_t i = 0; i < scoring->queued; i++) ring[i] = scoring->videos[(scoring->first + i) % scoring->room];
         free(scoring->videos);
         scoring->videos = ring, scoring->room = room, scoring->first = 0;
     }
-    struct queued *queued = &scoring->videos[(scoring->first + scoring->queued) % scoring->room];
+    struct desy_queued_video *queued = &scoring->videos[(scoring->first + scoring->queued) % scoring->room];
     const bool explain = video->explain || scoring->settings.explain, timeline = explain || video->timeline || scoring->settings.timeline;
-    *queued = (struct queued){strdup(video->shown), strdup(scoring->settings.text ? scoring->settings.text : video->text), timeline, explain || video->reasons};
+    *queued = (struct desy_queued_video){.shown = strdup(video->shown), .text = strdup(scoring->settings.text ? scoring->settings.text : video->text),
+        .timeline = timeline ? cJSON_CreateArray() : NULL, .reasons = explain || video->reasons, .requests = 1 + timeline};
     scoring->queued++;
-    if (!queued->shown || !queued->text) return desy_error_memory("the name of a video");
+    if (!queued->shown || !queued->text || (timeline && !queued->timeline)) return desy_error_memory("the name of a video");
     desy_clip_request_paths(&request, video->path, audio ? audio : video->audio_path);
     int rc = desy_helper_submit(scoring->helpers, &request);
     request.windows = DESY_MAX_WINDOWS; /* those of the timeline are clips of their own: the score stays what it is without it */
@@ -184,7 +165,7 @@ static double prior_logit(const desy_scoring *scoring)
 }
 
 /* The logit that the confidence is made of, at prior .5. */
-static double logit_of(const desy_scoring *scoring, const struct desy_score *score)
+double desy_scoring_logit(const desy_scoring *scoring, const struct desy_score *score)
 {
     const double levels[] = {score->low, score->mid, score->high};
     return scoring->level < 0 ? score->logit : log(levels[scoring->level]) - log1p(-levels[scoring->level]);
@@ -194,7 +175,7 @@ static double logit_of(const desy_scoring *scoring, const struct desy_score *sco
 static void add_scores(cJSON *result, const desy_scoring *scoring, const struct desy_score *score, const struct desy_reliability *seen)
 {
     const double levels[] = {score->low, score->mid, score->high};
-    double logit = logit_of(scoring, score), confidence = desy_confidence(logit, scoring->settings.prior);
+    double logit = desy_scoring_logit(scoring, score), confidence = desy_confidence(logit, scoring->settings.prior);
     char text[DESY_RELIABILITY_TEXT];
     const bool reliable = desy_reliability_judge(text, seen, scoring->classifier, score, logit + prior_logit(scoring), scoring->threshold, scoring->level >= 0);
     if (scoring->settings.abstain && !reliable) cJSON_AddNullToObject(result, "is_ai_generated");
@@ -219,61 +200,6 @@ static void add_scores(cJSON *result, const desy_scoring *scoring, const struct 
     if (!scoring->settings.abstain) return;
     cJSON_AddBoolToObject(result, "abstained", !reliable);
     if (!reliable) cJSON_AddStringToObject(result, "abstain_reason", text);
-}
-
-/* What became of a video: how its last clip that counts ended, and the first thing odd about one of them, or "". */
-struct outcome {
-    enum desy_status status;
-    char reason[sizeof((struct desy_clip *)NULL)->reason];
-};
-
-/* Of the clip whose features were just extracted. */
-static struct desy_clip_numbers numbers_of(const desy_scoring *scoring, const struct desy_clip *clip, const char *text)
-{
-    return (struct desy_clip_numbers){.features = scoring->features, .n_frames = clip->frames, .crops = &clip->crops[0][0][0][0], .audio = clip->audio,
-        .audio_samples = clip->audio_samples, .text = text};
-}
-
-/* That clip on its own. */
-static int add_window(cJSON *timeline, desy_scoring *scoring, const struct desy_clip *clip, const char *text)
-{
-    struct desy_score score;
-    const struct desy_clip_numbers numbers = numbers_of(scoring, clip, text);
-    const int rc = desy_classifier_score(scoring->classifier, &numbers, &score);
-    if (rc != DESY_OK) return rc;
-    cJSON *window = cJSON_CreateObject();
-    cJSON_AddNumberToObject(window, "start", clip->pts[0]);
-    cJSON_AddNumberToObject(window, "end", clip->pts[clip->frames - 1]);
-    cJSON_AddNumberToObject(window, "score", desy_confidence(logit_of(scoring, &score), scoring->settings.prior));
-    return cJSON_AddItemToArray(timeline, window) ? DESY_OK : desy_error_memory("a timeline");
-}
-
-/* All clips of the oldest queued request, up to the first that failed: the mean of those before it, and what they showed; or, with a timeline,
- * an object for each of them in it, and no score. */
-static int score_clips(desy_scoring *scoring, const char *text, struct desy_score *score, struct outcome *outcome, struct desy_reliability *seen, cJSON *timeline)
-{
-    int rc;
-    bool finite = true;
-    const struct desy_clip *clip;
-    *score = (struct desy_score){0};
-    *outcome = (struct outcome){0};
-    do {
-        DESY_TRY(desy_helper_take(scoring->helpers, &clip));
-        if (!finite) continue;
-        if (!outcome->reason[0]) strcpy(outcome->reason, clip->reason);
-        outcome->status = clip->status;
-        if (clip->status != DESY_STATUS_OK) continue;
-        DESY_TRY(desy_extractor_extract(scoring->extractor, scoring->state, clip, scoring->features, &finite));
-        if (finite && timeline) DESY_TRY(add_window(timeline, scoring, clip, text));
-        else if (finite) {
-            const struct desy_clip_numbers numbers = numbers_of(scoring, clip, text);
-            DESY_TRY(desy_classifier_add(scoring->classifier, &numbers, score));
-            desy_reliability_add(seen, clip);
-        } else *outcome = (struct outcome){DESY_STATUS_UNREADABLE, DESY_NOT_FINITE};
-    } while (!desy_clip_is_last(clip));
-    if (score->windows > 0) rc = desy_classifier_finish(scoring->classifier, score);
-out:
-    return rc;
 }
 
 /* Of the timeline, the windows with the highest and the lowest score. */
@@ -301,34 +227,45 @@ static int explain(cJSON *result, const desy_scoring *scoring, const struct desy
     return rc;
 }
 
+static void free_video(struct desy_queued_video *video)
+{
+    free(video->shown);
+    free(video->text);
+    cJSON_Delete(video->timeline);
+    *video = (struct desy_queued_video){0};
+}
+
+/* The oldest is queued no more. */
+static void drop_video(desy_scoring *scoring)
+{
+    free_video(&scoring->videos[scoring->first]);
+    scoring->first = (scoring->first + 1) % scoring->room;
+    scoring->queued--;
+    scoring->gone++;
+}
+
 int desy_scoring_next(desy_scoring *scoring, cJSON **out)
 {
     int rc;
-    struct desy_score score, none;
-    struct outcome outcome, later;
-    struct desy_reliability seen = {0};
-    struct queued video = scoring->videos[scoring->first];
-    cJSON *result = NULL, *timeline = video.timeline ? cJSON_CreateArray() : NULL;
-    scoring->first = (scoring->first + 1) % scoring->room;
-    scoring->queued--;
-    DESY_TRY(score_clips(scoring, video.text, &score, &outcome, &seen, NULL));
-    if (timeline) DESY_TRY(score_clips(scoring, video.text, &none, &later, NULL, timeline));
+    struct desy_queued_video *video = &scoring->videos[scoring->first];
+    const struct desy_outcome *outcome = &video->outcomes[0];
+    struct desy_score *score = &video->score;
+    cJSON *result = NULL;
+    DESY_TRY(desy_scoring_look_at_oldest(scoring));
     result = cJSON_CreateObject();
-    if (!result || !cJSON_AddStringToObject(result, "video_path", video.shown) ||
-        !cJSON_AddStringToObject(result, "status", desy_status_name(score.windows ? DESY_STATUS_OK : outcome.status)))
+    if (!result || !cJSON_AddStringToObject(result, "video_path", video->shown) ||
+        !cJSON_AddStringToObject(result, "status", desy_status_name(score->windows ? DESY_STATUS_OK : outcome->status)))
         DESY_TRY(desy_error_memory("a result"));
-    if (score.windows) {
-        add_scores(result, scoring, &score, &seen);
-        if (outcome.reason[0]) cJSON_AddStringToObject(result, "warning", outcome.reason);
-        if (timeline && cJSON_AddItemToObject(result, "timeline", timeline)) timeline = NULL;
-        if (video.reasons) DESY_TRY(explain(result, scoring, &score));
-    } else cJSON_AddStringToObject(result, "reason", outcome.reason);
+    if (score->windows) {
+        add_scores(result, scoring, score, &video->seen);
+        if (outcome->reason[0]) cJSON_AddStringToObject(result, "warning", outcome->reason);
+        if (video->timeline && cJSON_AddItemToObject(result, "timeline", video->timeline)) video->timeline = NULL;
+        if (video->reasons) DESY_TRY(explain(result, scoring, score));
+    } else cJSON_AddStringToObject(result, "reason", outcome->reason);
     *out = result, result = NULL;
 out:
     cJSON_Delete(result);
-    cJSON_Delete(timeline);
-    free(video.shown);
-    free(video.text);
+    drop_video(scoring);
     return rc;
 }
 
@@ -362,15 +299,14 @@ void desy_scoring_interrupt(desy_scoring *scoring)
 
 static void forget_videos(desy_scoring *scoring)
 {
-    for (; scoring->queued > 0; scoring->queued--, scoring->first = (scoring->first + 1) % scoring->room) {
-        free(scoring->videos[scoring->first].shown);
-        free(scoring->videos[scoring->first].text);
-    }
+    while (scoring->queued > 0) drop_video(scoring);
+    scoring->taking = 2 * scoring->gone;
 }
 
 void desy_scoring_clear(desy_scoring *scoring)
 {
     desy_helper_pool_clear(scoring->helpers);
+    desy_batches_clear(scoring->batches);
     forget_videos(scoring);
 }
 
@@ -379,12 +315,12 @@ void desy_scoring_close(desy_scoring **scoring)
     struct desy_scoring *s = *scoring;
     if (!s) return;
     desy_helper_pool_close(&s->helpers);
+    desy_batches_close(&s->batches);
     if (s->state) s->extractor->close(&s->state);
     desy_classifier_close(&s->classifier);
     forget_videos(s);
     free(s->videos);
     cJSON_Delete(s->config);
-    free(s->features);
     free(s->audio);
     free(s->text);
     free(s);

@@ -23,8 +23,9 @@ struct desy_scoring_settings {
     double prior;          /* share of AI-generated videos to expect, in (0, 1) */
     double deadline;       /* seconds that a video may take to decode */
     int windows;           /* clips to look at of a long video, 1..DESY_MAX_WINDOWS */
-    int workers;           /* decode helpers; 0: as many as the processors that this process may use */
+    int workers;           /* decode helpers; 0: as many as the processors that this process may use, beside a GPU one less */
     int threads;           /* of each network call */
+    int batch_clips;       /* clips that go through the network at once, of different videos, too; 0: as many as are fastest on the device. A video's result then waits for those behind it */
     int local_rank;        /* the CUDA device that "auto" takes, modulo those there are */
     int allow_code;        /* from here on 0 or 1: weights may be TorchScript, which is executable code */
     int timeline;          /* also score the video part by part */
@@ -32,7 +33,7 @@ struct desy_scoring_settings {
     int abstain;           /* give no verdict on a video that the model has no hold on */
     int mute;              /* warn of nothing: another rank does */
 };
-#define DESY_SCORING_DEFAULTS {.threshold = __builtin_nan(""), .precision = "fp32", .prior = .5, .deadline = 120, .windows = 1, .threads = 1}
+#define DESY_SCORING_DEFAULTS {.threshold = __builtin_nan(""), .precision = "fp32", .prior = .5, .deadline = 120, .windows = 1, .threads = 1, .batch_clips = 1}
 
 /* The file that `audio` names; NULL: none. Borrowed. */
 const char *desy_scoring_audio_file(const struct desy_scoring_settings *settings);
@@ -50,7 +51,7 @@ struct desy_scoring_video {
 };
 /* Queues a video; copied. */
 int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *video);
-/* The result of the oldest queued video; caller deletes. A video that could not be read has a status, a reason, no score. */
+/* The result of the oldest queued video; caller deletes. A video that could not be read has a status, a reason, no score. After an error desy_scoring_clear comes next, or the end. */
 int desy_scoring_next(desy_scoring *scoring, cJSON **result);
 /* The model. Borrowed until close. */
 const desy_classifier *desy_scoring_classifier(const desy_scoring *scoring);

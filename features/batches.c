@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct place {
-    struct desy_clip *clip; /* its rgb is never touched, and so takes no memory */
+    struct desy_clip *clip; /* crops and rgb that are not wanted are never touched, and take no memory */
     uint64_t tag;
 };
 
@@ -48,14 +48,14 @@ out:
     return rc;
 }
 
-/* All but rgb, which the encoder has. */
-static void copy_clip(struct desy_clip *copy, const struct desy_clip *clip, bool crops)
+static void copy_clip(struct desy_clip *copy, const struct desy_clip *clip, const struct desy_batches_options *how)
 {
     memcpy(copy, clip, offsetof(struct desy_clip, audio));
     if (clip->status != DESY_STATUS_OK) return;
     memcpy(copy->audio, clip->audio, (size_t)clip->audio_samples * sizeof *clip->audio);
     memcpy(copy->forensic, clip->forensic, (size_t)clip->frames * sizeof *clip->forensic);
-    if (crops) memcpy(copy->crops, clip->crops, sizeof clip->crops);
+    if (how->crops) memcpy(copy->crops, clip->crops, sizeof clip->crops);
+    if (how->rgb) memcpy(copy->rgb, clip->rgb, (size_t)clip->frames * sizeof *clip->rgb);
 }
 
 static int deliver(desy_batches *batches, const struct place *place, const float *rows)
@@ -98,7 +98,7 @@ int desy_batches_add(desy_batches *batches, const struct desy_clip *clip, uint64
         int rc = desy_encoder_put(batches->encoder, batches->filling, batch->count, clip);
         if (rc != DESY_OK) return rc;
     }
-    copy_clip(batch->places[batch->count].clip, clip, batches->how.crops);
+    copy_clip(batch->places[batch->count].clip, clip, &batches->how);
     batch->places[batch->count++].tag = tag;
     return batch->count == batches->room ? desy_batches_flush(batches) : DESY_OK;
 }

@@ -11,8 +11,8 @@ typedef struct desy_batches desy_batches;
 struct desy_batches_options {
     const struct desy_extractor *extractor;
     void *state; /* of the extractor, borrowed until close; nobody else may use it while clips are on their way */
-    bool crops;  /* clips are given out with theirs */
-    /* A clip that comes out: what add was given, but for its frames' rgb; features (T, D), NULL of one that failed; both borrowed during the call, which adds nothing
+    bool crops, rgb; /* clips are given out with theirs */
+    /* A clip that comes out: what add was given, but for crops and rgb that are not wanted; features (T, D), NULL of one that failed; both borrowed during the call, which adds nothing
      * itself. finite: as desy_extractor_extract says. Its error is that of the call that gave the clip out. */
     int (*deliver)(void *context, uint64_t tag, const struct desy_clip *clip, const float *features, bool finite);
     void *context;

@@ -18,12 +18,13 @@
 #define TASK_ITEMS 16
 
 static const char *csv_path, *shard_text;
-static int watch;
+static int watch, batch_clips;
 
 const struct poptOption desy_batch_options[] = {
     {"csv", 0, POPT_ARG_STRING, &csv_path, 0, "also write a CSV", "FILE"},
     {"shard", 0, POPT_ARG_STRING, &shard_text, 0, "part K of N alone, for job arrays: the parts may run at the same time, with one -o", "K/N"},
     {"watch", 0, POPT_ARG_NONE, &watch, 0, "of directories: go on, and append a line to -o for each video that arrives; alone, until it is stopped", NULL},
+    {"batch-clips", 0, POPT_ARG_INT, &batch_clips, 0, "clips that go through the network at once (default: 8 on CUDA devices, where it decides bits; 1 on a CPU, where it does not)", "B"},
     {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desy_scoring_options, 0, "Options of scoring:", NULL},
     POPT_TABLEEND};
 
@@ -274,7 +275,7 @@ static int watch_inbox(struct desy_invocation *invocation)
     desy_scoring *scoring = NULL;
     int rc = DESY_OK;
     if (desy_size(invocation->world) > 1) return desy_error(DESY_EUSAGE, "--watch runs alone, not under mpirun: its decode helpers use the cores of this machine (--num-workers)");
-    if (csv_path || shard_text) return desy_error(DESY_EUSAGE, "--watch writes lines of JSON as videos arrive: it takes no --csv and no --shard");
+    if (csv_path || shard_text || batch_clips) return desy_error(DESY_EUSAGE, "--watch writes lines of JSON as videos arrive: it takes no --csv, no --shard and no --batch-clips");
     DESY_TRY(desy_scoring_check_count(2));
     DESY_TRY(desy_scoring_open_rank(&scoring, invocation->world));
     rc = desy_watch(invocation, scoring, invocation->arguments, (size_t)invocation->argument_count, invocation->output);
@@ -296,6 +297,7 @@ int desy_batch_command(struct desy_invocation *invocation)
         return desy_error(DESY_EUSAGE, "%s: is a directory, and batch writes a file", desy_is_directory(invocation->output) ? invocation->output : csv_path);
     if (watch) return watch_inbox(invocation);
     DESY_TRY(desy_shard_parse(&batch.shard, shard_text));
+    desy_scoring_want_batches(batch_clips);
     journal = desy_format("%s.journal", invocation->output);
     rc = journal ? desy_scoring_open_rank(&batch.scoring, world) : desy_error_memory("a path");
     if (rc == DESY_OK) rc = desy_scoring_sha256(batch.scoring, batch.config);

@@ -191,7 +191,7 @@ static int make_blocks(struct desy_extract_worker *worker, const struct block *b
     bool any = false;
     struct writing writing = {.worker = worker, .blocks = blocks, .count = n, .finite = true};
     desy_batches *batches = NULL;
-    const struct desy_batches_options options = {worker->extractor, worker->state, worker->request.crops, write_clip, &writing};
+    const struct desy_batches_options options = {worker->extractor, worker->state, .crops = worker->request.crops, .deliver = write_clip, .context = &writing};
     struct cursor ahead = {0}, next = {0};
     DESY_TRY(desy_batches_open(&batches, &options));
     for (uint64_t number = 0; next.block < n; number++) {

@@ -1,6 +1,7 @@
 #include "stages/scoring_options.h"
 
 #include "base/error.h"
+#include "stages/device.h"
 #include "stages/extract.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ const struct poptOption desy_scoring_options[] = {
     {"weights", 0, POPT_ARG_STRING, &settings.weights, 0, "the extractor's weights", "FILE"},
     {"device", 0, POPT_ARG_STRING, &settings.device, 0, "auto, cpu, cuda or cuda:K (default auto)", "D"},
     {"precision", 0, POPT_ARG_STRING, &settings.precision, 0, "fp32, bf16 or, on CUDA devices, fp16: what the network computes with (default fp32)", "P"},
-    {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores)", "N"},
+    {"num-workers", 0, POPT_ARG_INT, &settings.workers, 0, "decode helpers of each rank (default: its cores, beside a GPU one less)", "N"},
     {"threads", 0, POPT_ARG_INT, &settings.threads, 0, "threads of each network call (default 1)", "N"},
     {"deadline", 0, POPT_ARG_DOUBLE, &settings.deadline, 0, "seconds that a video may take to decode (default 120)", "S"},
     {"allow-code", 0, POPT_ARG_NONE, &settings.allow_code, 0, "let --weights be TorchScript, which is executable code", NULL},
@@ -39,6 +40,11 @@ void desy_scoring_want_timeline(void)
     settings.timeline = 1;
 }
 
+void desy_scoring_want_batches(int clips)
+{
+    settings.batch_clips = clips;
+}
+
 int desy_scoring_settings_of(struct desy_scoring_settings *mine, const desy_world *world)
 {
     char *end = NULL;
@@ -56,11 +62,16 @@ int desy_scoring_settings_of(struct desy_scoring_settings *mine, const desy_worl
 int desy_scoring_open_rank(desy_scoring **scoring, const desy_world *world)
 {
     struct desy_scoring_settings mine;
+    char device[16];
+    int rc;
     *scoring = NULL;
-    const int rc = desy_scoring_settings_of(&mine, world);
-    if (rc != DESY_OK) return rc;
-    if (!mine.workers) mine.workers = desy_local_cores(world);
-    return desy_scoring_open(scoring, &mine);
+    DESY_TRY(desy_scoring_settings_of(&mine, world));
+    DESY_TRY(desy_rank_device(device, mine.device ? mine.device : "auto", world));
+    mine.device = device;
+    if (!mine.workers) mine.workers = desy_rank_helpers(device, world);
+    DESY_TRY(desy_scoring_open(scoring, &mine));
+out:
+    return rc;
 }
 
 int desy_scoring_agree(const desy_scoring *scoring, desy_world *world)

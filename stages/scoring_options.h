@@ -19,5 +19,7 @@ int desy_scoring_agree(const desy_scoring *scoring, desy_world *world);
 int desy_scoring_check_count(size_t videos);
 /* --timeline, also where another option needs it. Before desy_scoring_open_rank. */
 void desy_scoring_want_timeline(void);
+/* Clips that go through the network at once (desy_scoring_settings). Before desy_scoring_open_rank. */
+void desy_scoring_want_batches(int clips);
 
 #endif

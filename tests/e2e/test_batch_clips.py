@@ -1,5 +1,6 @@
 """Clips in batches across videos: on a CPU the same store whatever the batch; as a device does it, the batch is part of the configuration, and is halved where memory does not hold it."""
 import json
+import shutil
 import subprocess
 import unittest
 
@@ -12,7 +13,7 @@ DEVICE = {"DESY_BACKBONE_OPERATORS": "1"}  # a CPU does what a device does
 
 
 class BatchClips(program.StoreCase):
-    videos, broken = 9, 2
+    videos, broken = 5, 1
     made = 0
 
     def extract(self, *options, ranks=1, store=None, code=4, **environment):
@@ -30,7 +31,7 @@ class BatchClips(program.StoreCase):
             return file["features/hybrid"][:], file["videos"]["status"][:].tolist()
 
     def test_the_same_bits_on_a_cpu(self):
-        for batch, ranks in ((1, 2), (3, 1), (3, 2), (8, 1)):
+        for batch, ranks in ((1, 1), (3, 2), (8, 1)):
             store, _ = self.extract("--batch-clips", batch, ranks=ranks)
             self.assertEqual(program.store_hash(store), self.hash, f"{batch} clips, {ranks} ranks")
             self.assertEqual(program.read_json(store / "extract.json")["config_sha256"], program.read_json(self.whole / "extract.json")["config_sha256"])
@@ -40,7 +41,8 @@ class BatchClips(program.StoreCase):
         self.assertEqual(len(hashes), 1)
 
     def test_resumed_with_another_batch(self):
-        store, _ = self.extract("--batch-clips", 3)
+        store = self.folder / "resumed"
+        shutil.copytree(self.whole, store)
         sorted((store / "seg").rglob("*.h5"))[0].unlink()
         self.extract("--batch-clips", 5, store=store)
         self.assertEqual(program.store_hash(store), self.hash)
@@ -107,9 +109,8 @@ class BatchClips(program.StoreCase):
         for words in ("-1", "257"):
             self.assertIn("--batch-clips", self.extract("--batch-clips", words, store=nowhere, code=1)[1])
         self.assertIn("cuda:K", self.extract("--device", "gpu", store=nowhere, code=1)[1])
-        for command in (("train", self.whole, "--save-dir", nowhere), ("batch", self.dataset, "-o", nowhere), ("eval", self.whole, "--model", nowhere, "-o", nowhere)):
-            for device in ("cuda:", "gpu"):
-                self.assertIn("cuda:K", program.run(1, *command, "--device", device, code=1)[1])
+        for command in (("train", self.whole, "--save-dir", nowhere), ("batch", self.dataset, "-o", self.folder / "no.jsonl"), ("eval", self.whole, "--model", nowhere, "-o", nowhere)):
+            self.assertIn("cuda:K", program.run(1, *command, "--device", "cuda:", code=1)[1])
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ static void goes_on_after_an_error(void **state)
     int rc = DESY_OK;
     for (int k = 0; k < 4 && rc == DESY_OK; k++) rc = desy_batches_add(batches, &clips[k], (uint64_t)k);
     assert_int_equal(rc, DESY_EPARTIAL);
-    struct desy_clip wrong = {.frames = FRAMES + 1}; /* a helper's word is not trusted */
+    static struct desy_clip wrong = {.frames = FRAMES + 1}; /* a helper's word is not trusted */
     assert_int_equal(desy_batches_add(batches, &wrong, 0), DESY_EDATA);
     desy_batches_clear(batches);
     seen = (struct seen){.next = 3, .refuse = -1};
