@@ -149,10 +149,12 @@ def load(name, weights):
 
 
 def normalised(name, frames):
-    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    """Of bytes (n, 224, 224, 3), an array or a tensor; on its device."""
+    x = torch.as_tensor(frames).permute(0, 3, 1, 2).float()
     if name == "efficientnet":
         return (x - 127) / 128
-    return (x / 255 - torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+    mean, deviation = (torch.tensor(values, device=x.device).view(1, 3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    return (x / 255 - mean) / deviation
 
 
 def torch_runner(network, precision, batch, compiled):

@@ -63,6 +63,12 @@ int desy_encoder_clips(const desy_encoder *encoder)
     return desy_backbone_clips(encoder->backbone);
 }
 
+int desy_encoder_deciding_clips(const desy_encoder *encoder)
+{
+    const int clips = desy_backbone_pass(encoder->backbone) / encoder->frames;
+    return clips > 1 ? clips : 1;
+}
+
 int desy_encoder_describe(const desy_encoder *encoder, cJSON *provenance)
 {
     /* Which of several GPUs is a matter of the rank, not of the numbers. */

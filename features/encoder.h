@@ -16,6 +16,8 @@ int desy_encoder_finish(desy_encoder *encoder, int slot, const float **rows);
 int desy_encoder_dims(const desy_encoder *encoder);   /* D of the backbone */
 int desy_encoder_frames(const desy_encoder *encoder); /* T */
 int desy_encoder_clips(const desy_encoder *encoder);  /* B, which may be less than was asked for (desy_backbone_clips) */
+/* Clips that go through the network at once where their number, and which are beside each other, may decide bits: B on a device, 1 on a CPU. */
+int desy_encoder_deciding_clips(const desy_encoder *encoder);
 int desy_encoder_describe(const desy_encoder *encoder, cJSON *provenance);
 void desy_encoder_close(desy_encoder **encoder);
 

@@ -16,14 +16,15 @@ struct desy_store_shape {
     const char *extractor;
     int frames, dims;   /* features/EXTRACTOR (N, T, D) */
     bool crops, audio;  /* also crops (N, 4, 224, 224, 3), audio (N, 32000) */
+    int batch;          /* clips that go through the network at once, where bits may depend on it; else 0 or 1 */
 };
 
-/* Items of a large block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of arrays. clips: of an item, at
- * most. */
+/* Items of a large block: clamp(M / 4096, 1, 512), whatever the number of ranks; and cut at 64 MB of arrays. Where batches decide bits they do not
+ * reach from block to block, and a block has whole batches of items, one at least. clips: of an item, at most. */
 size_t desy_store_block_items(size_t items, int clips, const struct desy_store_shape *shape);
 
 /* Large blocks first; the last quarter of the items or less comes in 1024 blocks of half that size, 1024 of a quarter, and so on down to single
- * items: with blocks of one size, a thousand ranks could not finish at the same time. */
+ * items, or a batch: with blocks of one size, a thousand ranks could not finish at the same time. */
 struct desy_blocks {
     size_t items, count, level_count;
     struct desy_block_level {

@@ -30,17 +30,6 @@ bool desy_store_array_fits(const struct desy_store_array *array, hid_t dataset, 
     return fits;
 }
 
-size_t desy_store_block_items(size_t items, int clips, const struct desy_store_shape *shape)
-{
-    struct desy_store_array arrays[DESY_MOST_ARRAYS];
-    size_t bytes = 0, size = items / 4096;
-    for (int i = desy_store_arrays(arrays, shape); i-- > 0;) bytes += arrays[i].row_bytes;
-    const size_t most = ((size_t)64 << 20) / (bytes * (size_t)clips);
-    if (size > 512) size = 512;
-    if (size > most) size = most;
-    return size ? size : 1;
-}
-
 void desy_segment_path(char path[DESY_SEGMENT_PATH], uint64_t block)
 {
     snprintf(path, DESY_SEGMENT_PATH, "seg/%02llu/seg-%07llu.h5", (unsigned long long)(block % 100), (unsigned long long)block);

@@ -64,7 +64,7 @@ static int read_shape(desy_store *store)
     free(name);
     if (!good) return bad_store(store, "has no features of the right shape");
     store->rows = (size_t)sides[0];
-    store->shape = (struct desy_store_shape){store->extractor, (int)sides[1], (int)sides[2], has_array(store, "crops"), has_array(store, "audio")};
+    store->shape = (struct desy_store_shape){.extractor = store->extractor, .frames = (int)sides[1], .dims = (int)sides[2], .crops = has_array(store, "crops"), .audio = has_array(store, "audio")};
     store->array_count = desy_store_arrays(store->arrays, &store->shape);
     for (int i = 0; good && i < store->array_count; i++) {
         dataset = H5Dopen2(store->file, store->arrays[i].name, H5P_DEFAULT);

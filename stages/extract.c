@@ -94,7 +94,7 @@ static int check_settings(struct desy_extraction *e)
     worker->views = altered ? desy_alteration_count() : settings.augment;
     worker->request = (struct desy_clip_request){.sampling = sampling, .frames = settings.frames, .windows = settings.windows, .views = settings.views, .seed = e->invocation->seed,
                                                  .forensic = worker->extractor->forensic, .crops = settings.crops, .audio = settings.audio};
-    worker->shape = (struct desy_store_shape){worker->extractor->name, settings.frames, worker->extractor->dims, settings.crops, settings.audio};
+    worker->shape = (struct desy_store_shape){.extractor = worker->extractor->name, .frames = settings.frames, .dims = worker->extractor->dims, .crops = settings.crops, .audio = settings.audio};
     return altered ? desy_alteration_check() : desy_augment_check(settings.augment);
 }
 
@@ -139,6 +139,7 @@ static int open_worker(struct desy_extraction *e)
     int rc;
     char *text = NULL;
     worker->request.transform = worker->extractor->transform(worker->state); /* comes with the weights */
+    worker->shape.batch = desy_encoder_deciding_clips(worker->extractor->encoder(worker->state));
     DESY_TRY(desy_extract_config(&e->config, worker->extractor, worker->state, &worker->request, worker->views));
     text = cJSON_PrintUnformatted(e->config);
     if (!text) DESY_TRY(desy_error_memory("the configuration"));

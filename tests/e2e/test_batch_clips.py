@@ -85,8 +85,9 @@ class BatchClips(program.StoreCase):
         """What is done is kept."""
         options = ("--batch-clips", 2)
         whole, _ = self.extract(*options, **DEVICE)
-        store, words = self.extract(*options, code=3, DESY_TEST_OUT_OF_MEMORY="1:5", **DEVICE)
+        store, words = self.extract(*options, code=3, DESY_TEST_OUT_OF_MEMORY="1:4", **DEVICE)
         self.assertIn("does not any more", words)
+        self.assertEqual(len(list((store / "seg").rglob("*.h5"))), 1)
         self.extract(*options, store=store, **DEVICE)
         self.assertEqual(program.store_hash(store), program.store_hash(whole))
 

@@ -40,7 +40,7 @@ static void fill(float *features, size_t item, int window, float padding)
 /* `windows` clips of each item; equal: the same one again. Returns the open store. */
 static desy_store *make_store(const char *directory, int windows, bool equal, float padding)
 {
-    const struct desy_store_shape shape = {"hybrid", T, D, false, false};
+    const struct desy_store_shape shape = {.extractor = "hybrid", .frames = T, .dims = D};
     const struct desy_segment_options options = {directory, 0, shape, "c0ffee", "data set", 0};
     struct desy_block_record record;
     struct desy_clip *clip = calloc(1, sizeof *clip);

@@ -54,6 +54,31 @@ static void blocks_hold_every_item_once(void **state)
     }
 }
 
+/* But for the last of a size, whose items end there. */
+static void blocks_of_whole_batches(void **state)
+{
+    (void)state;
+    struct desy_store_shape batched = shape;
+    const size_t numbers[] = {1, 7, 8, 9, 20000, 200000, 3000000};
+    batched.batch = 8;
+    assert_int_equal(desy_store_block_items(100, 1, &batched), 8);
+    assert_int_equal(desy_store_block_items(100, 3, &batched), 3); /* 9 clips */
+    assert_int_equal(desy_store_block_items(100, 9, &batched), 1);
+    assert_int_equal(desy_store_block_items(4096 * 20, 1, &batched), 16);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct desy_blocks blocks;
+        size_t next = 0, broken = 0;
+        desy_store_blocks(&blocks, numbers[i], 1, &batched);
+        for (uint64_t block = 0; block < blocks.count; block++) {
+            assert_int_equal(desy_block_first(&blocks, block), next);
+            next += desy_block_items(&blocks, block);
+            broken += desy_block_items(&blocks, block) % 8 != 0;
+        }
+        assert_int_equal(next, numbers[i]);
+        assert_true(broken <= blocks.level_count);
+    }
+}
+
 static void no_file_is_looked_at(void **state)
 {
     (void)state;
@@ -191,7 +216,7 @@ static void shard_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_hold_every_item_once), cmocka_unit_test(no_file_is_looked_at), cmocka_unit_test(estimates),
+        cmocka_unit_test(blocks_hold_every_item_once), cmocka_unit_test(blocks_of_whole_batches), cmocka_unit_test(no_file_is_looked_at), cmocka_unit_test(estimates),
         cmocka_unit_test(shards_and_tasks_hold_every_block_once), cmocka_unit_test(many_helpers_have_work), cmocka_unit_test(what_is_done_comes_last), cmocka_unit_test(shard_names),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);

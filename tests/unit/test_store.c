@@ -10,8 +10,8 @@
 static void blocks_depend_on_items_alone(void **state)
 {
     (void)state;
-    const struct desy_store_shape usual = {"hybrid", 16, 2048, false, false}, small = {"hybrid", 16, 64, false, false}, large = {"hybrid", 64, 2048, false, false},
-                                  crops = {"hybrid", 16, 2048, true, false}, audio = {"hybrid", 16, 64, false, true};
+    const struct desy_store_shape usual = {.extractor = "hybrid", .frames = 16, .dims = 2048}, small = {.extractor = "hybrid", .frames = 16, .dims = 64}, large = {.extractor = "hybrid", .frames = 64, .dims = 2048},
+                                  crops = {.extractor = "hybrid", .frames = 16, .dims = 2048, .crops = true}, audio = {.extractor = "hybrid", .frames = 16, .dims = 64, .audio = true};
     assert_int_equal(desy_store_block_items(1, 1, &usual), 1);
     assert_int_equal(desy_store_block_items(10000, 1, &usual), 2);
     assert_int_equal(desy_store_block_items(10000000, 1, &small), 512);
