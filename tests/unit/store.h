@@ -14,7 +14,7 @@ static char root[] = "/tmp/desy-store-XXXXXX";
 static const size_t block_of[ITEMS] = {0, 0, 1, 2, 2, 3, 4};
 static const bool good[ITEMS] = {true, false, true, true, true, false, true}; /* block 3 holds no features at all */
 static const int windows[ITEMS] = {1, 1, 3, 1, 2, 1, 1};                      /* the last of item 2 can't be read */
-static const struct desy_store_shape plain = {"hybrid", T, D, false, false}, rich = {"hybrid", T, D, true, true};
+static const struct desy_store_shape plain = {.extractor = "hybrid", .frames = T, .dims = D}, rich = {.extractor = "hybrid", .frames = T, .dims = D, .crops = true, .audio = true};
 
 static inline bool is_read(size_t item, int window)
 {

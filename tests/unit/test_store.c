@@ -10,8 +10,9 @@
 static void blocks_depend_on_items_alone(void **state)
 {
     (void)state;
-    const struct desy_store_shape usual = {.extractor = "hybrid", .frames = 16, .dims = 2048}, small = {.extractor = "hybrid", .frames = 16, .dims = 64}, large = {.extractor = "hybrid", .frames = 64, .dims = 2048},
-                                  crops = {.extractor = "hybrid", .frames = 16, .dims = 2048, .crops = true}, audio = {.extractor = "hybrid", .frames = 16, .dims = 64, .audio = true};
+    const struct desy_store_shape usual = {.extractor = "hybrid", .frames = 16, .dims = 2048}, small = {.extractor = "hybrid", .frames = 16, .dims = 64},
+                                  large = {.extractor = "hybrid", .frames = 64, .dims = 2048}, crops = {.extractor = "hybrid", .frames = 16, .dims = 2048, .crops = true},
+                                  audio = {.extractor = "hybrid", .frames = 16, .dims = 64, .audio = true};
     assert_int_equal(desy_store_block_items(1, 1, &usual), 1);
     assert_int_equal(desy_store_block_items(10000, 1, &usual), 2);
     assert_int_equal(desy_store_block_items(10000000, 1, &small), 512);
