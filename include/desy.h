@@ -66,7 +66,7 @@ struct desy_detector_options {
     double prior;          /* share of AI-generated videos to expect, between 0 and 1; .5 */
     double deadline;       /* seconds that a video may take to decode; 120 */
     int windows;           /* clips to look at of a long video, 1 to 64; 1 */
-    int workers;           /* decode helpers; 0: as many as the processors that this process may use */
+    int workers;           /* decode helpers; 0: as many as the processors that this process may use, beside a GPU one less */
     int threads;           /* of each network call; 1 */
     int allow_code;        /* 0 or 1, as the following: weights may be TorchScript, which is executable code */
     int timeline;          /* also score the video part by part */
