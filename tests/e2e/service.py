@@ -8,8 +8,10 @@ import signal
 import subprocess
 import tempfile
 import time
+import unittest
 import urllib.parse
 
+import hostile
 import program
 
 
@@ -107,3 +109,20 @@ def form(files, fields=(), boundary="a-boundary-of-the-tests"):
 
 def quote(text):
     return urllib.parse.quote(text, safe="")
+
+
+def video(path, seconds=2, size="320x240"):
+    hostile.ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={size}:r=25", "-t", seconds, *hostile.X264, path)
+    return path.read_bytes()
+
+
+class Case(unittest.TestCase):
+    def problem(self, answer, status, *words):
+        got, headers, body = answer
+        self.assertEqual(got, status, body)
+        self.assertEqual(headers["Content-Type"], "application/problem+json")
+        self.assertEqual((body["status"], body["type"]), (status, "about:blank"))
+        self.assertTrue(body["title"] and body["detail"], body)
+        for word in words:
+            self.assertIn(word, body["detail"])
+        return body
