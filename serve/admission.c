@@ -4,13 +4,13 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "serve/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,12 +203,8 @@ bool desy_admit(struct desy_request *request, const char *url, enum MHD_Result *
 
 static int draw_token(char **token)
 {
-    unsigned char bytes[TOKEN_BYTES];
     *token = malloc(2 * TOKEN_BYTES + 1);
-    if (!*token) return desy_error_memory("a token");
-    if (RAND_bytes(bytes, sizeof bytes) != 1) return desy_error(DESY_EENV, "no random numbers for a token");
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(*token + 2 * i, 3, "%02x", bytes[i]);
-    return DESY_OK;
+    return *token ? desy_secret_draw(*token, TOKEN_BYTES) : desy_error_memory("a token");
 }
 
 static int write_token(const char *token, const char *file)

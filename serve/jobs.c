@@ -1,10 +1,9 @@
 #include "serve/jobs.h"
 
 #include "base/error.h"
+#include "serve/secret.h"
 
-#include <openssl/rand.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -105,14 +104,6 @@ static void start_keeping(desy_jobs *jobs, struct desy_job *job) /* locked */
     jobs->kept++;
 }
 
-static int draw_id(char id[DESY_JOB_ID])
-{
-    unsigned char bytes[(DESY_JOB_ID - 1) / 2];
-    if (RAND_bytes(bytes, sizeof bytes) != 1) return desy_error(DESY_EENV, "no random numbers for the id of a job");
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-    return DESY_OK;
-}
-
 /* Room for another answer: ended jobs make it, oldest first. */
 static bool make_room(desy_jobs *jobs) /* locked */
 {
@@ -126,7 +117,7 @@ static bool make_room(desy_jobs *jobs) /* locked */
 int desy_jobs_submit(desy_jobs *jobs, struct desy_job_request *request, bool keep, void (*notify)(void *), void *context, struct desy_job **out, bool *full)
 {
     struct desy_job *job = calloc(1, sizeof *job);
-    int rc = job ? draw_id(job->id) : desy_error_memory("a job");
+    int rc = job ? desy_secret_draw(job->id, (DESY_JOB_ID - 1) / 2) : desy_error_memory("a job");
     *out = NULL, *full = false;
     if (rc == DESY_OK) {
         job->request = *request;

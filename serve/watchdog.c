@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 
-#include <stdlib.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -117,6 +118,13 @@ def video(path, seconds=2, size="320x240"):
 
 
 class Case(unittest.TestCase):
+    """Tests that share a folder."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+
     def problem(self, answer, status, *words):
         got, headers, body = answer
         self.assertEqual(got, status, body)

@@ -3,9 +3,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import shutil
 import socket
-import tempfile
 import time
 import unittest
 
@@ -18,8 +16,7 @@ import service
 class Serve(service.Case):
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        super().setUpClass()
         cls.clip = service.video(cls.folder / "clip.mp4")
         cls.service = service.Service("--workers", 2, "--max-upload", "8M", environment={"DESY_TEST_HELPER": "hang:never"})
         cls.addClassCleanup(cls.service.__exit__)

@@ -2,8 +2,6 @@
 import concurrent.futures
 import json
 import pathlib
-import shutil
-import tempfile
 import unittest
 
 import hostile
@@ -13,8 +11,7 @@ import service
 
 class Hostile(service.Case):
     def test_as_desy_batch(self):
-        folder = pathlib.Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, folder)
+        folder = self.folder
         hostile.make_intact(folder)
         hostile.make_truncated(folder)
         hostile.make_flipped(folder, (1, 2, 3))

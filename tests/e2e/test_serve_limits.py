@@ -10,7 +10,6 @@ import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import time
 import unittest
 
@@ -22,8 +21,7 @@ class Limits(service.Case):
     """Services of their own."""
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        super().setUpClass()
         cls.clip = service.video(cls.folder / "clip.mp4")
 
     def test_a_crash_costs_one_answer(self):
