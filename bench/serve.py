@@ -2,13 +2,16 @@
 """bench/serve.py DATASET.json [--clients 16] [--seconds 60] [--workers 2] [--repeats 3] [--no-peer]
 
 `desy serve` under load on the loopback, in turn with `desy batch` with as many ranks as it has workers (one decode helper each) and with bench/serve_peer.py (FastAPI, PyAV, PyTorch; less work a
-video: no forensic numbers) at the best of a printed grid of processes and threads. The clips of the data set nearest to 300 KB are posted by so many clients, each the next one when the last is
+video: no forensic numbers) at the best of a printed grid of processes, threads and allocators (glibc's as it comes, keeping its memory, and
+keeping it in one arena). The clips of the data set nearest to 300 KB are posted by so many clients, each the next one when the last is
 answered. Printed: requests a second, median and 99th percentile, memory (proportional set size of all processes), errors, and what is left afterwards: uploads, processes, descriptors. Exits with
-1 below a bar: an error or something left; less than .9 of batch's videos a second; less than 2x the peer's requests a second; more than a third of its memory. Before: the mean of the peer's features
+1 below a bar: an error or something left; less than .9 of batch's videos a second; less than 2x the peer's requests a second; more than a third of its memory. Also printed: the same
+against the peer with glibc's allocator as it comes. Before: the mean of the peer's features
 of three clips is compared with that of `desy extract` (cosine at least .99)."""
 import argparse
 import concurrent.futures
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -22,12 +25,15 @@ import time
 import h5py
 import numpy as np
 
+import networks_peers
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = os.environ.get("DESY_PEERS", str(ROOT / "build" / "peers" / "bin" / "python3"))
 PROGRAM = os.environ.get("DESY_PROGRAM", str(ROOT / "build" / "release" / "desy"))
 WEIGHTS = os.environ.get("DESY_WEIGHTS_DIR", str(ROOT / "weights")) + "/efficientnet-lite0.safetensors"
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 PEER_PORT = 18765
+ALLOCATORS = {"as it comes": {}, "keeping memory": networks_peers.ALLOCATOR, "in one arena": {**networks_peers.ALLOCATOR, "MALLOC_ARENA_MAX": "1"}}
 
 
 def form(path):
@@ -101,9 +107,9 @@ class Ours:
 class Peer:
     headers, port = {}, PEER_PORT
 
-    def __init__(self, processes, threads):
+    def __init__(self, processes, threads, allocator):
         self.process = subprocess.Popen([PEERS, str(ROOT / "bench" / "serve_peer.py"), WEIGHTS, str(PEER_PORT), str(processes), str(threads)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        cwd=ROOT / "bench", start_new_session=True)
+                                        cwd=ROOT / "bench", start_new_session=True, env={**os.environ, **ALLOCATORS[allocator]})
         until = time.monotonic() + 120
         while True:
             try:
@@ -135,7 +141,7 @@ def batch(listing, count, ranks, folder):
 
 
 def check_peer(clips, folder):
-    peer = Peer(1, 1)
+    peer = Peer(1, 1, "as it comes")
     listing = folder / "check.json"
     listing.write_text(json.dumps([{"video_path": str(path), "label": 0} for path in clips]))
     subprocess.run([PROGRAM, "extract", str(listing), "-o", str(folder / "check"), "--quiet"], check=True, capture_output=True)
@@ -174,13 +180,17 @@ def main():
         grid = {}
         if not options.no_peer:
             check_peer(clips[:3], folder)
-            for processes, threads in ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1)):
-                peer = Peer(processes, threads)
+            for setting in itertools.product((1, 2, 4), (1, 2), ALLOCATORS):
+                if setting[:2] == (4, 2):
+                    continue
+                peer = Peer(*setting)
                 load(peer.port, {}, bodies, options.clients, 3)
-                grid[processes, threads] = load(peer.port, {}, bodies, options.clients, 10)[0]
-                print(f"peer, {processes} processes of {threads} threads: {grid[processes, threads]:.2f} requests/s, {memory(peer.process.pid):.0f} MB")
+                grid[setting] = load(peer.port, {}, bodies, options.clients, 10)[0]
+                print(f"peer, {setting[0]} processes of {setting[1]} threads, allocator {setting[2]}: {grid[setting]:.2f} requests/s, {memory(peer.process.pid):.0f} MB", flush=True)
                 peer.stop()
-        ours, batches, peers, ours_memory, peers_memory, latencies, errors = [], [], [], [], [], [], []
+        plain = {setting: rate for setting, rate in grid.items() if setting[2] == "as it comes"}
+        best = {name: max(some, key=some.get) for name, some in (("at its best", grid), ("as it comes", plain)) if some}
+        ours, batches, ours_memory, latencies, errors, peers = [], [], [], [], [], {name: ([], []) for name in best}
         service = Ours(options.workers, folder)
         load(service.port, service.headers, bodies, options.clients, 3)
         before = service.state()
@@ -197,11 +207,11 @@ def main():
                 (copies / f"{i:06}.mp4").symlink_to(clips[i % len(clips)])
             listing.write_text("".join(f"{path}\n" for path in sorted(copies.iterdir())))
             batches.append(batch(listing, count, options.workers, folder))
-            if grid:
-                peer = Peer(*max(grid, key=grid.get))
+            for name, (rates, sizes) in peers.items():
+                peer = Peer(*best[name])
                 load(peer.port, {}, bodies, options.clients, 3)
-                peers.append(load(peer.port, {}, bodies, options.clients, options.seconds)[0])
-                peers_memory.append(memory(peer.process.pid))
+                rates.append(load(peer.port, {}, bodies, options.clients, options.seconds)[0])
+                sizes.append(memory(peer.process.pid))
                 peer.stop()
         time.sleep(1)
         after = service.state()
@@ -217,9 +227,10 @@ def main():
         ratio = statistics.median(a / b for a, b in zip(ours, batches))
         print(f"batch: {statistics.median(batches):.2f} videos/s ({', '.join(f'{x:.2f}' for x in batches)}); serve / batch {ratio:.3f} (bar .9)")
         failed |= ratio < .9
-        if peers:
-            ratio, share = statistics.median(a / b for a, b in zip(ours, peers)), max(ours_memory) / statistics.median(peers_memory)
-            print(f"peer: {statistics.median(peers):.2f} requests/s ({', '.join(f'{x:.2f}' for x in peers)}), {statistics.median(peers_memory):.0f} MB; serve / peer {ratio:.2f} (bar 2), memory {share:.2f} (bar .333)")
+        for name, (rates, sizes) in peers.items():
+            ratio, share = statistics.median(a / b for a, b in zip(ours, rates)), max(ours_memory) / statistics.median(sizes)
+            print(f"peer {name} ({best[name][0]} processes of {best[name][1]} threads): {statistics.median(rates):.2f} requests/s ({', '.join(f'{x:.2f}' for x in rates)}), {statistics.median(sizes):.0f} MB; "
+                  f"serve / peer {ratio:.2f} (bar 2), memory {share:.2f} (bar .333)")
             failed |= ratio < 2 or share > 1 / 3
     sys.exit(failed)
 

@@ -1,5 +1,6 @@
 #include "detect/reliability.h"
 
+#include "base/cpu.h"
 #include "base/json.h"
 
 #include <math.h>
@@ -15,18 +16,33 @@
 #define FEWEST 8       /* frames */
 #define SHORTEST 1.    /* seconds */
 
-enum { PIXELS = DESY_INPUT_SIDE * DESY_INPUT_SIDE * 3 };
+enum { ROW = DESY_INPUT_SIDE * 3, PIXELS = DESY_INPUT_SIDE * ROW };
 
 /* What the network sees of a frame: the middle, enlarged or shrunk to 224. */
 static const uint8_t *pixels(const struct desy_clip *clip, int k) { return &clip->rgb[k][0][0][0]; }
 
+/* In 32 bits within a row, where nothing overflows: whole vectors. */
+DESY_VECTOR_CLONES static void add_row(const uint8_t *row, int64_t *sum, int64_t *square)
+{
+    uint32_t sums = 0, squares = 0;
+    for (int i = 0; i < ROW; i++) {
+        sums += row[i];
+        squares += (uint32_t)(row[i] * row[i]);
+    }
+    *sum += sums, *square += squares;
+}
+
+DESY_VECTOR_CLONES static int64_t change_of_row(const uint8_t *row, const uint8_t *before)
+{
+    uint32_t change = 0;
+    for (int i = 0; i < ROW; i++) change += (uint32_t)abs(row[i] - before[i]);
+    return change;
+}
+
 static void look_at_frame(struct desy_reliability *r, const uint8_t *frame)
 {
     int64_t sum = 0, square = 0;
-    for (int i = 0; i < PIXELS; i++) {
-        sum += frame[i];
-        square += (int64_t)frame[i] * frame[i];
-    }
+    for (int i = 0; i < PIXELS; i += ROW) add_row(frame + i, &sum, &square);
     const double mean = (double)sum / PIXELS, variance = (double)square / PIXELS - mean * mean;
     r->frames++;
     r->flat += variance < FLAT * FLAT;
@@ -43,7 +59,7 @@ void desy_reliability_add(struct desy_reliability *r, const struct desy_clip *cl
     for (int k = 0; k < clip->frames; k++) {
         int64_t change = 0;
         look_at_frame(r, pixels(clip, k));
-        for (int i = 0; k > 0 && i < PIXELS; i++) change += abs(pixels(clip, k)[i] - pixels(clip, k - 1)[i]);
+        for (int i = 0; k > 0 && i < PIXELS; i += ROW) change += change_of_row(pixels(clip, k) + i, pixels(clip, k - 1) + i);
         if ((double)change / PIXELS > r->change) r->change = (double)change / PIXELS;
     }
 }

@@ -28,16 +28,16 @@ constexpr size_t frame = desy::batch::frame;
 /* What every kind knows beside its network: width, input normalisation ((x / divisor) - mean) / deviation, and where weights come from. */
 struct kind_facts {
     const char *name;
-    int dims;
+    int dims, pass; /* pass: frames at a time on a CPU */
     double divisor, mean[3], deviation[3];
     const char *advice;
 };
 const kind_facts facts[] = {
-    {"EfficientNet-Lite0", 1600, 1, {127, 127, 127}, {128, 128, 128},
+    {"EfficientNet-Lite0", 1600, 4, 1, {127, 127, 127}, {128, 128, 128},
      "run ./quickstart.sh or cmake/fetch_weights.sh to get the weights, or give --weights FILE"},
-    {"ResNet-50", 2048, 255, {.485, .456, .406}, {.229, .224, .225},
+    {"ResNet-50", 2048, 2, 255, {.485, .456, .406}, {.229, .224, .225},
      "save torchvision's or timm's resnet50 with safetensors.torch.save_file(model.state_dict(), FILE) and give --weights FILE"},
-    {"a TorchScript encoder", 0, 255, {.485, .456, .406}, {.229, .224, .225},
+    {"a TorchScript encoder", 0, 0, 255, {.485, .456, .406}, {.229, .224, .225},
      "save it by torch.jit.script(module.eval()).save(FILE.pt); it takes [N, 3, 224, 224] and gives [N, D] for --dims D"},
 };
 
@@ -181,14 +181,14 @@ static bool is_whole(const at::Device &device)
     return !device.is_cpu() || getenv("DESY_BACKBONE_OPERATORS");
 }
 
-/* On a CPU our networks take a clip's frames in passes of 2: the largest tensors between two layers, 10 MB, then stay in its cache. Others' take a clip. */
+/* On a CPU our networks take a clip's frames in passes of a few, so that what lies between two layers stays in the cache of a core. Others' take a clip. */
 static desy::placement place(const desy_backbone_options &options, int clips)
 {
     static const at::ScalarType types[] = {at::kFloat, at::kBFloat16, at::kHalf};
     desy::placement where = {at::Device(options.device), types[options.precision], options.frames, false};
     if (is_whole(where.device)) where.batch = clips * options.frames;
     if (is_whole(where.device) || is_torchscript(options.weights)) return where;
-    where.batch = std::min(options.frames, 2);
+    where.batch = std::min(options.frames, facts[options.kind].pass);
     where.fused = desy::fused_operators();
     return where;
 }
