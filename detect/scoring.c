@@ -269,6 +269,16 @@ out:
     return rc;
 }
 
+int desy_scoring_ahead(const desy_scoring *scoring)
+{
+    return 2 * scoring->batch_clips;
+}
+
+uint64_t desy_scoring_calls(const desy_scoring *scoring)
+{
+    return desy_batches_count(scoring->batches);
+}
+
 const desy_classifier *desy_scoring_classifier(const desy_scoring *scoring)
 {
     return scoring->classifier;

@@ -26,6 +26,7 @@ struct desy_scoring_settings {
     int workers;           /* decode helpers; 0: as many as the processors that this process may use, beside a GPU one less */
     int threads;           /* of each network call */
     int batch_clips;       /* clips that go through the network at once, of different videos, too; 0: as many as are fastest on the device. A video's result then waits for those behind it */
+    int at_once;           /* 0 or 1: but only for those that are decoded: the network begins when there is no other clip that could go with it at once */
     int local_rank;        /* the CUDA device that "auto" takes, modulo those there are */
     int allow_code;        /* from here on 0 or 1: weights may be TorchScript, which is executable code */
     int timeline;          /* also score the video part by part */
@@ -53,6 +54,10 @@ struct desy_scoring_video {
 int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *video);
 /* The result of the oldest queued video; caller deletes. A video that could not be read has a status, a reason, no score. After an error desy_scoring_clear comes next, or the end. */
 int desy_scoring_next(desy_scoring *scoring, cJSON **result);
+/* How many videos should be queued, so that decoders and network have work: two batches, one of which is filled while the other is looked at. */
+int desy_scoring_ahead(const desy_scoring *scoring);
+/* Calls of the network so far. */
+uint64_t desy_scoring_calls(const desy_scoring *scoring);
 /* The model. Borrowed until close. */
 const desy_classifier *desy_scoring_classifier(const desy_scoring *scoring);
 /* From any thread: a desy_scoring_next that waits for a clip, or else the next one that would, gives DESY_EINTERRUPTED. */

@@ -61,13 +61,20 @@ out:
     return rc;
 }
 
+/* The oldest is in the batch that is being filled: does that wait for another clip? */
+static bool wants_more(const desy_scoring *scoring)
+{
+    const bool queued = scoring->taking / 2 < scoring->gone + scoring->queued;
+    return queued && scoring->batch_clips > 1 && (!scoring->settings.at_once || desy_helper_ready(scoring->helpers));
+}
+
 int desy_scoring_look_at_oldest(desy_scoring *scoring)
 {
     struct desy_queued_video *video = &scoring->videos[scoring->first];
     int rc = DESY_OK;
     while (rc == DESY_OK && video->requests > 0) {
-        const bool taken = scoring->taking / 2 > scoring->gone, last = scoring->taking / 2 == scoring->gone + scoring->queued;
-        rc = taken && (last || scoring->batch_clips == 1) ? desy_batches_drain(scoring->batches) : take_clip(scoring);
+        const bool taken = scoring->taking / 2 > scoring->gone;
+        rc = taken && !wants_more(scoring) ? desy_batches_drain(scoring->batches) : take_clip(scoring);
     }
     return rc == DESY_OK && video->score.windows > 0 ? desy_classifier_finish(scoring->classifier, &video->score) : rc;
 }

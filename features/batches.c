@@ -25,6 +25,7 @@ struct desy_batches {
     float *features; /* (T, D) */
     struct batch batches[DESY_BACKBONE_SLOTS];
     int filling; /* which of them */
+    uint64_t count;
 };
 
 int desy_batches_open(desy_batches **out, const struct desy_batches_options *options)
@@ -87,6 +88,7 @@ int desy_batches_flush(desy_batches *batches)
     int rc = desy_encoder_start(batches->encoder, batches->filling);
     if (rc != DESY_OK) return rc;
     batch->started = true;
+    batches->count++;
     batches->filling = (batches->filling + 1) % DESY_BACKBONE_SLOTS;
     return finish(batches, batches->filling); /* with two slots, the one before */
 }
@@ -108,6 +110,11 @@ int desy_batches_drain(desy_batches *batches)
     int rc = desy_batches_flush(batches);
     for (int i = 0; i < DESY_BACKBONE_SLOTS && rc == DESY_OK; i++) rc = finish(batches, (batches->filling + i) % DESY_BACKBONE_SLOTS);
     return rc;
+}
+
+uint64_t desy_batches_count(const desy_batches *batches)
+{
+    return batches->count;
 }
 
 void desy_batches_clear(desy_batches *batches)

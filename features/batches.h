@@ -27,6 +27,8 @@ int desy_batches_add(desy_batches *batches, const struct desy_clip *clip, uint64
 int desy_batches_flush(desy_batches *batches);
 /* Flushes, and all that is on its way comes out. */
 int desy_batches_drain(desy_batches *batches);
+/* Batches that went through the network so far, full or not. */
+uint64_t desy_batches_count(const desy_batches *batches);
 /* Forgets all that is on its way. */
 void desy_batches_clear(desy_batches *batches);
 void desy_batches_close(desy_batches **batches); /* NULL-safe; before the extractor's */

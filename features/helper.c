@@ -305,6 +305,13 @@ out:
     return rc;
 }
 
+bool desy_helper_ready(const desy_helper_pool *pool)
+{
+    const struct helper *helper = pool->oldest ? pool->oldest->helper : NULL;
+    struct pollfd filled = {.fd = helper ? helper->socket : -1, .events = POLLIN};
+    return helper && poll(&filled, 1, 0) > 0;
+}
+
 void desy_helper_interrupt(desy_helper_pool *pool)
 {
     (void)eventfd_write(pool->interrupt, 1); /* fails where it was interrupted 2^64 - 2 times already */

@@ -40,6 +40,8 @@ int desy_helper_submit(desy_helper_pool *pool, const struct desy_clip_request *r
 /* Waits for the next clip of the oldest submitted one: a video has more of them until desy_clip_is_last, each with the whole deadline. *clip: a checked copy, borrowed until the next take. A dead helper gives
  * DESY_STATUS_CRASHED (with the signal in words; SIGSYS: the sandbox ended it), a late one is killed: DESY_STATUS_TIMEOUT; both are replaced. DESY_EENV if no helper can be had; DESY_EINTERRUPTED: desy_helper_interrupt. */
 int desy_helper_take(desy_helper_pool *pool, const struct desy_clip **clip);
+/* Would a take give a clip without waiting? */
+bool desy_helper_ready(const desy_helper_pool *pool);
 /* Once a clip was taken: "" if its helper was in its sandbox, else in words why the kernel lets none in. Borrowed till the next call. */
 const char *desy_helper_sandbox_missing(const desy_helper_pool *pool);
 /* From any thread: the take that waits, or else the next one, gives DESY_EINTERRUPTED. */

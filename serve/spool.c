@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -51,7 +52,7 @@ int desy_spool_open(struct desy_spool *spool, const char *parent)
     if (!parent) parent = temporary && *temporary ? temporary : "/tmp";
     *spool = (struct desy_spool){.lock = -1};
     sweep(parent);
-    char *path = NULL;
+    char *path = NULL, *making = NULL;
     spool->directory = desy_path_join(parent, PREFIX "XXXXXX");
     int rc = spool->directory ? DESY_OK : desy_error_memory("the directory of uploads");
     if (rc == DESY_OK && !mkdtemp(spool->directory)) {
@@ -59,9 +60,11 @@ int desy_spool_open(struct desy_spool *spool, const char *parent)
         free(spool->directory);
         spool->directory = NULL;
     }
-    if (rc == DESY_OK && !(path = desy_path_join(spool->directory, LOCK))) rc = desy_error_memory("the directory of uploads");
-    if (rc == DESY_OK) spool->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    if (rc == DESY_OK && (spool->lock < 0 || flock(spool->lock, LOCK_EX | LOCK_NB) != 0)) rc = desy_error(DESY_EENV, "%s: can't be locked: %s", path, strerror(errno));
+    if (rc == DESY_OK && !((path = desy_path_join(spool->directory, LOCK)) && (making = desy_path_join(spool->directory, LOCK ".new")))) rc = desy_error_memory("the directory of uploads");
+    if (rc == DESY_OK) spool->lock = open(making, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    /* It gets its name once it is locked: another service that starts now would take it for that of one that was killed. */
+    if (rc == DESY_OK && (spool->lock < 0 || flock(spool->lock, LOCK_EX | LOCK_NB) != 0 || rename(making, path) != 0)) rc = desy_error(DESY_EENV, "%s: can't be locked: %s", path, strerror(errno));
+    free(making);
     free(path);
     if (rc != DESY_OK) desy_spool_close(spool);
     return rc;

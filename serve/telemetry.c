@@ -31,7 +31,7 @@ struct desy_telemetry {
     pthread_mutex_t lock;
     struct kind kinds[KINDS];
     size_t n_kinds;
-    uint64_t uncounted, bytes, reloads[2], verdicts[3];
+    uint64_t uncounted, bytes, calls, reloads[2], verdicts[3];
     struct video_status {
         char name[16];
         uint64_t count;
@@ -103,6 +103,13 @@ void desy_telemetry_video(desy_telemetry *telemetry, const char *status, int ver
     if (strcmp(status, "ok") == 0) telemetry->verdicts[verdict < 0 ? 2 : verdict]++;
     observe(&telemetry->waited, waited);
     observe(&telemetry->scored, seconds);
+    pthread_mutex_unlock(&telemetry->lock);
+}
+
+void desy_telemetry_calls(desy_telemetry *telemetry, uint64_t calls)
+{
+    pthread_mutex_lock(&telemetry->lock);
+    telemetry->calls += calls;
     pthread_mutex_unlock(&telemetry->lock);
 }
 
@@ -206,6 +213,8 @@ bool desy_telemetry_write(desy_telemetry *shared, const struct desy_telemetry_no
     for (size_t k = 0; k < m->n_videos; k++) fprintf(stream, "desy_videos_total{status=\"%s\"} %" PRIu64 "\n", m->videos[k].name, m->videos[k].count);
     head(stream, "desy_verdicts_total", "counter", "Verdicts on videos that have a score.");
     for (int i = 0; i < 3; i++) fprintf(stream, "desy_verdicts_total{verdict=\"%s\"} %" PRIu64 "\n", verdicts[i], m->verdicts[i]);
+    head(stream, "desy_network_calls_total", "counter", "Calls of the network, each with the clips of one request or several.");
+    fprintf(stream, "desy_network_calls_total %" PRIu64 "\n", m->calls);
     put_histogram(stream, "desy_job_wait_seconds", "How long jobs waited for a worker.", &m->waited);
     put_histogram(stream, "desy_job_seconds", "How long workers took for a video.", &m->scored);
     head(stream, "desy_model_reloads_total", "counter", "Promoted models that were taken up, or could not be.");

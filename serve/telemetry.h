@@ -17,6 +17,7 @@ void desy_telemetry_close(desy_telemetry **telemetry);
 void desy_telemetry_request(desy_telemetry *telemetry, const char *method, const char *route, int status, double seconds, uint64_t bytes);
 /* A video that a worker is done with: its status ("ok", "unreadable", ...), the verdict (1 AI-generated, 0 real, -1 none), the seconds that it waited and took. */
 void desy_telemetry_video(desy_telemetry *telemetry, const char *status, int verdict, double waited, double seconds);
+void desy_telemetry_calls(desy_telemetry *telemetry, uint64_t calls); /* so many more of the network */
 void desy_telemetry_reload(desy_telemetry *telemetry, bool failed); /* another version of the model was taken up, or could not be */
 
 struct desy_telemetry_now {

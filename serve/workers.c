@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD 2       /* videos that a worker decodes at a time: the next one while the network looks at this one */
 #define TRY_AGAIN 60. /* seconds after which a model that could not be opened is tried again: memory may have been short */
 #define LOOK_AGAIN 1. /* seconds after which an idle worker looks whether another model was promoted */
 
@@ -29,8 +28,9 @@ struct desy_workers {
         desy_workers *workers;
         pthread_t thread;
         desy_scoring *scoring;
-        struct desy_job *working[AHEAD]; /* oldest first; changed under the lock, for interrupts */
-        int n_working;
+        struct desy_job **working; /* oldest first, `ahead` at most; changed under the lock, for interrupts */
+        int n_working, ahead;
+        uint64_t calls; /* of the network that were counted */
         atomic_bool failing; /* the last video failed by no fault of its own */
         char stamp[DESY_MODEL_STAMP];
     } list[];
@@ -99,7 +99,7 @@ static void renew(struct worker *worker)
     if (open_model(&fresh) == DESY_OK) {
         pthread_mutex_lock(&workers->lock);
         desy_scoring *was = worker->scoring;
-        worker->scoring = fresh.scoring;
+        worker->scoring = fresh.scoring, worker->calls = 0;
         pthread_mutex_unlock(&workers->lock);
         desy_scoring_close(&was);
         strcpy(worker->stamp, fresh.stamp);
@@ -182,6 +182,9 @@ static void finish_one(struct worker *worker)
     cJSON *result = NULL;
     char *text = NULL;
     int rc = desy_scoring_next(worker->scoring, &result);
+    const uint64_t calls = desy_scoring_calls(worker->scoring);
+    desy_telemetry_calls(worker->workers->telemetry, calls - worker->calls);
+    worker->calls = calls;
     if (rc == DESY_OK) rc = desy_json_text(&text, result, false, worker->working[0]->request.name);
     if (rc == DESY_OK) {
         atomic_store(&worker->failing, false);
@@ -204,7 +207,8 @@ static void interrupt(void *context, const struct desy_job *job)
 /* A video with a timeline may take long, and one behind it would wait though other workers are idle. */
 static bool may_take(const struct worker *worker, bool old)
 {
-    return worker->n_working == 0 || (worker->n_working < AHEAD && !old && !worker->working[0]->request.timeline && !worker->working[0]->request.explain);
+    const struct desy_job_request *newest = worker->n_working ? &worker->working[worker->n_working - 1]->request : NULL;
+    return !newest || (worker->n_working < worker->ahead && !old && !newest->timeline && !newest->explain);
 }
 
 static void *work(void *context)
@@ -224,6 +228,12 @@ static void *work(void *context)
     }
 }
 
+static void close_worker(struct worker *worker)
+{
+    desy_scoring_close(&worker->scoring);
+    free(worker->working);
+}
+
 int desy_workers_start(desy_workers **out, int count, const struct desy_scoring_settings *settings, desy_jobs *jobs, desy_telemetry *telemetry, desy_drift_window *drift)
 {
     desy_workers *workers = calloc(1, sizeof *workers + (size_t)count * sizeof *workers->list);
@@ -236,6 +246,9 @@ int desy_workers_start(desy_workers **out, int count, const struct desy_scoring_
     for (int i = 0; i < count; i++) { /* all before the first thread: a service that starts has all it needs */
         workers->list[i].workers = workers;
         DESY_TRY(open_model(&workers->list[i]));
+        workers->list[i].ahead = desy_scoring_ahead(workers->list[i].scoring);
+        workers->list[i].working = calloc((size_t)workers->list[i].ahead, sizeof *workers->list[i].working);
+        if (!workers->list[i].working) DESY_TRY(desy_error_memory("workers"));
     }
     for (; workers->count < count; workers->count++) {
         if (pthread_create(&workers->list[workers->count].thread, NULL, work, &workers->list[workers->count]) != 0) DESY_TRY(desy_error(DESY_EENV, "no thread for a worker can be had"));
@@ -243,7 +256,7 @@ int desy_workers_start(desy_workers **out, int count, const struct desy_scoring_
 out:
     if (rc != DESY_OK) {
         desy_jobs_drain(jobs);
-        for (int i = workers->count; i < count; i++) desy_scoring_close(&workers->list[i].scoring);
+        for (int i = workers->count; i < count; i++) close_worker(&workers->list[i]);
         desy_workers_join(workers);
         desy_workers_close(out);
     }
@@ -275,7 +288,7 @@ void desy_workers_close(desy_workers **out)
 {
     desy_workers *workers = *out;
     if (!workers) return;
-    for (int i = 0; i < workers->count; i++) desy_scoring_close(&workers->list[i].scoring);
+    for (int i = 0; i < workers->count; i++) close_worker(&workers->list[i]);
     pthread_mutex_destroy(&workers->lock);
     cJSON_Delete(workers->model);
     free(workers);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "mpi/signals.h"
 #include "stages/commands.h"
+#include "stages/device.h"
 #include "stages/scoring_options.h"
 
 #include <cjson/cJSON.h>
@@ -17,6 +18,7 @@
 #include <time.h>
 
 static struct desy_service_options options = {.host = "127.0.0.1", .port = 5000, .deadline = 120, .least_rate = 1024, .keep = 3600, .grace = 60, .queue = 64, .connections = 512};
+static int batch_clips;
 static char *max_upload = "512M", *max_feedback = "10G", **names;
 
 const struct poptOption desy_serve_options[] = {
@@ -30,7 +32,8 @@ const struct poptOption desy_serve_options[] = {
     {"min-rate", 0, POPT_ARG_DOUBLE, &options.least_rate, 0, "bytes a second that an upload must arrive with (default 1024)", "N"},
     {"rate", 0, POPT_ARG_DOUBLE, &options.rate, 0, "videos a minute from one address (default 0: any number)", "N"},
     {"queue", 0, POPT_ARG_INT, &options.queue, 0, "videos that may wait; further ones are answered 503 (default 64)", "N"},
-    {"workers", 0, POPT_ARG_INT, &options.workers, 0, "videos scored at a time, each worker with a model and decode helpers of its own (default: the cores)", "N"},
+    {"workers", 0, POPT_ARG_INT, &options.workers, 0, "videos scored at a time, each worker with a model and decode helpers of its own (default: the cores; 2 on a CUDA device)", "N"},
+    {"batch-clips", 0, POPT_ARG_INT, &batch_clips, 0, "clips of several requests that go through the network at once, as many as are decoded by then (default: 8 on CUDA devices, where it decides bits; 1 on a CPU, where it gains nothing)", "B"},
     {"connections", 0, POPT_ARG_INT, &options.connections, 0, "connections at a time (default 512)", "N"},
     {"keep", 0, POPT_ARG_DOUBLE, &options.keep, 0, "seconds that the answer to a job waits to be fetched (default 3600)", "S"},
     {"grace", 0, POPT_ARG_DOUBLE, &options.grace, 0, "seconds that requests under way have when the service is stopped (default 60)", "S"},
@@ -92,6 +95,21 @@ static int announce(const struct desy_invocation *invocation, const struct desy_
     return printed < 0 || fflush(stdout) != 0 ? desy_error(DESY_EENV, "stdout can't be written") : DESY_OK;
 }
 
+/* A worker whose network runs on the processor has a helper, one that feeds a device its share of those that go with the device; the second one decodes while the first waits for a slow video. */
+static int share_cores(const desy_world *world)
+{
+    char device[16];
+    struct desy_scoring_settings *scoring = &options.scoring;
+    const int rc = desy_rank_device(device, scoring->device ? scoring->device : "auto", world);
+    if (rc != DESY_OK) return rc;
+    const bool cpu = strcmp(device, "cpu") == 0;
+    if (options.workers == 0) options.workers = cpu ? desy_local_cores(world) : 2;
+    if (scoring->workers == 0) scoring->workers = cpu ? 1 : desy_rank_helpers(device, world) / options.workers;
+    if (scoring->workers == 0) scoring->workers = 1;
+    scoring->at_once = 1;
+    return DESY_OK;
+}
+
 int desy_serve_command(struct desy_invocation *invocation)
 {
     struct desy_service *service = NULL;
@@ -99,10 +117,10 @@ int desy_serve_command(struct desy_invocation *invocation)
     if (invocation->argument_count > 0) rc = desy_error(DESY_EUSAGE, "desy serve takes no argument, and there is '%s'", invocation->arguments[0]);
     if (rc == DESY_OK && invocation->output) rc = desy_error(DESY_EUSAGE, "desy serve writes no -o");
     DESY_TRY(rc);
+    desy_scoring_want_batches(batch_clips);
     DESY_TRY(desy_scoring_settings_of(&options.scoring, invocation->world));
     DESY_TRY(desy_scoring_check_count(2));
-    if (options.workers == 0) options.workers = desy_local_cores(invocation->world);
-    if (options.scoring.workers == 0) options.scoring.workers = 1; /* of each worker; what it decodes ahead is one video */
+    DESY_TRY(share_cores(invocation->world));
     signal(SIGPIPE, SIG_IGN);
     DESY_TRY(desy_service_start(&service, &options));
     DESY_TRY(announce(invocation, service));

@@ -1,4 +1,5 @@
 """Clips in batches across videos: on a CPU the same store whatever the batch; as a device does it, the batch is part of the configuration, and is halved where memory does not hold it."""
+import concurrent.futures
 import json
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import h5py
 import numpy
 
 import program
+import service
 
 DEVICE = {"DESY_BACKBONE_OPERATORS": "1"}  # a CPU does what a device does
 
@@ -52,7 +54,7 @@ class BatchClips(program.StoreCase):
         one, _ = self.extract("--batch-clips", 3, **DEVICE)
         two, _ = self.extract("--batch-clips", 3, ranks=2, **DEVICE)
         self.assertEqual(program.store_hash(one), program.store_hash(two))
-        self.assertEqual((self.config(one)["batch"], self.config(self.whole)["batch"]), (48, 2))
+        self.assertEqual((self.config(one)["batch"], self.config(self.whole)["batch"]), (48, 4))
         ours, expected = self.features(one), self.features(self.whole)
         self.assertEqual(ours[1], expected[1])
         numpy.testing.assert_allclose(ours[0], expected[0], rtol=1e-3, atol=1e-3)
@@ -104,6 +106,27 @@ class BatchClips(program.StoreCase):
         self.assertEqual(len(scores[0]), len(videos))
         self.assertEqual(scores[1], scores[0])
         self.assertEqual(scores[2], scores[0])
+
+    def ask(self, clips, *options, **environment):
+        """Answers of a service that all of them reach at once, and the calls of the network that it took."""
+        with service.Service("--workers", 1, "--num-workers", 4, *options, environment=environment) as it, concurrent.futures.ThreadPoolExecutor(len(clips)) as pool:
+            answers = list(pool.map(lambda clip: it.upload("/detect", ("video", "clip.mp4", clip.read_bytes())), clips))
+            self.assertEqual([status for status, _, _ in answers], [200] * len(clips), answers)
+            self.assertEqual(it.metric('desy_videos_total{status="ok"}'), len(clips))
+            return [body for _, _, body in answers], it.metric("desy_network_calls_total")
+
+    def test_across_requests(self):
+        clips = sorted((self.folder / "data" / "clips").glob("0*.mp4"))
+        told = [json.loads(line) for line in program.run(1, "detect", *clips, "--json")[0].splitlines()] * 4
+        clips *= 4
+        answers, calls = self.ask(clips, "--batch-clips", 4)
+        self.assertEqual(answers, [{**one, "video_path": "clip.mp4"} for one in told])
+        self.assertLess(calls, len(clips))
+        answers, calls = self.ask(clips, "--batch-clips", 4, **DEVICE)
+        numpy.testing.assert_allclose([one["confidence"] for one in answers], [one["confidence"] for one in told], atol=1e-3)
+        self.assertLess(calls, len(clips))
+        alone, calls = self.ask(clips[:1], "--batch-clips", 4, **DEVICE)  # waits for no other, and is told the same
+        self.assertEqual((alone, calls), (answers[:1], 1))
 
     def test_words(self):
         nowhere = self.folder / "nowhere"
