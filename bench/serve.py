@@ -5,7 +5,7 @@
 video: no forensic numbers) at the best of a printed grid of processes, threads and allocators (glibc's as it comes, keeping its memory, and
 keeping it in one arena). The clips of the data set nearest to 300 KB are posted by so many clients, each the next one when the last is
 answered. Printed: requests a second, median and 99th percentile, memory (proportional set size of all processes), errors, and what is left afterwards: uploads, processes, descriptors. Exits with
-1 below a bar: an error or something left; less than .9 of batch's videos a second; less than 2x the peer's requests a second; more than a third of its memory. Also printed: the same
+1 below a bar: an error or something left; less than .9 of batch's videos a second; less than 2x the peer's requests a second; more than a third of its memory; the same
 against the peer with glibc's allocator as it comes. Before: the mean of the peer's features
 of three clips is compared with that of `desy extract` (cosine at least .99)."""
 import argparse
@@ -70,7 +70,14 @@ def load(port, headers, bodies, clients, seconds):
     started = time.perf_counter()
     with concurrent.futures.ThreadPoolExecutor(clients) as pool:
         list(pool.map(client, range(clients)))
-    return len(latencies) / (time.perf_counter() - started), sorted(latencies), errors
+    return (len(latencies) - len(errors)) / (time.perf_counter() - started), sorted(latencies), errors
+
+
+def load_peer(peer, bodies, clients, seconds):
+    rate, _, errors = load(peer.port, {}, bodies, clients, seconds)
+    if errors:
+        sys.exit(f"the peer answers with errors: {errors[0]}")
+    return rate
 
 
 def tree(pid):
@@ -185,7 +192,7 @@ def main():
                     continue
                 peer = Peer(*setting)
                 load(peer.port, {}, bodies, options.clients, 3)
-                grid[setting] = load(peer.port, {}, bodies, options.clients, 10)[0]
+                grid[setting] = load_peer(peer, bodies, options.clients, 10)
                 print(f"peer, {setting[0]} processes of {setting[1]} threads, allocator {setting[2]}: {grid[setting]:.2f} requests/s, {memory(peer.process.pid):.0f} MB", flush=True)
                 peer.stop()
         plain = {setting: rate for setting, rate in grid.items() if setting[2] == "as it comes"}
@@ -210,7 +217,7 @@ def main():
             for name, (rates, sizes) in peers.items():
                 peer = Peer(*best[name])
                 load(peer.port, {}, bodies, options.clients, 3)
-                rates.append(load(peer.port, {}, bodies, options.clients, options.seconds)[0])
+                rates.append(load_peer(peer, bodies, options.clients, options.seconds))
                 sizes.append(memory(peer.process.pid))
                 peer.stop()
         time.sleep(1)

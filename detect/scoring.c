@@ -271,7 +271,7 @@ out:
 
 int desy_scoring_ahead(const desy_scoring *scoring)
 {
-    return 2 * scoring->batch_clips;
+    return scoring->batch_clips == 1 ? 2 : desy_helper_count(scoring->helpers) + 1;
 }
 
 uint64_t desy_scoring_calls(const desy_scoring *scoring)

@@ -54,7 +54,7 @@ struct desy_scoring_video {
 int desy_scoring_submit(desy_scoring *scoring, const struct desy_scoring_video *video);
 /* The result of the oldest queued video; caller deletes. A video that could not be read has a status, a reason, no score. After an error desy_scoring_clear comes next, or the end. */
 int desy_scoring_next(desy_scoring *scoring, cJSON **result);
-/* How many videos should be queued, so that decoders and network have work: two batches, one of which is filled while the other is looked at. */
+/* How many videos should be queued so that decoders and network have work: one for each helper and one more, but two where one clip goes through the network at a time. Results come in order: those behind a slow one wait. */
 int desy_scoring_ahead(const desy_scoring *scoring);
 /* Calls of the network so far. */
 uint64_t desy_scoring_calls(const desy_scoring *scoring);

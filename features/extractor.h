@@ -8,7 +8,7 @@
 #include <cjson/cJSON.h>
 
 #define DESY_MOST_BATCH_CLIPS 256
-/* Clips of a batch where nobody says how many: 8 on a CUDA device; 1 on a CPU, whose passes are of 2 frames whatever the batch. */
+/* Clips of a batch where nobody says how many: 8 on a CUDA device; 1 on a CPU, whose passes are of a few frames whatever the batch. */
 int desy_default_batch_clips(const char *device);
 
 struct desy_extractor_options {

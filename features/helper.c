@@ -172,6 +172,11 @@ int desy_helper_pool_open(desy_helper_pool **out, int helpers, double deadline)
     return DESY_OK;
 }
 
+int desy_helper_count(const desy_helper_pool *pool)
+{
+    return pool->count;
+}
+
 void desy_helper_pool_use(desy_helper_pool *pool, desy_spawner *spawner)
 {
     pool->spawner = spawner;

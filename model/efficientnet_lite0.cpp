@@ -78,6 +78,7 @@ struct network final : encoder {
             for (size_t i = 0; i < first; i++) parts.back() = blocks[i](parts.back());
         }
         at::Tensor x = parts.size() == 1 ? parts[0] : at::cat(parts);
+        parts.clear(); /* the memory of a device is not to hold them longer */
         for (size_t i = first; i < blocks.size(); i++) x = blocks[i](x);
         const at::Tensor texture = x.mean({2, 3}, false, at::kFloat);
         return at::cat({head(x).mean({2, 3}, false, at::kFloat), texture}, 1);

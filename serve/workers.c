@@ -125,16 +125,16 @@ static void count_video(struct worker *worker, const struct desy_job *job, const
     desy_telemetry_video(worker->workers->telemetry, status ? status : failed ? "failed" : "cancelled", cJSON_IsBool(verdict) ? cJSON_IsTrue(verdict) : -1, job->started - job->submitted, desy_monotonic() - job->started);
 }
 
-/* The oldest of those submitted has its answer. */
-static void finish_job(struct worker *worker, const cJSON *result, char *text, char *failure)
+/* One of those submitted, the oldest is 0, has its answer. */
+static void finish_job(struct worker *worker, int index, const cJSON *result, char *text, char *failure)
 {
-    struct desy_job *job = worker->working[0];
+    struct desy_job *job = worker->working[index];
     count_video(worker, job, result, failure != NULL);
     const char *status = desy_json_text_of(result, "status");
     const bool scored = status && strcmp(status, "ok") == 0;
     if (scored) desy_drift_window_add(worker->workers->drift, desy_scoring_classifier(worker->scoring), desy_json_number_of(result, "logit"));
     pthread_mutex_lock(&worker->workers->lock);
-    memmove(worker->working, worker->working + 1, (size_t)--worker->n_working * sizeof *worker->working);
+    memmove(worker->working + index, worker->working + index + 1, (size_t)(--worker->n_working - index) * sizeof *worker->working);
     pthread_mutex_unlock(&worker->workers->lock);
     desy_jobs_finish(worker->workers->jobs, job, text, scored, failure);
 }
@@ -146,7 +146,7 @@ static void fail_all(struct worker *worker)
     desy_log_error("serve: a video could not be scored: %s", failure ? failure : "no memory");
     desy_scoring_clear(worker->scoring);
     atomic_store(&worker->failing, true);
-    while (worker->n_working > 0) finish_job(worker, NULL, NULL, failure ? strdup(failure) : NULL);
+    while (worker->n_working > 0) finish_job(worker, 0, NULL, NULL, failure ? strdup(failure) : NULL);
     free(failure);
 }
 
@@ -166,13 +166,19 @@ static void begin(struct worker *worker, struct desy_job *job)
     if (submit(worker, job) != DESY_OK) fail_all(worker);
 }
 
-/* One of this worker's jobs was cancelled: the others begin anew. */
-static void begin_again(struct worker *worker)
+static bool is_cancelled(const struct worker *worker, int index)
 {
     size_t waiting;
+    return desy_jobs_state(worker->workers->jobs, worker->working[index], &waiting) == DESY_JOB_CANCELLED;
+}
+
+/* Some of this worker's jobs were cancelled: the others begin anew. */
+static void begin_again(struct worker *worker)
+{
     int rc = DESY_OK;
     desy_scoring_clear(worker->scoring);
-    while (worker->n_working > 0 && desy_jobs_state(worker->workers->jobs, worker->working[0], &waiting) == DESY_JOB_CANCELLED) finish_job(worker, NULL, NULL, NULL);
+    for (int i = worker->n_working - 1; i >= 0; i--)
+        if (is_cancelled(worker, i)) finish_job(worker, i, NULL, NULL, NULL);
     for (int i = 0; i < worker->n_working && rc == DESY_OK; i++) rc = submit(worker, worker->working[i]);
     if (rc != DESY_OK) fail_all(worker);
 }
@@ -181,6 +187,10 @@ static void finish_one(struct worker *worker)
 {
     cJSON *result = NULL;
     char *text = NULL;
+    if (is_cancelled(worker, 0)) { /* while it was not the oldest, which alone is interrupted */
+        begin_again(worker);
+        return;
+    }
     int rc = desy_scoring_next(worker->scoring, &result);
     const uint64_t calls = desy_scoring_calls(worker->scoring);
     desy_telemetry_calls(worker->workers->telemetry, calls - worker->calls);
@@ -188,7 +198,7 @@ static void finish_one(struct worker *worker)
     if (rc == DESY_OK) rc = desy_json_text(&text, result, false, worker->working[0]->request.name);
     if (rc == DESY_OK) {
         atomic_store(&worker->failing, false);
-        finish_job(worker, result, text, NULL);
+        finish_job(worker, 0, result, text, NULL);
     } else if (rc == DESY_EINTERRUPTED) begin_again(worker);
     else fail_all(worker);
     cJSON_Delete(result);
@@ -207,8 +217,10 @@ static void interrupt(void *context, const struct desy_job *job)
 /* A video with a timeline may take long, and one behind it would wait though other workers are idle. */
 static bool may_take(const struct worker *worker, bool old)
 {
+    const struct desy_scoring_settings *settings = worker->workers->settings;
     const struct desy_job_request *newest = worker->n_working ? &worker->working[worker->n_working - 1]->request : NULL;
-    return !newest || (worker->n_working < worker->ahead && !old && !newest->timeline && !newest->explain);
+    const bool long_one = newest && (newest->timeline || newest->explain || settings->timeline || settings->explain);
+    return !newest || (worker->n_working < worker->ahead && !old && !long_one);
 }
 
 static void *work(void *context)

@@ -4,6 +4,7 @@
 #include "features/libraries.h"
 #include "stages/extract.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,7 @@ static char *batch_advice(const cJSON *there, const cJSON *here)
 {
     const double then = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(there, "batch")), now = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(here, "batch"));
     const double frames = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(there, "frames"));
-    if (!(then > 0 && now > 0 && frames > 0) || then == now) return strdup("");
+    if (!(then > 0 && now > 0 && frames > 0) || then == now || fmod(then, frames) != 0) return strdup(""); /* less than a clip: a CPU's passes, which nothing changes */
     return desy_format("; a batch of %g frames is --batch-clips %g%s", then, then / frames, then > now ? "; where its memory does not hold that, continue on a device that has more" : "");
 }
 

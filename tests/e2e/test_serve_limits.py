@@ -133,6 +133,16 @@ class Limits(service.Case):
                 self.assertEqual(next_one.spooled(), [])
                 self.assertFalse(any(path.exists() for path in left))
 
+    def test_nor_one_that_is_cancelled_behind_another(self):
+        with service.Service("--workers", 1, "--deadline", 4, environment={"DESY_TEST_HELPER": "hang:upload"}) as s:
+            first, second, third = (s.upload("/jobs", ("video", "clip.mp4", self.clip))[2]["id"] for _ in range(3))
+            s.request("DELETE", f"/jobs/{first}")
+            s.settle(lambda: s.metric("desy_jobs_running") == 2)  # the worker has both
+            s.request("DELETE", f"/jobs/{third}")
+            s.settle(lambda: s.request("GET", f"/jobs/{second}")[2]["state"] == "done")
+            s.settle(lambda: s.metric("desy_jobs_running") == 0, 2)
+            self.assertEqual(s.metric('desy_videos_total{status="cancelled"}'), 2)
+
     def test_stops_when_told(self):
         with service.Service("--workers", 1) as s:
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
