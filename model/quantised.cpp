@@ -10,7 +10,6 @@ namespace desy {
 namespace {
 
 using prepack = c10::intrusive_ptr<LinearPackedParamsBase>(at::Tensor, std::optional<at::Tensor>);
-using multiply = at::Tensor(at::Tensor, const c10::intrusive_ptr<LinearPackedParamsBase> &, bool);
 
 /* Never QNNPACK, which is made for telephones. The engine is a setting of the whole process that counts where weights are packed. */
 void choose_engine()
@@ -42,8 +41,7 @@ quantised_layer::quantised_layer(std::vector<int8_t> of_levels, std::vector<floa
 
 at::Tensor quantised_layer::operator()(const at::Tensor &x) const
 {
-    static const auto linear = c10::Dispatcher::singleton().findSchemaOrThrow("quantized::linear_dynamic", "").typed<multiply>();
-    return linear.call(x, packed, true);
+    return packed->apply_dynamic(x, true); /* what quantized::linear_dynamic does, without the dispatcher: products are small */
 }
 
 quantised_layer quantise(const float *weight, int64_t out, int64_t in)
