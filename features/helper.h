@@ -31,6 +31,7 @@ int desy_helpers_beside(const char *device, int cores);
 /* A pool of `helpers` processes that read ahead in order of submission. deadline: seconds a video may take.
  * One thread at a time; several pools may be at work at once. Works in any process after desy_spawner_start. */
 int desy_helper_pool_open(desy_helper_pool **pool, int helpers, double deadline);
+/* As many as it was opened with. */
 int desy_helper_count(const desy_helper_pool *pool);
 /* Before the first request: helpers are of this spawner, not of that which the process forked. Borrowed until close; NULL changes nothing. */
 void desy_helper_pool_use(desy_helper_pool *pool, desy_spawner *spawner);

@@ -95,7 +95,7 @@ static int announce(const struct desy_invocation *invocation, const struct desy_
     return printed < 0 || fflush(stdout) != 0 ? desy_error(DESY_EENV, "stdout can't be written") : DESY_OK;
 }
 
-/* A worker whose network runs on the processor has a helper, one that feeds a device its share of those that go with the device; the second one decodes while the first waits for a slow video. */
+/* A worker whose network runs on the processor has one helper. Those that feed a device share the cores, and are two: while one waits for a slow video, the other goes on. */
 static int share_cores(const desy_world *world)
 {
     char device[16];
@@ -104,8 +104,7 @@ static int share_cores(const desy_world *world)
     if (rc != DESY_OK) return rc;
     const bool cpu = strcmp(device, "cpu") == 0;
     if (options.workers == 0) options.workers = cpu ? desy_local_cores(world) : 2;
-    if (scoring->workers == 0) scoring->workers = cpu ? 1 : desy_rank_helpers(device, world) / options.workers;
-    if (scoring->workers == 0) scoring->workers = 1;
+    if (scoring->workers == 0) scoring->workers = cpu ? 1 : desy_helpers_beside(device, desy_local_cores(world) / options.workers);
     scoring->at_once = 1;
     return DESY_OK;
 }
