@@ -1,9 +1,6 @@
 #include "model/dense.hpp"
 
 #include "model/product.hpp"
-#include "model/rows.hpp"
-
-#include <ATen/ATen.h>
 
 namespace desy {
 
@@ -40,10 +37,7 @@ void dense::prepare()
 
 void dense::forward(float *y, const float *x, int64_t rows) const
 {
-    if (quantised) {
-        const at::Tensor products = (*quantised)(at::from_blob(const_cast<float *>(x), {rows, in}, at::kFloat)).contiguous();
-        return add_scaled(y, products.const_data_ptr<float>(), 1, rows * out);
-    }
+    if (quantised) return quantised->add_to(y, x, rows);
     if (!room->bf16) return product(y, out, {x, in}, {turned, out}, rows, out, in, true);
     round_to_bf16(room->a, {x, in}, rows, in);
     product_of_bf16(y, out, room->a, turned_pairs, rows, out, in, true);

@@ -47,8 +47,8 @@ void desy::plan_linear(std::vector<tensor_plan> &plan, const std::string &prefix
 at::Tensor desy::parameter_list::linear(const at::Tensor &x, size_t i, bool has_bias) const
 {
     const auto layer = quantised ? quantised->find(tensors[i].const_data_ptr<float>()) : quantised_layers::const_iterator();
-    if (!quantised || layer == quantised->end()) return at::linear(x, tensors[i], has_bias ? std::optional<at::Tensor>(tensors[i + 1]) : std::nullopt);
-    return has_bias ? layer->second(x) + tensors[i + 1] : layer->second(x);
+    const at::Tensor bias = has_bias ? tensors[i + 1] : at::Tensor();
+    return quantised && layer != quantised->end() ? layer->second(x, bias) : at::linear(x, tensors[i], bias);
 }
 
 /* Lays the tensors out one after another. */

@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/native/CPUBlas.h>
+#include <ATen/native/quantized/cpu/QuantUtils.h>
 #include <algorithm>
 
 namespace desy {
@@ -135,6 +136,80 @@ void product_of_bf16(float *c, int64_t c_stride, const uint16_t *a, const uint32
             for (int64_t y = 0; y < m; y += rows)
                 at::native::cpublas::brgemm(std::min(rows, m - y), std::min(columns, n - x), std::min(depth, all - z), all, n, c_stride, add || z > 0,
                                             (const at::BFloat16 *)(a + y * all + z), (const at::BFloat16 *)(b + z / 2 * n + x), c + y * c_stride + x, true);
+}
+
+bool int8_products_work()
+{
+    static const bool work = [] {
+        const uint8_t a[4] = {1, 2, 3, 127};
+        const int8_t b[4] = {1, -1, 2, 127};
+        int32_t product = 0;
+        try {
+            product_of_int8(&product, a, b, 1, 1, 4);
+        } catch (const c10::Error &) {
+        }
+        return product == 1 - 2 + 6 + 127 * 127;
+    }();
+    return work;
+}
+
+/* The least and the most of x and 0. */
+DESY_VECTOR_CLONES static void find_range(float *least, float *most, const float *x, int64_t n)
+{
+    vector low = {}, high = {}, v;
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        load(v, x + i);
+        low = v < low ? v : low;
+        high = v > high ? v : high;
+    }
+    *least = *most = 0;
+    for (int k = 0; k < lanes; k++) *least = std::min(*least, low[k]), *most = std::max(*most, high[k]);
+    for (; i < n; i++) *least = std::min(*least, x[i]), *most = std::max(*most, x[i]);
+}
+
+/* To the nearest, ties to even, by what adding 1.5 2^23 does to the bits of a float. */
+DESY_VECTOR_CLONES static void round_row(uint8_t *__restrict levels, const float *__restrict x, int64_t n, float inverse, int32_t zero)
+{
+    const float least = (float)-zero, most = (float)(127 - zero);
+    for (int64_t i = 0; i < n; i++) {
+        const float value = x[i] * inverse, above = value < least ? least : value, shifted = (above > most ? most : above) + 0x1.8p23f;
+        int32_t bits;
+        memcpy(&bits, &shifted, sizeof bits);
+        levels[i] = (uint8_t)(bits + zero);
+    }
+}
+
+int8_rule round_to_int8(uint8_t *levels, const float *a, int64_t m, int64_t k)
+{
+    const int64_t depth = int8_depth(k);
+    float least, most;
+    find_range(&least, &most, a, m * k);
+    const auto rule = quant_utils::ChooseQuantizationParams(least, most, 0, 127);
+    for (int64_t y = 0; y < m; y++) {
+        round_row(levels + y * depth, a + y * k, k, 1 / (float)rule.scale, rule.zero_point);
+        memset(levels + y * depth + k, 0, (size_t)(depth - k));
+    }
+    return {(float)rule.scale, rule.zero_point};
+}
+
+void fours_of_int8(int8_t *out, const int8_t *b, int64_t n, int64_t k)
+{
+    memset(out, 0, (size_t)(int8_depth(k) * n));
+    for (int64_t x = 0; x < n; x++)
+        for (int64_t z = 0; z < k; z++) out[(z / 4 * n + x) * 4 + z % 4] = b[x * k + z];
+}
+
+void product_of_int8(int32_t *c, const uint8_t *a, const int8_t *b, int64_t m, int64_t n, int64_t k)
+{
+    const int64_t depth = int8_depth(k);
+    at::native::cpublas::brgemm(m, n, depth, depth, n, n, false, a, b, c, true);
+}
+
+DESY_VECTOR_CLONES void add_int8_products(float *__restrict y, const int32_t *__restrict c, int8_rule rule, const int32_t *__restrict sums, const float *__restrict scales, int64_t m, int64_t n)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t x = 0; x < n; x++) y[i * n + x] += (float)(c[i * n + x] - rule.zero * sums[x]) * (rule.scale * scales[x]);
 }
 
 } // namespace desy

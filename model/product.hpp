@@ -30,6 +30,25 @@ void pair_to_bf16(uint32_t *out, const matrix &b, int64_t k, int64_t n);
 /* a and b as these two give them. */
 void product_of_bf16(float *c, int64_t c_stride, const uint16_t *a, const uint32_t *b, int64_t m, int64_t n, int64_t k, bool add);
 
+/* ---- in 8 bits, summed in 32: the numbers of a are levels of one rule, 0..127, those of b levels -127..127 ---- */
+
+/* Has this processor the instructions (VNNI), and libtorch the micro-kernels? */
+bool int8_products_work();
+inline int64_t int8_depth(int64_t k) { return (k + 3) / 4 * 4; }
+/* A number is scale (level - zero). */
+struct int8_rule {
+    float scale;
+    int32_t zero;
+};
+/* levels (m, int8_depth(k)) of a (m, k) without gaps, and the rule, which is libtorch's for what a holds. */
+int8_rule round_to_int8(uint8_t *levels, const float *a, int64_t m, int64_t k);
+/* out (int8_depth(k) / 4, n, 4) of levels b (n, k), filled up with 0: the order of the processor's dot product of fours. */
+void fours_of_int8(int8_t *out, const int8_t *b, int64_t n, int64_t k);
+/* c (m, n) of a and b as these two give them. */
+void product_of_int8(int32_t *c, const uint8_t *a, const int8_t *b, int64_t m, int64_t n, int64_t k);
+/* y (m, n) += what the levels' products c stand for; of b: the sum of each row's levels, and what a level of it is worth. */
+void add_int8_products(float *y, const int32_t *c, int8_rule rule, const int32_t *sums, const float *scales, int64_t m, int64_t n);
+
 } // namespace desy
 
 #endif

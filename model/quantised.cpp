@@ -1,9 +1,14 @@
 #include "model/quantised.hpp"
 
+#include "model/product.hpp"
+#include "model/rows.hpp"
+
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <numeric>
 #include <stdexcept>
 
 namespace desy {
@@ -29,9 +34,15 @@ struct silence final : c10::WarningHandler {
 
 quantised_layer::quantised_layer(std::vector<int8_t> of_levels, std::vector<float> of_scales) : levels(std::move(of_levels)), scales(std::move(of_scales))
 {
+    const int64_t out = (int64_t)scales.size(), in = (int64_t)levels.size() / out;
+    if (int8_products_work()) {
+        fours.resize((size_t)(int8_depth(in) * out));
+        fours_of_int8(fours.data(), levels.data(), out, in);
+        for (int64_t o = 0; o < out; o++) sums.push_back(std::accumulate(levels.begin() + o * in, levels.begin() + (o + 1) * in, 0));
+        return;
+    }
     silence silent;
     const c10::WarningUtils::WarningHandlerGuard guard(&silent);
-    const int64_t out = (int64_t)scales.size(), in = (int64_t)levels.size() / out;
     const at::Tensor whole = at::from_blob(levels.data(), {out, in}, at::kChar), each = at::from_blob(scales.data(), {out}, at::kFloat).to(at::kDouble);
     choose_engine();
     static const auto pack = c10::Dispatcher::singleton().findSchemaOrThrow("quantized::linear_prepack", "").typed<prepack>();
@@ -39,9 +50,28 @@ quantised_layer::quantised_layer(std::vector<int8_t> of_levels, std::vector<floa
     packed = pack.call(at::_make_per_channel_quantized_tensor(whole, each, at::zeros({out}, at::kLong), 0), no_bias);
 }
 
-at::Tensor quantised_layer::operator()(const at::Tensor &x) const
+void quantised_layer::add_to(float *y, const float *x, int64_t rows) const
 {
-    return packed->apply_dynamic(x, true); /* what quantized::linear_dynamic does, without the dispatcher: products are small */
+    const int64_t out = (int64_t)scales.size(), in = (int64_t)levels.size() / out;
+    if (packed) {
+        const at::Tensor products = packed->apply_dynamic(at::from_blob(const_cast<float *>(x), {rows, in}, at::kFloat), true).contiguous();
+        return add_scaled(y, products.const_data_ptr<float>(), 1, rows * out);
+    }
+    const std::unique_ptr<uint8_t[]> a(new uint8_t[(size_t)(rows * int8_depth(in))]);
+    const std::unique_ptr<int32_t[]> products(new int32_t[(size_t)(rows * out)]);
+    const int8_rule rule = round_to_int8(a.get(), x, rows, in);
+    product_of_int8(products.get(), a.get(), fours.data(), rows, out, in);
+    add_int8_products(y, products.get(), rule, sums.data(), scales.data(), rows, out);
+}
+
+at::Tensor quantised_layer::operator()(const at::Tensor &x, const at::Tensor &bias) const
+{
+    const int64_t out = (int64_t)scales.size(), rows = x.numel() / x.size(-1);
+    const at::Tensor y = bias.defined() ? bias.expand({rows, out}).clone(at::MemoryFormat::Contiguous) : at::zeros({rows, out});
+    std::vector<int64_t> shape = x.sizes().vec();
+    shape.back() = out;
+    add_to(y.data_ptr<float>(), x.contiguous().const_data_ptr<float>(), rows);
+    return y.view(shape);
 }
 
 quantised_layer quantise(const float *weight, int64_t out, int64_t in)

@@ -19,11 +19,15 @@ public:
 
     /* Throws where libtorch has no such engine. */
     quantised_layer(std::vector<int8_t> levels, std::vector<float> scales);
-    /* x (..., in) float32 by the weight. */
-    at::Tensor operator()(const at::Tensor &x) const;
+    /* y (rows, out) += x (rows, in) by the weight. */
+    void add_to(float *y, const float *x, int64_t rows) const;
+    /* x (..., in) float32 by the weight, and the bias (out), if it is defined. */
+    at::Tensor operator()(const at::Tensor &x, const at::Tensor &bias) const;
 
 private:
-    c10::intrusive_ptr<LinearPackedParamsBase> packed;
+    std::vector<int8_t> fours; /* the levels as micro-kernels read them; empty: there are none for this processor */
+    std::vector<int32_t> sums; /* of the levels of each row */
+    c10::intrusive_ptr<LinearPackedParamsBase> packed; /* where there are none: for libtorch's own layers */
 };
 
 /* By where their weights lie among the parameters. */
