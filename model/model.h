@@ -143,7 +143,7 @@ struct desy_network_batch {
 int desy_network_gradient(desy_network *network, const struct desy_network_batch *batch, const struct desy_network_loss *how, float *gradient, double *loss, float *logits);
 /* Inference: logits (n), dropout off; x, lengths as above. Run in one fixed shape inside, so bits do not depend on n. */
 int desy_network_forward(desy_network *network, const void *x, const int32_t *lengths, int n, float *logits);
-/* From now on the linear layers of several outputs compute in 8 bits, through libtorch's quantised engine: weights symmetric in each row to 127 levels a side, inputs rounded as
+/* From now on the linear layers of several outputs compute in 8 bits, by libtorch's products: weights symmetric in each row to 127 levels a side, inputs rounded as
  * they come, sums in int32; inference runs an item at a time. Parameters become what the levels stand for; gradients there are none any more. On CUDA those parameters are computed
  * with in fp32. *layers: how many; 0: the network has none. DESY_EENV: this libtorch has no such engine. */
 int desy_network_quantise(desy_network *network, int *layers);

@@ -6,13 +6,14 @@
 
 #include <ATen/ATen.h>
 #include <ATen/native/CPUBlas.h>
-#include <ATen/native/quantized/cpu/QuantUtils.h>
 #include <algorithm>
+#include <cmath>
 
 namespace desy {
 namespace {
 
 constexpr int64_t rows = 128, columns = 256, depth = 512; /* of one call: what it reads stays in the second cache */
+constexpr int64_t panel = 64;                              /* in 8 bits: columns of one call, which lie together */
 
 bool micro_kernels_work()
 {
@@ -153,30 +154,42 @@ bool int8_products_work()
     return work;
 }
 
-/* The least and the most of x and 0. */
+/* The least and the most of x and 0; NaN where a number is not finite. */
 DESY_VECTOR_CLONES static void find_range(float *least, float *most, const float *x, int64_t n)
 {
-    vector low = {}, high = {}, v;
+    vector low = {}, high = {}, nothing = {}, v;
     int64_t i = 0;
+    float rest = 0;
     for (; i + lanes <= n; i += lanes) {
         load(v, x + i);
         low = v < low ? v : low;
         high = v > high ? v : high;
+        nothing += v * 0.f;
     }
     *least = *most = 0;
-    for (int k = 0; k < lanes; k++) *least = std::min(*least, low[k]), *most = std::max(*most, high[k]);
-    for (; i < n; i++) *least = std::min(*least, x[i]), *most = std::max(*most, x[i]);
+    for (; i < n; i++) *least = std::min(*least, x[i]), *most = std::max(*most, x[i]), rest += x[i] * 0;
+    for (int k = 0; k < lanes; k++) *least = std::min(*least, low[k]), *most = std::max(*most, high[k]), rest += nothing[k];
+    *most += rest;
 }
 
-/* To the nearest, ties to even, by what adding 1.5 2^23 does to the bits of a float. */
-DESY_VECTOR_CLONES static void round_row(uint8_t *__restrict levels, const float *__restrict x, int64_t n, float inverse, int32_t zero)
+/* As FBGEMM chooses it. */
+static int8_rule rule_of(float least, float most)
 {
-    const float least = (float)-zero, most = (float)(127 - zero);
+    float scale = (float)(((double)most - least) / 127);
+    if (!std::isfinite(scale)) return {scale, 0};
+    if (scale == 0 || std::isinf(1 / scale)) scale = .1f;
+    return {std::max(scale, 6.1e-5f), (int32_t)std::nearbyint(-least / (double)scale)};
+}
+
+/* To the nearest by what adding 1.5 2^23 does to the bits of a float. Fused, as in FBGEMM: the ends of a range are often just between two
+ * levels. */
+DESY_VECTOR_CLONES static void round_row(uint8_t *__restrict levels, const float *__restrict x, int64_t n, float inverse, float zero)
+{
     for (int64_t i = 0; i < n; i++) {
-        const float value = x[i] * inverse, above = value < least ? least : value, shifted = (above > most ? most : above) + 0x1.8p23f;
+        const float value = std::fma(x[i], inverse, zero), shifted = (value < 0 ? 0 : value) + 0x1.8p23f;
         int32_t bits;
         memcpy(&bits, &shifted, sizeof bits);
-        levels[i] = (uint8_t)(bits + zero);
+        levels[i] = (uint8_t)bits;
     }
 }
 
@@ -185,25 +198,31 @@ int8_rule round_to_int8(uint8_t *levels, const float *a, int64_t m, int64_t k)
     const int64_t depth = int8_depth(k);
     float least, most;
     find_range(&least, &most, a, m * k);
-    const auto rule = quant_utils::ChooseQuantizationParams(least, most, 0, 127);
+    const int8_rule rule = rule_of(least, most);
     for (int64_t y = 0; y < m; y++) {
-        round_row(levels + y * depth, a + y * k, k, 1 / (float)rule.scale, rule.zero_point);
+        round_row(levels + y * depth, a + y * k, k, 1 / rule.scale, (float)rule.zero);
         memset(levels + y * depth + k, 0, (size_t)(depth - k));
     }
-    return {(float)rule.scale, rule.zero_point};
+    return rule;
 }
 
 void fours_of_int8(int8_t *out, const int8_t *b, int64_t n, int64_t k)
 {
     memset(out, 0, (size_t)(int8_depth(k) * n));
-    for (int64_t x = 0; x < n; x++)
-        for (int64_t z = 0; z < k; z++) out[(z / 4 * n + x) * 4 + z % 4] = b[x * k + z];
+    for (int64_t x = 0; x < n; x += panel) {
+        const int64_t width = std::min(panel, n - x);
+        for (int64_t i = 0; i < width; i++)
+            for (int64_t z = 0; z < k; z++) out[x * int8_depth(k) + (z / 4 * width + i) * 4 + z % 4] = b[(x + i) * k + z];
+    }
 }
 
 void product_of_int8(int32_t *c, const uint8_t *a, const int8_t *b, int64_t m, int64_t n, int64_t k)
 {
     const int64_t depth = int8_depth(k);
-    at::native::cpublas::brgemm(m, n, depth, depth, n, n, false, a, b, c, true);
+    for (int64_t x = 0; x < n; x += panel) {
+        const int64_t width = std::min(panel, n - x);
+        at::native::cpublas::brgemm(m, width, depth, depth, width, n, false, a, b + x * depth, c + x, true);
+    }
 }
 
 DESY_VECTOR_CLONES void add_int8_products(float *__restrict y, const int32_t *__restrict c, int8_rule rule, const int32_t *__restrict sums, const float *__restrict scales, int64_t m, int64_t n)

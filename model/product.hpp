@@ -30,7 +30,7 @@ void pair_to_bf16(uint32_t *out, const matrix &b, int64_t k, int64_t n);
 /* a and b as these two give them. */
 void product_of_bf16(float *c, int64_t c_stride, const uint16_t *a, const uint32_t *b, int64_t m, int64_t n, int64_t k, bool add);
 
-/* ---- in 8 bits, summed in 32: the numbers of a are levels of one rule, 0..127, those of b levels -127..127 ---- */
+/* ---- in 8 bits, summed in 32: the numbers of a are levels of one rule, 0..128, those of b levels -127..127 ---- */
 
 /* Has this processor the instructions (VNNI), and libtorch the micro-kernels? */
 bool int8_products_work();
@@ -40,7 +40,8 @@ struct int8_rule {
     float scale;
     int32_t zero;
 };
-/* levels (m, int8_depth(k)) of a (m, k) without gaps, and the rule, which is libtorch's for what a holds. */
+/* levels (m, int8_depth(k)) of a (m, k) without gaps, and their rule: 127 steps from the least to the most of a, and of 0; as
+ * FBGEMM, the engine of libtorch's layers, has it. Where a number of a is not finite, the scale isn't either. */
 int8_rule round_to_int8(uint8_t *levels, const float *a, int64_t m, int64_t k);
 /* out (int8_depth(k) / 4, n, 4) of levels b (n, k), filled up with 0: the order of the processor's dot product of fours. */
 void fours_of_int8(int8_t *out, const int8_t *b, int64_t n, int64_t k);

@@ -1,4 +1,4 @@
-/* Inside model/: linear layers in 8 bits, by libtorch's quantised engine. */
+/* Inside model/: linear layers in 8 bits: by libtorch's micro-kernels (model/product.hpp), and where it has none for this processor by its quantised layers, which give the same. */
 #ifndef DESY_MODEL_QUANTISED_HPP
 #define DESY_MODEL_QUANTISED_HPP
 
@@ -17,7 +17,7 @@ public:
     std::vector<int8_t> levels;
     std::vector<float> scales;
 
-    /* Throws where libtorch has no such engine. */
+    /* Throws where libtorch has neither. */
     quantised_layer(std::vector<int8_t> levels, std::vector<float> scales);
     /* y (rows, out) += x (rows, in) by the weight. */
     void add_to(float *y, const float *x, int64_t rows) const;

@@ -82,6 +82,13 @@ def check_numbers(folder):
         error = np.abs(channels["int8"][name] - channels["fp32"][name]) / np.std(channels["fp32"][name])
         print(f"{name}: {error.max():.3f} of a deviation from fp32 at most, {np.sqrt((error ** 2).mean()):.4f} on average")
         assert 0 < error.max() < .1
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"  # less than VNNI, so no micro-kernels of 8 bits: libtorch's own layers
+    without = dict(zip(names, test_onnx.ours(small, made)[:, 4:].T))
+    del os.environ["ONEDNN_MAX_CPU_ISA"]
+    for name in names[:2]:
+        error = np.abs(channels["int8"][name] - without[name]).max() / np.std(without[name])
+        print(f"{name}: {error:.1e} of a deviation between micro-kernels and libtorch's own layers")
+        assert error < 1e-5
     for model_of_it, path in ((model, folder / "fp32.onnx"), (small, folder / "int8.onnx")):
         test_onnx.export(model_of_it, path)
     assert (folder / "int8.onnx").stat().st_size < .3 * (folder / "fp32.onnx").stat().st_size
