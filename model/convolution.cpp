@@ -92,26 +92,30 @@ convolution::kernel convolution::who(const convolution_shape &shape, activation 
     return fits ? winograd : onednn;
 }
 
-convolution::convolution(const weights_file &weights, const std::string &name, const std::string &norm, const convolution_shape &shape, double epsilon,
-                         activation after, const placement &where)
+folded::folded(const weights_file &weights, const std::string &name, const std::string &norm, const convolution_shape &shape, double epsilon)
+{
+    const at::Tensor gamma = weights.tensor(norm + ".weight", {shape.out}), beta = weights.tensor(norm + ".bias", {shape.out});
+    const at::Tensor mean = weights.tensor(norm + ".running_mean", {shape.out}), variance = weights.tensor(norm + ".running_var", {shape.out});
+    const at::Tensor scale = gamma / (variance + epsilon).sqrt();
+    taps = weights.tensor(name + ".weight", {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}) * scale.view({shape.out, 1, 1, 1});
+    bias = beta - mean * scale;
+}
+
+convolution::convolution(const folded &weights, const convolution_shape &shape, activation after, const placement &where)
     : stride{shape.stride, shape.stride}, padding{shape.after, shape.after}, groups(shape.groups), after(after), type(where.type)
 {
-    at::Tensor taps = weights.tensor(name + ".weight", {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
-    at::Tensor gamma = weights.tensor(norm + ".weight", {shape.out}), beta = weights.tensor(norm + ".bias", {shape.out});
-    at::Tensor mean = weights.tensor(norm + ".running_mean", {shape.out}), variance = weights.tensor(norm + ".running_var", {shape.out});
-    at::Tensor scale = gamma / (variance + epsilon).sqrt();
-    taps = taps * scale.view({shape.out, 1, 1, 1});
+    at::Tensor taps = weights.taps;
     by = who(shape, after, where);
     if (by == winograd) {
         weight = winograd_weight(taps);
-        bias = (beta - mean * scale).to(at::kFloat);
+        bias = weights.bias.to(at::kFloat);
         return;
     }
     /* oneDNN's operator pads both ends alike: a kernel with zero rows and columns in front does the rest. */
     const int64_t wider = shape.after - shape.before;
     if (wider) taps = at::constant_pad_nd(taps, {wider, 0, wider, 0}, 0);
     weight = taps.to(where.device, where.type).contiguous(at::MemoryFormat::ChannelsLast);
-    bias = (beta - mean * scale).to(where.device, where.type);
+    bias = weights.bias.to(where.device, where.type);
     if (by == onednn) weight = oneDNN().pack->call(weight, padding, stride, dilation, groups, at::IntArrayRef({where.batch, shape.in, shape.side, shape.side}));
 }
 

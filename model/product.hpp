@@ -15,6 +15,9 @@ struct matrix {
  * by the product that libtorch takes. */
 void product(float *c, int64_t c_stride, const matrix &a, const matrix &b, int64_t m, int64_t n, int64_t k, bool add);
 
+/* Are there micro-kernels? */
+bool products_by_micro_kernels();
+
 /* out (columns, rows), without gaps, of in (rows, columns). */
 void transpose(float *out, const matrix &in, int64_t rows, int64_t columns);
 

@@ -29,7 +29,8 @@ struct network final : encoder {
     {
         int side = 224;
         auto load = [&](const std::string &name, const std::string &norm, int in, int out, int kernel, int stride, activation after) {
-            return convolution(weights, name, norm, {in, out, kernel, stride, kernel / 2, kernel / 2, 1, side}, epsilon, after, where);
+            const convolution_shape shape = {in, out, kernel, stride, kernel / 2, kernel / 2, 1, side};
+            return convolution(folded(weights, name, norm, shape, epsilon), shape, after, where);
         };
         stem = load("conv1", "bn1", 3, 64, 7, 2, activation::relu);
         side = 56;

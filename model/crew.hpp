@@ -1,0 +1,41 @@
+/* Inside model/: threads that stay for as long as a network does: what libtorch keeps for a thread, as micro-kernels, is made once and not in each call. */
+#ifndef DESY_MODEL_CREW_HPP
+#define DESY_MODEL_CREW_HPP
+
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace desy {
+
+class crew {
+public:
+    /* As many other threads as asked for, or as can be had. */
+    explicit crew(int others);
+    ~crew();
+    crew(const crew &) = delete;
+    crew &operator=(const crew &) = delete;
+
+    /* On the calling thread and on all others at once; returns when all have. Throws what one of them threw. */
+    void run(const std::function<void()> &work);
+
+private:
+    void wait_for_work();
+    void try_it(const std::function<void()> &work);
+
+    std::mutex lock;
+    std::condition_variable begins, ends;
+    const std::function<void()> *now = nullptr; /* guarded by `lock`, as all below */
+    unsigned turn = 0;
+    size_t busy = 0;
+    bool is_over = false;
+    std::exception_ptr failure;
+    std::vector<std::thread> threads;
+};
+
+} // namespace desy
+
+#endif

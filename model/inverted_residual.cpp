@@ -1,0 +1,182 @@
+#include "model/inverted_residual.hpp"
+
+#include "model/product.hpp"
+#include "model/rows.hpp"
+#include "model/vector.hpp"
+
+#include <ATen/ATen.h>
+#include <algorithm>
+#include <memory>
+
+namespace desy {
+namespace {
+
+constexpr int64_t most_channels = 64;         /* of a part: with the pixels below, 32 KB */
+constexpr int64_t most_floats = 96 << 10;     /* of a part's padded input of the depthwise convolution; with its output they fill a second cache of .75 MB */
+constexpr int64_t most_pixels = 128;          /* that are expanded at once */
+
+/* The two loops between the products, for vectors of 512 and of 256 bits. */
+struct loops {
+    /* A row of pixels of `channels` numbers each: min(max(x + bias, 0), 6). */
+    void (*add_and_cut)(float *out, int64_t out_stride, const float *x, const float *bias, int64_t pixels, int64_t channels);
+    /* out (rows, columns, channels) of in, whose rows have in_columns pixels; weight: a tap's channels are `wide` apart from the next's. [kernel of 5][stride of 2] */
+    void (*convolve[2][2])(float *out, const float *in, const float *weight, const float *bias, int64_t wide, int64_t rows, int64_t columns, int64_t in_columns, int64_t channels);
+};
+
+template <class V> DESY_INLINE void cut(V &v)
+{
+    v = v < 0.f ? V{} : v;
+    v = v > 6.f ? V{} + 6.f : v;
+}
+
+template <class V> DESY_INLINE void add_and_cut(float *out, int64_t out_stride, const float *x, const float *bias, int64_t pixels, int64_t channels)
+{
+    for (int64_t i = 0; i < pixels; i++)
+        for (int64_t c = 0; c < channels; c += (int64_t)(sizeof(V) / sizeof(float))) {
+            V b, v;
+            load(b, bias + c);
+            load(v, x + i * channels + c);
+            v += b;
+            cut(v);
+            store(out + i * out_stride + c, v);
+        }
+}
+
+template <class V, int kernel, int stride>
+DESY_INLINE void convolve(float *out, const float *in, const float *weight, const float *bias, int64_t wide, int64_t rows, int64_t columns, int64_t in_columns, int64_t channels)
+{
+    for (int64_t c = 0; c < channels; c += (int64_t)(sizeof(V) / sizeof(float))) {
+        V w[kernel * kernel], b;
+        for (int i = 0; i < kernel * kernel; i++) load(w[i], weight + i * wide + c);
+        load(b, bias + c);
+        for (int64_t y = 0; y < rows; y++)
+            for (int64_t x = 0; x < columns; x++) {
+                const float *from = in + (y * stride * in_columns + x * stride) * channels + c;
+                V sum = {}, v;
+#pragma GCC unroll 5
+                for (int i = 0; i < kernel; i++)
+#pragma GCC unroll 5
+                    for (int k = 0; k < kernel; k++) {
+                        load(v, from + (i * in_columns + k) * channels);
+                        sum += v * w[i * kernel + k];
+                    }
+                sum += b;
+                cut(sum);
+                store(out + (y * columns + x) * channels + c, sum);
+            }
+    }
+}
+
+#ifdef __x86_64__
+#define DESY_LOOPS(NAME, TARGET, V)                                                                                                                 \
+    template <class... A> __attribute__((target(TARGET))) void add_and_cut_##NAME(A... a) { add_and_cut<V>(a...); }                                 \
+    template <int kernel, int stride, class... A> __attribute__((target(TARGET))) void convolve_##NAME(A... a) { convolve<V, kernel, stride>(a...); } \
+    const loops NAME = {add_and_cut_##NAME, {{convolve_##NAME<3, 1>, convolve_##NAME<3, 2>}, {convolve_##NAME<5, 1>, convolve_##NAME<5, 2>}}};
+
+DESY_LOOPS(of_512_bits, "arch=x86-64-v4", vector)
+DESY_LOOPS(of_256_bits, "arch=x86-64-v3", half_vector)
+#endif
+
+/* nullptr: none for this processor. */
+const loops *best_loops()
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("x86-64-v4")) return &of_512_bits;
+    if (__builtin_cpu_supports("x86-64-v3")) return &of_256_bits;
+#endif
+    return nullptr;
+}
+
+std::vector<float> floats_of(const at::Tensor &values)
+{
+    const at::Tensor flat = values.to(at::kFloat).contiguous();
+    return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
+}
+
+} // namespace
+
+bool inverted_residual::fits(const placement &where)
+{
+    return where.fused && where.type == at::kFloat && best_loops() && products_by_micro_kernels();
+}
+
+inverted_residual::inverted_residual(const folded *expands, const folded &depth, const convolution_shape &shape, const folded &back)
+    : in(expands ? expands->taps.size(1) : shape.in), wide(shape.in), out(back.taps.size(0)), kernel(shape.kernel), stride(shape.stride), before(shape.before), side(shape.side),
+      out_side((side + stride - 1) / stride), padded_side((out_side - 1) * stride + kernel), shortcut(stride == 1 && in == out), depthwise(floats_of(depth.taps.permute({2, 3, 1, 0}))),
+      depthwise_bias(floats_of(depth.bias)), project(floats_of(back.taps.view({out, wide}).t())), project_bias(floats_of(back.bias))
+{
+    if (expands) expand = floats_of(expands->taps.view({wide, in}).t()), expand_bias = floats_of(expands->bias);
+    const int64_t parts = (wide + most_channels - 1) / most_channels;
+    most.channels = (wide / lanes + parts - 1) / parts * lanes;
+    const int64_t row = padded_side * most.channels, frames = most_floats / (padded_side * row), rows = (most_floats / row - kernel) / stride + 1;
+    most.frames = std::max<int64_t>(frames, 1);
+    const int64_t bands = (out_side + rows - 1) / rows;
+    most.rows = (out_side + bands - 1) / bands;
+}
+
+/* Zeros around what there is of the input: `above` and `below` rows, and the columns beside the others. */
+void inverted_residual::clear_margins(float *padded, const part &of, int64_t height, int64_t above, int64_t below) const
+{
+    const int64_t row = padded_side * of.channels, left = before * of.channels, right = std::max<int64_t>(padded_side - before - side, 0) * of.channels;
+    for (float *frame = padded; frame < padded + of.frames * height * row; frame += height * row) {
+        std::fill_n(frame, above * row, 0.f);
+        std::fill_n(frame + (height - below) * row, below * row, 0.f);
+        for (float *line = frame + above * row; line < frame + (height - below) * row; line += row) {
+            std::fill_n(line, left, 0.f);
+            std::fill_n(line + row - right, right, 0.f);
+        }
+    }
+}
+
+/* padded (frames, height, padded_side, channels): the padded input of the depthwise convolution. */
+void inverted_residual::widen(float *padded, float *room, const float *x, const part &of, int64_t height) const
+{
+    const int64_t top = of.row * stride - before, from = std::max<int64_t>(top, 0), to = std::min(top + height, side);
+    clear_margins(padded, of, height, from - top, top + height - to);
+    const int64_t shown = std::min(side, padded_side - before), lines = to - from, at_once = most_pixels / side;
+    for (int64_t first = 0; first < of.frames * lines; first += at_once) { /* of several frames there are all lines: one after another */
+        const int64_t count = std::min(at_once, of.frames * lines - first);
+        const float *pixels = x + (from + first) * side * in;
+        if (!expand.empty()) product(room, of.channels, {pixels, in}, {expand.data() + of.channel, wide}, count * side, of.channels, in, false);
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t frame = (first + i) / lines, line = from - top + (first + i) % lines;
+            float *to_line = padded + ((frame * height + line) * padded_side + before) * of.channels;
+            if (!expand.empty()) best_loops()->add_and_cut(to_line, of.channels, room + i * side * of.channels, expand_bias.data() + of.channel, shown, of.channels);
+            else
+                for (int64_t k = 0; k < shown; k++) std::copy_n(pixels + (i * side + k) * in + of.channel, of.channels, to_line + k * of.channels);
+        }
+    }
+}
+
+/* Adds what some of the wide channels give to y, whose first ones begin it. */
+void inverted_residual::add_part(float *y, const float *x, const part &of, const rooms &in_rooms) const
+{
+    const int64_t height = (of.rows - 1) * stride + kernel, pixels = of.rows * out_side;
+    widen(in_rooms.padded, in_rooms.expanded, x, of, height);
+    for (int64_t i = 0; i < of.frames; i++)
+        best_loops()->convolve[kernel == 5][stride == 2](in_rooms.convolved + i * pixels * of.channels, in_rooms.padded + i * height * padded_side * of.channels, depthwise.data() + of.channel,
+                                                         depthwise_bias.data() + of.channel, wide, of.rows, out_side, padded_side, of.channels);
+    product(y, out, {in_rooms.convolved, of.channels}, {project.data() + of.channel * out, out}, of.frames * pixels, out, of.channels, of.channel > 0);
+}
+
+at::Tensor inverted_residual::operator()(const at::Tensor &images) const
+{
+    const at::Tensor input = images.contiguous(at::MemoryFormat::ChannelsLast), output = at::empty({images.size(0), out, out_side, out_side}, images.options(), at::MemoryFormat::ChannelsLast);
+    const std::unique_ptr<float[]> padded(new float[most_floats]), convolved(new float[most_floats]), expanded(new float[most_pixels * most_channels]);
+    for (int64_t n = 0; n < images.size(0); n += most.frames)
+        for (int64_t row = 0; row < out_side; row += most.rows) {
+            part of = {std::min(most.frames, images.size(0) - n), row, std::min(most.rows, out_side - row), 0, most.channels};
+            const float *x = input.const_data_ptr<float>() + n * side * side * in;
+            float *y = output.data_ptr<float>() + (n * out_side + row) * out_side * out;
+            for (; of.channel < wide; of.channel += most.channels) {
+                of.channels = std::min(most.channels, wide - of.channel);
+                add_part(y, x, of, {padded.get(), convolved.get(), expanded.get()});
+            }
+            const int64_t pixels = of.frames * of.rows * out_side;
+            add_to_rows(y, project_bias.data(), pixels, out);
+            if (shortcut) add_scaled(y, x + row * side * in, 1, pixels * out);
+        }
+    return output;
+}
+
+} // namespace desy
