@@ -91,7 +91,7 @@ struct desy_backbone {
     normalisation normal;
     std::unique_ptr<desy::encoder> encoder;
     std::vector<desy::batch> slots;
-    desy::crew others; /* not at::parallel_for: in code compiled without OpenMP that is a plain loop */
+    desy::crew threads_of_passes; /* not at::parallel_for: in code compiled without OpenMP that is a plain loop */
     at::Tensor scale, shift; /* (1, 3, 1, 1) on the device: the normalisation again */
     pretended_memory memory;
     char sha256[DESY_SHA256_HEX];
@@ -125,7 +125,7 @@ struct desy_backbone {
         for (size_t place = 0; place < slot.counts().size(); place++)
             for (size_t k = 0, n = (size_t)slot.counts()[place]; k < n; k += pass) parts.push_back({place * (size_t)frames + k, std::min(pass, n - k)});
         std::atomic<size_t> next{0}; /* whoever is free takes it: a core that others use too keeps nobody waiting but for one pass */
-        others.run([&] {
+        threads_of_passes.run([&] {
             c10::InferenceMode inference;
             at::set_num_threads(side_by_side ? 1 : threads);
             for (size_t i; (i = next.fetch_add(1)) < parts.size();) {
@@ -236,7 +236,7 @@ static int open_backbone(desy_backbone **out, const desy_backbone_options &optio
     if (where.device.is_cuda()) settle_cuda();
     const kind_facts &known = facts[options.kind];
     auto backbone = std::unique_ptr<desy_backbone>(new desy_backbone{&known, options.weights, where, whole, clips, options.frames, options.threads,
-        known.dims ? known.dims : options.dims, side_by_side, normalisation(known), nullptr, {}, desy::crew(side_by_side ? options.threads - 1 : 0), {}, {}, {}, ""});
+        known.dims ? known.dims : options.dims, side_by_side, normalisation(known), nullptr, {}, desy::crew(side_by_side ? options.threads : 0), {}, {}, {}, ""});
     backbone->scale = of_channels(backbone->normal.scale, where.device);
     backbone->shift = of_channels(backbone->normal.shift, where.device);
     try {

@@ -5,14 +5,14 @@
 
 namespace desy {
 
-crew::crew(int others)
+crew::crew(int count)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* a program's signals are for its own threads */
     try {
-        for (int i = 0; i < others; i++) threads.emplace_back([this] { wait_for_work(); });
-    } catch (const std::system_error &) { /* those that there are do all of it */
+        for (int i = 0; i < count; i++) threads.emplace_back([this] { wait_for_work(); });
+    } catch (const std::system_error &) { /* those that there are do all */
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -53,16 +53,13 @@ void crew::wait_for_work()
 
 void crew::run(const std::function<void()> &work)
 {
-    {
-        const std::lock_guard guard(lock);
-        now = &work;
-        busy = threads.size();
-        failure = nullptr;
-        turn++;
-    }
-    begins.notify_all();
-    try_it(work);
+    if (threads.empty()) return work();
     std::unique_lock guard(lock);
+    now = &work;
+    busy = threads.size();
+    failure = nullptr;
+    turn++;
+    begins.notify_all();
     ends.wait(guard, [this] { return busy == 0; });
     if (failure) std::rethrow_exception(failure);
 }

@@ -1,4 +1,4 @@
-/* Inside model/: threads that stay for as long as a network does: what libtorch keeps for a thread, as micro-kernels, is made once and not in each call. */
+/* Inside model/: threads that stay for as long as a network does: what libtorch keeps for each thread, as its micro-kernels, is made once, and not for each call or each thread of a program that calls. */
 #ifndef DESY_MODEL_CREW_HPP
 #define DESY_MODEL_CREW_HPP
 
@@ -13,13 +13,13 @@ namespace desy {
 
 class crew {
 public:
-    /* As many other threads as asked for, or as can be had. */
-    explicit crew(int others);
+    /* As many threads as asked for, or as can be had. */
+    explicit crew(int count);
     ~crew();
     crew(const crew &) = delete;
     crew &operator=(const crew &) = delete;
 
-    /* On the calling thread and on all others at once; returns when all have. Throws what one of them threw. */
+    /* On all of them at once, or on the calling thread where there are none; returns when all have. Throws what one of them threw. */
     void run(const std::function<void()> &work);
 
 private:

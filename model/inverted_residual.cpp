@@ -6,7 +6,6 @@
 
 #include <ATen/ATen.h>
 #include <algorithm>
-#include <memory>
 
 namespace desy {
 namespace {
@@ -87,10 +86,14 @@ const loops *best_loops()
     return nullptr;
 }
 
-std::vector<float> floats_of(const at::Tensor &values)
+at::Tensor floats_of(const at::Tensor &values)
 {
-    const at::Tensor flat = values.to(at::kFloat).contiguous();
-    return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
+    return values.to(at::kFloat).contiguous();
+}
+
+const float *at_channel(const at::Tensor &tensor, int64_t offset)
+{
+    return tensor.const_data_ptr<float>() + offset;
 }
 
 } // namespace
@@ -137,11 +140,12 @@ void inverted_residual::widen(float *padded, float *room, const float *x, const 
     for (int64_t first = 0; first < of.frames * lines; first += at_once) { /* of several frames there are all lines: one after another */
         const int64_t count = std::min(at_once, of.frames * lines - first);
         const float *pixels = x + (from + first) * side * in;
-        if (!expand.empty()) product(room, of.channels, {pixels, in}, {expand.data() + of.channel, wide}, count * side, of.channels, in, false);
+        if (expand.defined()) product(room, of.channels, {pixels, in}, {at_channel(expand, of.channel), wide}, count * side, of.channels, in, false);
         for (int64_t i = 0; i < count; i++) {
             const int64_t frame = (first + i) / lines, line = from - top + (first + i) % lines;
             float *to_line = padded + ((frame * height + line) * padded_side + before) * of.channels;
-            if (!expand.empty()) best_loops()->add_and_cut(to_line, of.channels, room + i * side * of.channels, expand_bias.data() + of.channel, shown, of.channels);
+            if (expand.defined()) best_loops()->add_and_cut(to_line, of.channels, room + i * side * of.channels, at_channel(expand_bias, of.channel), shown, of.channels);
+            else if (of.channels == in) std::copy_n(pixels + i * side * in, shown * in, to_line);
             else
                 for (int64_t k = 0; k < shown; k++) std::copy_n(pixels + (i * side + k) * in + of.channel, of.channels, to_line + k * of.channels);
         }
@@ -154,15 +158,16 @@ void inverted_residual::add_part(float *y, const float *x, const part &of, const
     const int64_t height = (of.rows - 1) * stride + kernel, pixels = of.rows * out_side;
     widen(in_rooms.padded, in_rooms.expanded, x, of, height);
     for (int64_t i = 0; i < of.frames; i++)
-        best_loops()->convolve[kernel == 5][stride == 2](in_rooms.convolved + i * pixels * of.channels, in_rooms.padded + i * height * padded_side * of.channels, depthwise.data() + of.channel,
-                                                         depthwise_bias.data() + of.channel, wide, of.rows, out_side, padded_side, of.channels);
-    product(y, out, {in_rooms.convolved, of.channels}, {project.data() + of.channel * out, out}, of.frames * pixels, out, of.channels, of.channel > 0);
+        best_loops()->convolve[kernel == 5][stride == 2](in_rooms.convolved + i * pixels * of.channels, in_rooms.padded + i * height * padded_side * of.channels, at_channel(depthwise, of.channel),
+                                                         at_channel(depthwise_bias, of.channel), wide, of.rows, out_side, padded_side, of.channels);
+    product(y, out, {in_rooms.convolved, of.channels}, {at_channel(project, of.channel * out), out}, of.frames * pixels, out, of.channels, of.channel > 0);
 }
 
 at::Tensor inverted_residual::operator()(const at::Tensor &images) const
 {
     const at::Tensor input = images.contiguous(at::MemoryFormat::ChannelsLast), output = at::empty({images.size(0), out, out_side, out_side}, images.options(), at::MemoryFormat::ChannelsLast);
-    const std::unique_ptr<float[]> padded(new float[most_floats]), convolved(new float[most_floats]), expanded(new float[most_pixels * most_channels]);
+    const at::Tensor room = at::empty({2 * most_floats + most_pixels * most_channels}, images.options());
+    float *const padded = room.data_ptr<float>(), *const convolved = padded + most_floats, *const expanded = convolved + most_floats;
     for (int64_t n = 0; n < images.size(0); n += most.frames)
         for (int64_t row = 0; row < out_side; row += most.rows) {
             part of = {std::min(most.frames, images.size(0) - n), row, std::min(most.rows, out_side - row), 0, most.channels};
@@ -170,10 +175,10 @@ at::Tensor inverted_residual::operator()(const at::Tensor &images) const
             float *y = output.data_ptr<float>() + (n * out_side + row) * out_side * out;
             for (; of.channel < wide; of.channel += most.channels) {
                 of.channels = std::min(most.channels, wide - of.channel);
-                add_part(y, x, of, {padded.get(), convolved.get(), expanded.get()});
+                add_part(y, x, of, {padded, convolved, expanded});
             }
             const int64_t pixels = of.frames * of.rows * out_side;
-            add_to_rows(y, project_bias.data(), pixels, out);
+            add_to_rows(y, project_bias.const_data_ptr<float>(), pixels, out);
             if (shortcut) add_scaled(y, x + row * side * in, 1, pixels * out);
         }
     return output;

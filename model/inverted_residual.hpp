@@ -7,7 +7,6 @@
 #include "model/convolution.hpp"
 
 #include <cstdint>
-#include <vector>
 
 namespace desy {
 
@@ -37,9 +36,10 @@ private:
     int64_t in, wide, out, kernel, stride, before, side, out_side, padded_side; /* padded_side: what the outputs of a row look at */
     part most = {};                                                             /* frames, rows, channels */
     bool shortcut;
-    std::vector<float> expand, expand_bias;       /* (in, wide); empty: the block has none */
-    std::vector<float> depthwise, depthwise_bias; /* (kernel, kernel, wide) */
-    std::vector<float> project, project_bias;     /* (wide, out) */
+    /* Tensors, since libtorch's memory begins where a cache line does. */
+    at::Tensor expand, expand_bias;       /* (in, wide); undefined: the block has none */
+    at::Tensor depthwise, depthwise_bias; /* (kernel, kernel, wide) */
+    at::Tensor project, project_bias;     /* (wide, out) */
 };
 
 } // namespace desy
