@@ -14,12 +14,12 @@ constexpr int64_t most_channels = 64;         /* of a part: with the pixels belo
 constexpr int64_t most_floats = 96 << 10;     /* of a part's padded input of the depthwise convolution; with its output they fill a second cache of .75 MB */
 constexpr int64_t most_pixels = 128;          /* that are expanded at once */
 
-/* The two loops between the products, for vectors of 512 and of 256 bits. */
+/* The two loops between the products, for vectors of 512 and of 256 bits. A plane has 16 channels of each pixel side by side: `plane` numbers lie between one and the next. */
 struct loops {
-    /* A row of pixels of `channels` numbers each: min(max(x + bias, 0), 6). */
-    void (*add_and_cut)(float *out, int64_t out_stride, const float *x, const float *bias, int64_t pixels, int64_t channels);
-    /* out (rows, columns, channels) of in, whose rows have in_columns pixels; weight: a tap's channels are `wide` apart from the next's. [kernel of 5][stride of 2] */
-    void (*convolve[2][2])(float *out, const float *in, const float *weight, const float *bias, int64_t wide, int64_t rows, int64_t columns, int64_t in_columns, int64_t channels);
+    /* Pixels of `channels` numbers each, min(max(x + bias, 0), 6), go to the planes. */
+    void (*add_and_cut)(float *planes, int64_t plane, const float *x, const float *bias, int64_t pixels, int64_t channels);
+    /* out (rows, columns, channels) of planes whose rows have in_columns pixels; weight: a tap's channels are `wide` apart from the next's. [kernel of 5][stride of 2] */
+    void (*convolve[2][2])(float *out, const float *planes, int64_t plane, const float *weight, const float *bias, int64_t wide, int64_t rows, int64_t columns, int64_t in_columns, int64_t channels);
 };
 
 template <class V> DESY_INLINE void cut(V &v)
@@ -28,41 +28,56 @@ template <class V> DESY_INLINE void cut(V &v)
     v = v > 6.f ? V{} + 6.f : v;
 }
 
-template <class V> DESY_INLINE void add_and_cut(float *out, int64_t out_stride, const float *x, const float *bias, int64_t pixels, int64_t channels)
+template <class V> DESY_INLINE void add_and_cut(float *planes, int64_t plane, const float *x, const float *bias, int64_t pixels, int64_t channels)
 {
+    constexpr int64_t n = sizeof(V) / sizeof(float);
     for (int64_t i = 0; i < pixels; i++)
-        for (int64_t c = 0; c < channels; c += (int64_t)(sizeof(V) / sizeof(float))) {
+        for (int64_t c = 0; c < channels; c += n) {
             V b, v;
             load(b, bias + c);
             load(v, x + i * channels + c);
             v += b;
             cut(v);
-            store(out + i * out_stride + c, v);
+            store(planes + c / lanes * plane + i * lanes + c % lanes, v);
         }
 }
 
-template <class V, int kernel, int stride>
-DESY_INLINE void convolve(float *out, const float *in, const float *weight, const float *bias, int64_t wide, int64_t rows, int64_t columns, int64_t in_columns, int64_t channels)
+/* `count` outputs beside each other: as many sums that do not wait for each other. */
+template <class V, int kernel, int stride, int count> DESY_INLINE void convolve_some(float *out, const float *in, const V *w, const V &bias, int64_t in_columns, int64_t channels)
 {
-    for (int64_t c = 0; c < channels; c += (int64_t)(sizeof(V) / sizeof(float))) {
+    V sum[count] = {}, v;
+#pragma GCC unroll 5
+    for (int i = 0; i < kernel; i++)
+#pragma GCC unroll 5
+        for (int k = 0; k < kernel; k++)
+#pragma GCC unroll 4
+            for (int x = 0; x < count; x++) {
+                load(v, in + (i * in_columns + x * stride + k) * lanes);
+                sum[x] += v * w[i * kernel + k];
+            }
+#pragma GCC unroll 4
+    for (int x = 0; x < count; x++) {
+        sum[x] += bias;
+        cut(sum[x]);
+        store(out + x * channels, sum[x]);
+    }
+}
+
+template <class V, int kernel, int stride>
+DESY_INLINE void convolve(float *out, const float *planes, int64_t plane, const float *weight, const float *bias, int64_t wide, int64_t rows, int64_t columns, int64_t in_columns, int64_t channels)
+{
+    constexpr int64_t n = sizeof(V) / sizeof(float);
+    for (int64_t c = 0; c < channels; c += n) {
         V w[kernel * kernel], b;
         for (int i = 0; i < kernel * kernel; i++) load(w[i], weight + i * wide + c);
         load(b, bias + c);
-        for (int64_t y = 0; y < rows; y++)
-            for (int64_t x = 0; x < columns; x++) {
-                const float *from = in + (y * stride * in_columns + x * stride) * channels + c;
-                V sum = {}, v;
-#pragma GCC unroll 5
-                for (int i = 0; i < kernel; i++)
-#pragma GCC unroll 5
-                    for (int k = 0; k < kernel; k++) {
-                        load(v, from + (i * in_columns + k) * channels);
-                        sum += v * w[i * kernel + k];
-                    }
-                sum += b;
-                cut(sum);
-                store(out + (y * columns + x) * channels + c, sum);
-            }
+        for (int64_t y = 0; y < rows; y++) {
+            const float *in = planes + c / lanes * plane + y * stride * in_columns * lanes + c % lanes;
+            float *to = out + y * columns * channels + c;
+            int64_t x = 0;
+            for (; x + 4 <= columns; x += 4) convolve_some<V, kernel, stride, 4>(to + x * channels, in + x * stride * lanes, w, b, in_columns, channels);
+            for (; x < columns; x++) convolve_some<V, kernel, stride, 1>(to + x * channels, in + x * stride * lanes, w, b, in_columns, channels);
+        }
     }
 }
 
@@ -118,24 +133,24 @@ inverted_residual::inverted_residual(const folded *expands, const folded &depth,
 }
 
 /* Zeros around what there is of the input: `above` and `below` rows, and the columns beside the others. */
-void inverted_residual::clear_margins(float *padded, const part &of, int64_t height, int64_t above, int64_t below) const
+void inverted_residual::clear_margins(float *planes, int64_t count, int64_t height, int64_t above, int64_t below) const
 {
-    const int64_t row = padded_side * of.channels, left = before * of.channels, right = std::max<int64_t>(padded_side - before - side, 0) * of.channels;
-    for (float *frame = padded; frame < padded + of.frames * height * row; frame += height * row) {
-        std::fill_n(frame, above * row, 0.f);
-        std::fill_n(frame + (height - below) * row, below * row, 0.f);
-        for (float *line = frame + above * row; line < frame + (height - below) * row; line += row) {
+    const int64_t row = padded_side * lanes, left = before * lanes, right = std::max<int64_t>(padded_side - before - side, 0) * lanes;
+    for (float *plane = planes; plane < planes + count * height * row; plane += height * row) {
+        std::fill_n(plane, above * row, 0.f);
+        std::fill_n(plane + (height - below) * row, below * row, 0.f);
+        for (float *line = plane + above * row; line < plane + (height - below) * row; line += row) {
             std::fill_n(line, left, 0.f);
             std::fill_n(line + row - right, right, 0.f);
         }
     }
 }
 
-/* padded (frames, height, padded_side, channels): the padded input of the depthwise convolution. */
+/* padded (frames, channels / 16, height, padded_side, 16): the padded input of the depthwise convolution. */
 void inverted_residual::widen(float *padded, float *room, const float *x, const part &of, int64_t height) const
 {
-    const int64_t top = of.row * stride - before, from = std::max<int64_t>(top, 0), to = std::min(top + height, side);
-    clear_margins(padded, of, height, from - top, top + height - to);
+    const int64_t top = of.row * stride - before, from = std::max<int64_t>(top, 0), to = std::min(top + height, side), plane = height * padded_side * lanes;
+    clear_margins(padded, of.frames * of.channels / lanes, height, from - top, top + height - to);
     const int64_t shown = std::min(side, padded_side - before), lines = to - from, at_once = most_pixels / side;
     for (int64_t first = 0; first < of.frames * lines; first += at_once) { /* of several frames there are all lines: one after another */
         const int64_t count = std::min(at_once, of.frames * lines - first);
@@ -143,11 +158,11 @@ void inverted_residual::widen(float *padded, float *room, const float *x, const 
         if (expand.defined()) product(room, of.channels, {pixels, in}, {at_channel(expand, of.channel), wide}, count * side, of.channels, in, false);
         for (int64_t i = 0; i < count; i++) {
             const int64_t frame = (first + i) / lines, line = from - top + (first + i) % lines;
-            float *to_line = padded + ((frame * height + line) * padded_side + before) * of.channels;
-            if (expand.defined()) best_loops()->add_and_cut(to_line, of.channels, room + i * side * of.channels, at_channel(expand_bias, of.channel), shown, of.channels);
-            else if (of.channels == in) std::copy_n(pixels + i * side * in, shown * in, to_line);
+            float *planes = padded + frame * of.channels / lanes * plane + (line * padded_side + before) * lanes;
+            if (expand.defined()) best_loops()->add_and_cut(planes, plane, room + i * side * of.channels, at_channel(expand_bias, of.channel), shown, of.channels);
             else
-                for (int64_t k = 0; k < shown; k++) std::copy_n(pixels + (i * side + k) * in + of.channel, of.channels, to_line + k * of.channels);
+                for (int64_t k = 0; k < shown; k++)
+                    for (int64_t c = 0; c < of.channels; c += lanes) memcpy(planes + c / lanes * plane + k * lanes, pixels + (i * side + k) * in + of.channel + c, lanes * sizeof(float));
         }
     }
 }
@@ -157,8 +172,9 @@ void inverted_residual::add_part(float *y, const float *x, const part &of, const
 {
     const int64_t height = (of.rows - 1) * stride + kernel, pixels = of.rows * out_side;
     widen(in_rooms.padded, in_rooms.expanded, x, of, height);
+    const int64_t plane = height * padded_side * lanes;
     for (int64_t i = 0; i < of.frames; i++)
-        best_loops()->convolve[kernel == 5][stride == 2](in_rooms.convolved + i * pixels * of.channels, in_rooms.padded + i * height * padded_side * of.channels, at_channel(depthwise, of.channel),
+        best_loops()->convolve[kernel == 5][stride == 2](in_rooms.convolved + i * pixels * of.channels, in_rooms.padded + i * of.channels / lanes * plane, plane, at_channel(depthwise, of.channel),
                                                          at_channel(depthwise_bias, of.channel), wide, of.rows, out_side, padded_side, of.channels);
     product(y, out, {in_rooms.convolved, of.channels}, {at_channel(project, of.channel * out), out}, of.frames * pixels, out, of.channels, of.channel > 0);
 }

@@ -29,7 +29,7 @@ private:
     struct rooms {
         float *padded, *convolved, *expanded;
     };
-    void clear_margins(float *padded, const part &of, int64_t height, int64_t above, int64_t below) const;
+    void clear_margins(float *planes, int64_t count, int64_t height, int64_t above, int64_t below) const;
     void widen(float *padded, float *room, const float *x, const part &of, int64_t height) const;
     void add_part(float *y, const float *x, const part &of, const rooms &in_rooms) const;
 
