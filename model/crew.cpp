@@ -1,18 +1,19 @@
 #include "model/crew.hpp"
 
 #include <csignal>
-#include <system_error>
 
 namespace desy {
 
 crew::crew(int count)
 {
     sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* a program's signals are for its own threads */
+    sigfillset(&all); /* a program's signals are for its own threads, but for a thread's own faults */
+    for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigdelset(&all, fault);
+    threads.reserve((size_t)count);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
         for (int i = 0; i < count; i++) threads.emplace_back([this] { wait_for_work(); });
-    } catch (const std::system_error &) { /* those that there are do all */
+    } catch (const std::exception &) { /* those that there are do all */
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

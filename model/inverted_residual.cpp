@@ -115,7 +115,7 @@ const float *at_channel(const at::Tensor &tensor, int64_t offset)
 
 bool inverted_residual::fits(const placement &where)
 {
-    return where.fused && where.type == at::kFloat && best_loops() && products_by_micro_kernels();
+    return where.fused && where.type == at::kFloat && best_loops();
 }
 
 inverted_residual::inverted_residual(const folded *expands, const folded &depth, const convolution_shape &shape, const folded &back)

@@ -12,7 +12,7 @@ namespace desy {
 
 class inverted_residual {
 public:
-    /* In float32, on a processor with fused multiply-adds of 256 or 512 bits for which libtorch has micro-kernels. */
+    /* In float32, where convolutions are fused too, on a processor with fused multiply-adds of 256 or 512 bits. */
     static bool fits(const placement &where);
 
     /* expand: NULL where the block has none. shape: of the depthwise convolution, of 3 x 3 or 5 x 5, stride 1 or 2, over a multiple of 16 channels, of a side of

@@ -52,7 +52,7 @@ struct desy_backbone_options {
     const char *device;  /* as desy_torch_device gives it */
     int frames;          /* T: of a clip, at most */
     int clips;           /* B: of a batch, at most; 0 is 1 */
-    int threads;         /* passes that run side by side, one thread each; on CUDA and of TorchScript, intra-op threads */
+    int threads;         /* passes that run side by side, on threads of the backbone, one each, bound as whoever opens it is; on CUDA and of TorchScript, intra-op threads */
     bool allow_code;     /* TorchScript is executable code */
     int dims;            /* of DESY_BACKBONE_TORCHSCRIPT */
     enum desy_precision precision; /* fp16: CUDA alone (DESY_EUSAGE); bf16: where the processor can (DESY_EENV) */
@@ -145,7 +145,7 @@ int desy_network_gradient(desy_network *network, const struct desy_network_batch
 int desy_network_forward(desy_network *network, const void *x, const int32_t *lengths, int n, float *logits);
 /* From now on the linear layers of several outputs compute in 8 bits, by libtorch's products: weights symmetric in each row to 127 levels a side, inputs rounded as
  * they come, sums in int32; inference runs an item at a time. Parameters become what the levels stand for; gradients there are none any more. On CUDA those parameters are computed
- * with in fp32. *layers: how many; 0: the network has none. DESY_EENV: this libtorch has no such engine. */
+ * with in fp32. *layers: how many; 0: the network has none. DESY_EENV: this libtorch has neither micro-kernels nor an engine for them. */
 int desy_network_quantise(desy_network *network, int *layers);
 /* The same of one tensor, by levels (out, in) and scales (out) that were found before. DESY_EUSAGE: it is no weight of such a layer. */
 int desy_network_take_levels(desy_network *network, size_t tensor, const int8_t *levels, const float *scales);

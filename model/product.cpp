@@ -1,7 +1,6 @@
 #include "model/product.hpp"
 
 #include "base/cpu.h"
-#include "base/log.h"
 #include "model/vector.hpp"
 
 #include <ATen/ATen.h>
@@ -15,36 +14,10 @@ namespace {
 constexpr int64_t rows = 128, columns = 256, depth = 512; /* of one call: what it reads stays in the second cache */
 constexpr int64_t panel = 64;                              /* in 8 bits: columns of one call, which lie together */
 
-at::Tensor as_tensor(const float *values, int64_t stride, int64_t m, int64_t n)
-{
-    return at::from_blob(const_cast<float *>(values), {m, n}, {stride, 1}, at::kFloat);
-}
-
 } // namespace
-
-bool products_by_micro_kernels()
-{
-    static const bool work = [] {
-        const float one = 1;
-        float product = 0;
-        try {
-            at::native::cpublas::brgemm(1, 1, 1, 1, 1, 1, false, &one, &one, &product, false);
-        } catch (const c10::Error &) {
-            desy_log_info("this libtorch has no float32 micro-kernels for this processor: networks run without them, more slowly");
-        }
-        return product == 1;
-    }();
-    return work;
-}
 
 void product(float *c, int64_t c_stride, const matrix &a, const matrix &b, int64_t m, int64_t n, int64_t k, bool add)
 {
-    if (!products_by_micro_kernels()) {
-        at::Tensor out = as_tensor(c, c_stride, m, n);
-        const at::Tensor result = at::mm(as_tensor(a.values, a.stride, m, k), as_tensor(b.values, b.stride, k, n));
-        add ? out.add_(result) : out.copy_(result);
-        return;
-    }
     for (int64_t z = 0; z < k; z += depth)
         for (int64_t x = 0; x < n; x += columns)
             for (int64_t y = 0; y < m; y += rows)

@@ -11,12 +11,9 @@ struct matrix {
     int64_t stride; /* floats from a row to the next */
 };
 
-/* c (m, n), its rows c_stride apart, = a (m, k) b (k, n), or that more than it was (`add`). By oneDNN's micro-kernels where libtorch has them for this processor, else
- * by the product that libtorch takes. */
+/* c (m, n), its rows c_stride apart, = a (m, k) b (k, n), or that more than it was (`add`). By oneDNN's micro-kernels where libtorch has them for this processor; else
+ * the same call takes its ordinary product. */
 void product(float *c, int64_t c_stride, const matrix &a, const matrix &b, int64_t m, int64_t n, int64_t k, bool add);
-
-/* Are there micro-kernels? */
-bool products_by_micro_kernels();
 
 /* out (columns, rows), without gaps, of in (rows, columns). */
 void transpose(float *out, const matrix &in, int64_t rows, int64_t columns);

@@ -1,4 +1,4 @@
-/* Inside model/: linear layers in 8 bits: by libtorch's micro-kernels (model/product.hpp), and where it has none for this processor by its quantised layers, which give the same. */
+/* Inside model/: linear layers in 8 bits: by libtorch's micro-kernels (model/product.hpp), and where it has none for this processor by its quantised layers, which give the same within rounding. */
 #ifndef DESY_MODEL_QUANTISED_HPP
 #define DESY_MODEL_QUANTISED_HPP
 
