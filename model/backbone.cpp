@@ -234,9 +234,10 @@ static int open_backbone(desy_backbone **out, const desy_backbone_options &optio
     if (side_by_side) keep_memory();
     at::set_num_threads(side_by_side ? 1 : options.threads); /* weights are laid out for as many threads as a pass runs on */
     if (where.device.is_cuda()) settle_cuda();
+    const int passes = clips * ((options.frames + where.batch - 1) / where.batch); /* more threads than that would only be woken */
     const kind_facts &known = facts[options.kind];
     auto backbone = std::unique_ptr<desy_backbone>(new desy_backbone{&known, options.weights, where, whole, clips, options.frames, options.threads,
-        known.dims ? known.dims : options.dims, side_by_side, normalisation(known), nullptr, {}, desy::crew(side_by_side ? options.threads : 0), {}, {}, {}, ""});
+        known.dims ? known.dims : options.dims, side_by_side, normalisation(known), nullptr, {}, desy::crew(side_by_side ? std::min(options.threads, passes) : 0), {}, {}, {}, ""});
     backbone->scale = of_channels(backbone->normal.scale, where.device);
     backbone->shift = of_channels(backbone->normal.shift, where.device);
     try {

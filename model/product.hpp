@@ -43,7 +43,8 @@ struct int8_rule {
 /* levels (m, int8_depth(k)) of a (m, k) without gaps, and their rule: 127 steps from the least to the most of a, and of 0; as
  * FBGEMM, the engine of libtorch's layers, has it. Where a number of a is not finite, the scale isn't either. */
 int8_rule round_to_int8(uint8_t *levels, const float *a, int64_t m, int64_t k);
-/* out (int8_depth(k) / 4, n, 4) of levels b (n, k), filled up with 0: the order of the processor's dot product of fours. */
+/* out, int8_depth(k) n numbers, of levels b (n, k), filled up with 0: for each 64 columns of the product (the last ones: what is left) (int8_depth(k) / 4, columns, 4), the order of the
+ * processor's dot product of fours. */
 void fours_of_int8(int8_t *out, const int8_t *b, int64_t n, int64_t k);
 /* c (m, n) of a and b as these two give them. */
 void product_of_int8(int32_t *c, const uint8_t *a, const int8_t *b, int64_t m, int64_t n, int64_t k);
